@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: age files, keys, shares, derived salts."""

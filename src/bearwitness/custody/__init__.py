@@ -1,0 +1,1 @@
+"""What is committed to, and the log: trees, entries, checkpoints, stamps."""

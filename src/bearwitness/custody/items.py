@@ -1,0 +1,150 @@
+"""An item's fields: what is committed to and what its manifest line says (docs/format.md, 4 and 5.2).
+
+Values are kept as canonical JSON text by field name, ready to be hashed and to be written: sealing
+does this for every file of a drive, so :func:`commit` is written for speed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from bearwitness.crypto.derive import derive, keyed
+from bearwitness_verify import canonical
+from bearwitness_verify.canonical import Json, b64
+from bearwitness_verify.leaves import (
+    ITEM_HEIGHT,
+    ITEM_SLOTS,
+    TreeRef,
+    hash_leaf,
+    item_payload,
+    prefix,
+)
+
+from .trees import Proof, slotted
+
+Values = Mapping[str, str]  # field name -> canonical JSON text of its value
+Extent = tuple[str, int, int]  # pack (or "zero"), offset in its plaintext, length
+
+_FIELD_HEAD: Final = b"\x00" + prefix("item-field")
+_ITEM_HEAD: Final = b"\x00" + prefix("item")
+_SALT: Final = [b"salt" + slot.to_bytes(8, "big") for slot in range(17)]
+_LEAF_SALT_SLOT: Final = 16
+_FILLER: Final = [
+    [b"filler" + level.to_bytes(8, "big") + i.to_bytes(8, "big") for i in range(16 >> level)]
+    for level in range(ITEM_HEIGHT)
+]
+_NAMES: Final = tuple(ITEM_SLOTS)
+
+
+def number(value: int) -> str:
+    """Return the canonical JSON text of an integer."""
+    return f'"{value}"'
+
+
+def data(value: bytes) -> str:
+    """Return the canonical JSON text of a byte string."""
+    return f'"{b64(value)}"'
+
+
+def value_text(value: Json) -> str:
+    """Return the canonical JSON text of any value."""
+    return canonical.dumps(value).decode()
+
+
+def numbers(**values: int) -> str:
+    """Return the canonical JSON text of an object of integers."""
+    return "{" + ",".join(f'"{name}":"{values[name]}"' for name in sorted(values)) + "}"
+
+
+def tree_text(kind: str, height: int, root: bytes) -> str:
+    """Return the canonical JSON text of a tree reference."""
+    return f'{{"kind":"{kind}","leaves":"{1 << height}","root":"{b64(root)}"}}'
+
+
+def commit(values: Values, secret: bytes) -> bytes:
+    """Return the item leaf (a hash) of an item with these fields under its `secret`."""
+    key = keyed(derive(secret, b"fields"))
+    nodes: list[bytes | None] = [None] * (1 << ITEM_HEIGHT)
+    for slot, name in enumerate(_NAMES):
+        value = values.get(name)
+        if value is not None:
+            salt = sha256(key + _SALT[slot]).digest()
+            payload = f'{{"name":"{name}","value":{value}}}'.encode()
+            nodes[slot] = sha256(_FIELD_HEAD + salt + payload).digest()
+    for level in range(ITEM_HEIGHT):
+        fillers = _FILLER[level]
+        above: list[bytes | None] = []
+        for index in range(0, len(nodes), 2):
+            left, right = nodes[index], nodes[index + 1]
+            if left is None and right is None:
+                above.append(None)
+                continue
+            if left is None:
+                left = sha256(key + fillers[index]).digest()
+            elif right is None:
+                right = sha256(key + fillers[index + 1]).digest()
+            above.append(sha256(b"\x01" + left + right).digest())  # type: ignore[operator]
+        nodes = above
+    root = nodes[0] or b""
+    payload = f'{{"kind":"item-field","leaves":"16","root":"{b64(root)}"}}'.encode()
+    return sha256(_ITEM_HEAD + sha256(key + _SALT[16]).digest() + payload).digest()
+
+
+@dataclass(frozen=True)
+class ShownField:
+    """A field with all that proves it in the tree of its item or entry."""
+
+    salt: bytes
+    payload: bytes
+    proof: Proof
+
+
+@dataclass(frozen=True)
+class ItemProofs:
+    """The fields of one item, provable one by one, and what makes its own leaf."""
+
+    leaf: bytes
+    salt: bytes
+    root: bytes
+    fields: Mapping[str, ShownField]
+
+
+def prove(values: Values, secret: bytes) -> ItemProofs:
+    """Return proofs of all fields of an item; the readable counterpart of :func:`commit`."""
+    fields_secret = derive(secret, b"fields")
+    payloads = {name: f'{{"name":"{name}","value":{value}}}'.encode() for name, value in values.items()}
+    salts = {name: derive(fields_secret, b"salt", ITEM_SLOTS[name]) for name in values}
+    leaves = {
+        ITEM_SLOTS[name]: hash_leaf("item-field", salts[name], payload) for name, payload in payloads.items()
+    }
+    root, proofs = slotted(leaves, ITEM_HEIGHT, fields_secret)
+    salt = derive(fields_secret, b"salt", _LEAF_SALT_SLOT)
+    shown = {name: ShownField(salts[name], payloads[name], proofs[ITEM_SLOTS[name]]) for name in values}
+    return ItemProofs(hash_leaf("item", salt, item_payload(root)), salt, root, shown)
+
+
+def tree_ref(value: str, kind: str, heights: tuple[int, ...]) -> TreeRef:
+    """Read the text of a tree reference."""
+    return TreeRef.from_json(json.loads(value), kind, heights)
+
+
+def record_line(values: Values, secret: bytes, extents: Iterable[Extent], index: Iterable[Extent]) -> bytes:
+    """Return the item's line of the manifest, newline included."""
+    fields = ",".join(f'"{name}":{values[name]}' for name in sorted(values))
+    return (
+        f'{{"extents":{_extents(extents)},"fields":{{{fields}}},"index":{_extents(index)},'
+        f'"secret":"{b64(secret)}","type":"item"}}\n'
+    ).encode()
+
+
+def _extents(extents: Iterable[Extent]) -> str:
+    return "[" + ",".join(f'["{pack}","{at}","{size}"]' for pack, at, size in extents) + "]"
+
+
+def folder_line(path: bytes, mode: int, mtime_ns: int) -> bytes:
+    """Return the manifest line of a folder, newline included."""
+    return (f'{{"mode":"{mode}","mtime":"{mtime_ns}","path":"{b64(path)}","type":"folder"}}\n').encode()

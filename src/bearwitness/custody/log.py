@@ -1,0 +1,175 @@
+"""The log of one device: entries, signed checkpoints, proofs (docs/format.md, 6).
+
+:class:`Log` reads and appends in the store it is handed. An append is committed once its checkpoint is
+signed and kept under ``notes/``; what a crash left before that was never signed and does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from bearwitness.errors import MalformedError, TamperedError, VaultError
+from bearwitness.store.base import Store
+from bearwitness_verify import merkle, note
+from bearwitness_verify.checkpoint import Checkpoint, LogProof, read_checkpoint
+from bearwitness_verify.note import VerifierKey
+
+from .entries import Effect, Entry
+from .signing import SigningKey
+
+OWN: Final = "vault"  # the name of a vault's or kit's own log
+
+
+class Log:
+    """One log in a store, under ``log/<name>/``."""
+
+    def __init__(self, store: Store, key: VerifierKey, name: str = OWN) -> None:
+        """Open the log; raises TamperedError if its latest checkpoint does not hold."""
+        self._store, self.key, self.name = store, key, name
+        self._folder = f"log/{name}"
+        self._leaves: list[bytes] | None = None
+        self._effects: list[Effect] = []
+        self.checkpoint = self._latest()
+
+    @property
+    def size(self) -> int:
+        """How many entries are committed."""
+        return self.checkpoint.size
+
+    def _latest(self) -> Checkpoint:
+        sizes = self.note_sizes()
+        if not sizes:
+            return Checkpoint(self.key.name, 0, merkle.EMPTY_ROOT)
+        checkpoint = self._read_note(sizes[-1])
+        if checkpoint.size != sizes[-1]:
+            raise TamperedError(f"checkpoint {sizes[-1]} of log {self.name} speaks of another size")
+        return checkpoint
+
+    def note_sizes(self) -> list[int]:
+        """Return the sizes for which a checkpoint was signed, ascending."""
+        names = (path.rpartition("/")[2] for path in self._store.names(f"{self._folder}/notes"))
+        try:
+            return sorted(int(name.removesuffix(".note")) for name in names)
+        except ValueError:
+            raise TamperedError(f"there is a strange file among the checkpoints of log {self.name}") from None
+
+    def note_path(self, size: int) -> str:
+        """Return where the checkpoint of `size` lies."""
+        return f"{self._folder}/notes/{size}.note"
+
+    def note_bytes(self, size: int) -> bytes:
+        """Return the signed note of the checkpoint of `size`, cosignatures included."""
+        try:
+            return self._store.read(self.note_path(size))
+        except KeyError:
+            raise VaultError(f"there is no checkpoint of size {size} in log {self.name}") from None
+
+    def _read_note(self, size: int) -> Checkpoint:
+        return read_checkpoint(self.note_bytes(size), self.key)[0]
+
+    def entry_path(self, index: int) -> str:
+        """Return where entry `index` lies."""
+        return f"{self._folder}/entries/{index // 1000:06}/{index:09}.entry"
+
+    def entry(self, index: int) -> Entry:
+        """Return entry `index`; raise TamperedError if it is gone or not itself."""
+        what = f"entry {index} of log {self.name}"
+        try:
+            data = self._store.read(self.entry_path(index))
+        except KeyError:
+            raise TamperedError(f"{what} is missing") from None
+        try:
+            return Entry.decode(data, what)
+        except MalformedError as error:
+            raise TamperedError(f"{what} was altered: {error}") from None
+
+    def entries(self, start: int = 0) -> Iterator[tuple[int, Entry]]:
+        """Yield committed entries with their indices."""
+        for index in range(start, self.size):
+            yield index, self.entry(index)
+
+    def leaves(self) -> list[bytes]:
+        """Return the leaf hashes of all committed entries, checked against the checkpoint."""
+        if self._leaves is None:
+            leaves, effects = [], []
+            for _, entry in self.entries():
+                leaves.append(entry.leaf())
+                effects.append(entry.effect)
+            if merkle.root_of(leaves) != self.checkpoint.root:
+                raise TamperedError(
+                    f"the entries of log {self.name} do not add up to its checkpoint",
+                    "an entry was altered, exchanged or put in another order",
+                )
+            self._leaves, self._effects = leaves, effects
+        return self._leaves
+
+    def effects(self) -> list[Effect]:
+        """Return what each committed entry does to the files of the vault."""
+        self.leaves()
+        return self._effects
+
+    def append(self, entries: Sequence[Entry], signer: SigningKey) -> Checkpoint:
+        """Append `entries` together and sign a checkpoint over them; committed when this returns."""
+        if signer.verifier != self.key:
+            raise VaultError("the signing key of this device is not the one of this log")
+        leaves = list(self.leaves())
+        for index, entry in enumerate(entries, start=self.size):
+            self._store.write(self.entry_path(index), entry.encode())
+            leaves.append(entry.leaf())
+        checkpoint = Checkpoint(self.key.name, len(leaves), merkle.root_of(leaves))
+        signed = signer.sign_note(checkpoint.text())
+        self._store.write(self.note_path(checkpoint.size), signed)
+        self._store.write(f"{self._folder}/checkpoint", signed)
+        self._effects += [entry.effect for entry in entries]
+        self.checkpoint, self._leaves = checkpoint, leaves
+        return checkpoint
+
+    def add_signatures(self, size: int, signatures: Sequence[note.Signature]) -> bytes:
+        """Return the note of `size` with `signatures` added, not stored yet."""
+        signed = note.parse(self.note_bytes(size))
+        new = tuple(s for s in signatures if s not in signed.signatures)
+        return note.Note(signed.text, signed.signatures + new).encode()
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root when the log had `size` entries."""
+        if size > self.size:
+            raise TamperedError(
+                f"the log has {self.size} entries, fewer than the {size} of that checkpoint",
+                "somebody put an older state of the vault in its place",
+            )
+        return merkle.root_of(self.leaves()[:size])
+
+    def prove(self, index: int, size: int) -> LogProof:
+        """Return the proof that entry `index` is in the checkpoint of `size`."""
+        leaves = self.leaves()[:size]
+        hashes = inclusion_proof(leaves, index)
+        merkle.verify_inclusion(index, size, leaves[index], hashes, self._read_note(size).root)
+        return LogProof(index, tuple(hashes), self.note_bytes(size))
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Return the audit path of leaf `index` (RFC 6962, 2.1.1)."""
+    if len(leaves) <= 1:
+        return []
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < split:
+        return [*inclusion_proof(leaves[:split], index), merkle.root_of(leaves[split:])]
+    return [*inclusion_proof(leaves[split:], index - split), merkle.root_of(leaves[:split])]
+
+
+def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
+    """Return the proof that all `leaves` continue the first `old_size` (RFC 6962, 2.1.2)."""
+    if not 0 < old_size < len(leaves):
+        return []
+    return _subproof(leaves, old_size, whole=True)
+
+
+def _subproof(leaves: Sequence[bytes], old_size: int, *, whole: bool) -> list[bytes]:
+    if old_size == len(leaves):
+        return [] if whole else [merkle.root_of(leaves)]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if old_size <= split:
+        return [*_subproof(leaves[:split], old_size, whole=whole), merkle.root_of(leaves[split:])]
+    right = _subproof(leaves[split:], old_size - split, whole=False)
+    return [*right, merkle.root_of(leaves[:split])]

@@ -1,0 +1,123 @@
+"""Every error Bearwitness raises on purpose, with the exit code a command ends with.
+
+    BearwitnessError                 1  failed or refused
+    ├── UsageError                   2  the command was called wrongly
+    ├── VaultError                   1  the vault or kit is not as it must be
+    │   ├── NotAVaultError           1  no vault or kit at this place
+    │   ├── VaultBusyError           1  another command is writing to it
+    │   └── TamperedError            1  bytes in it are not those its log speaks of
+    ├── KeyUnlockError               1  the identities given do not open what they must
+    ├── SourceError                  1  the source can not be read as asked
+    ├── StorageError                 1  a disk is full, gone or read-only
+    ├── SandboxError                 1  the locked child can not be had or failed
+    │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
+    │   └── ChildFailedError         1  the child died, hung or answered nonsense
+    ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
+    └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError
+
+Exit code 3 (done with losses, all listed) and 4 (consistent only) are no errors; see docs/exit-codes.md.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from bearwitness_verify.errors import (
+    BearwitnessError,
+    MalformedError,
+    ProofError,
+    SignatureError,
+    VerifyError,
+)
+
+__all__ = [
+    "BearwitnessError",
+    "ChildFailedError",
+    "KeyUnlockError",
+    "MalformedError",
+    "NotAVaultError",
+    "ProofError",
+    "RefusedError",
+    "SandboxError",
+    "SandboxUnavailableError",
+    "SignatureError",
+    "SourceError",
+    "StorageError",
+    "TamperedError",
+    "UsageError",
+    "VaultBusyError",
+    "VaultError",
+    "VerifyError",
+    "storage_error",
+]
+
+
+class UsageError(BearwitnessError):
+    """The command was called wrongly."""
+
+    exit_code = 2
+
+
+class VaultError(BearwitnessError):
+    """The vault or kit is not as it must be."""
+
+
+class NotAVaultError(VaultError):
+    """There is no vault or kit at this place."""
+
+
+class VaultBusyError(VaultError):
+    """Another command is writing to the vault."""
+
+
+class TamperedError(VaultError):
+    """Bytes in the vault are not those its log speaks of."""
+
+
+class KeyUnlockError(BearwitnessError):
+    """The identities given do not open what they must."""
+
+
+class SourceError(BearwitnessError):
+    """The source can not be read as asked."""
+
+
+class StorageError(BearwitnessError):
+    """A disk is full, gone or read-only."""
+
+
+class SandboxError(BearwitnessError):
+    """The locked child can not be had, or failed."""
+
+
+class SandboxUnavailableError(SandboxError):
+    """The kernel lacks a layer of the sandbox."""
+
+
+class ChildFailedError(SandboxError):
+    """The child died, hung or answered nonsense."""
+
+
+class RefusedError(BearwitnessError):
+    """A rule of the vault forbids it."""
+
+
+_STORAGE_HINTS = {
+    errno.ENOSPC: ("is full", "make room there and run the same command again; it goes on where it stopped"),
+    errno.EDQUOT: ("has used up its quota", "make room there and run the same command again"),
+    errno.EROFS: ("is read-only", "mount it for writing or choose another place"),
+    errno.EACCES: ("can not be written with your rights", "check who owns it"),
+    errno.EIO: (
+        "reports an input/output error",
+        "the disk may be failing: copy the vault to another one now",
+    ),
+    errno.ENODEV: ("is gone", "connect it again and run the same command again"),
+}
+
+
+def storage_error(error: OSError, place: str) -> StorageError:
+    """Return the sentence for an OSError met while writing at `place`."""
+    what, hint = _STORAGE_HINTS.get(
+        error.errno or 0, (f"can not be used ({error.strerror})", "check the disk and run the command again")
+    )
+    return StorageError(f"{place} {what}", hint)

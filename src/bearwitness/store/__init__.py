@@ -1,0 +1,1 @@
+"""Where ciphertext lies: a folder, later a bucket."""

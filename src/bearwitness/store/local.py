@@ -1,0 +1,112 @@
+"""A store in a folder of this machine. Writes are atomic and on the disk when they return."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from bearwitness.errors import storage_error
+
+from .base import check_path
+
+_TEMPORARY = ".part-"  # no path of a store begins with a dot, so leftovers are never taken for files
+
+
+class LocalStore:
+    """Bytes by path below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, path: str) -> Path:
+        """Return where `path` lies on the disk."""
+        return self.root / check_path(path)
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes at `path`; raise KeyError if there are none."""
+        try:
+            return self.path(path).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(path) from None
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset`."""
+        try:
+            with self.path(path).open("rb") as file:
+                return os.pread(file.fileno(), length, offset)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(path) from None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Put `data` at `path`, atomically and durably; raise StorageError."""
+        target = self.path(path)
+        temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+        try:
+            make_folder(target.parent)
+            try:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            sync_folder(target.parent)
+        except OSError as error:
+            raise storage_error(error, str(self.root)) from error
+
+    def adopt(self, file: Path, path: str) -> None:
+        """Move a finished, synced `file` of the same disk to `path`; the caller syncs the folder."""
+        target = self.path(path)
+        try:
+            make_folder(target.parent)
+            file.replace(target)
+        except OSError as error:
+            raise storage_error(error, str(self.root)) from error
+
+    def remove(self, path: str) -> None:
+        """Remove `path`; no error if it is not there."""
+        target = self.path(path)
+        try:
+            target.unlink(missing_ok=True)
+            if target.parent.is_dir():
+                sync_folder(target.parent)
+        except OSError as error:
+            raise storage_error(error, str(self.root)) from error
+
+    def size(self, path: str) -> int | None:
+        """Return the length in bytes, None if there is no file at `path`."""
+        try:
+            status = self.path(path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield every path below the folder `prefix`; leftovers of interrupted writes are not named."""
+        start = self.path(prefix) if prefix else self.root
+        for folder, _, files in os.walk(start):
+            for name in files:
+                if not name.startswith(_TEMPORARY):
+                    yield os.path.relpath(os.path.join(folder, name), self.root)
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents, each durable in the one above."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,166 @@
+"""A vault or kit that is open: its store, its log, what must be in it, the lock of those who write.
+
+:func:`open_vault` finds out which it is and refuses one whose public file is not the one its log
+speaks of.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from bearwitness import __version__
+from bearwitness.crypto import age
+from bearwitness.custody import entries
+from bearwitness.custody.entries import Body, Effect, Entry
+from bearwitness.custody.log import Log
+from bearwitness.custody.signing import SigningKey
+from bearwitness.errors import NotAVaultError, TamperedError, VaultBusyError, VaultError
+from bearwitness.store.local import LocalStore
+from bearwitness_verify.canonical import Json
+from bearwitness_verify.checkpoint import Checkpoint
+
+from .config import Config, KitConfig, VaultConfig, decode
+
+VAULT_FILE: Final = "vault.toml"
+KIT_FILE: Final = "kit.toml"
+TOOL: Final = f"bearwitness {__version__}"
+
+
+class Vault:
+    """An open vault or kit."""
+
+    def __init__(self, root: Path, config: Config) -> None:
+        self.root, self.config = root, config
+        self.store = LocalStore(root)
+        self.log = Log(self.store, config.log_key)
+        self.recipient = age.Recipient.parse(config.recipient)
+        self.source_recipient = age.Recipient.parse(config.source_recipient)
+
+    @property
+    def is_kit(self) -> bool:
+        """Whether this is a field kit."""
+        return isinstance(self.config, KitConfig)
+
+    @property
+    def public_file(self) -> str:
+        """The name of the file by which the vault or kit is known."""
+        return KIT_FILE if self.is_kit else VAULT_FILE
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the vault's verifier key, hexadecimal."""
+        return self.config.vault_key.fingerprint
+
+    @property
+    def local(self) -> Path:
+        """The folder of what belongs to this machine alone."""
+        return self.root / "local"
+
+    def signer(self) -> SigningKey:
+        """Return this device's signing key."""
+        path = self.local / "device.key"
+        try:
+            return SigningKey.parse(path.read_text("ascii"))
+        except FileNotFoundError:
+            raise VaultError(
+                f"{self.root} can be read here but not written: this machine has no signing key for it",
+                "write on the machine where it was made, or make a kit for this one",
+            ) from None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock that lets only one command write at a time."""
+        self.local.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self.local / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise VaultBusyError(
+                    f"another command is writing to {self.root}", "wait until it has ended"
+                ) from None
+            self.log = Log(self.store, self.config.log_key)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def append(
+        self,
+        fields: Mapping[str, Json],
+        effect: Effect | None = None,
+        *,
+        secrets: Mapping[str, Json] | None = None,
+        recipient: age.Recipient | None = None,
+    ) -> Checkpoint:
+        """Enter one act in the log; committed when this returns. Files in `effect` must be durable."""
+        body = Body({"time": entries.now(), "tool": TOOL, **fields}, secrets or {})
+        entry = Entry.seal(body, recipient or self.recipient, effect)
+        return self.log.append([entry], self.signer())
+
+    def expected_files(self) -> dict[str, str]:
+        """Return the files the log says are here, with their SHA-256."""
+        files: dict[str, str] = {}
+        for effect in self.log.effects():
+            for path, digest in effect.items():
+                if digest is None:
+                    files.pop(path, None)
+                else:
+                    files[path] = digest
+        return files
+
+    def read_expected(self, path: str, digest: str) -> bytes:
+        """Return the file at `path`, which must have this SHA-256; raise TamperedError."""
+        try:
+            data = self.store.read(path)
+        except KeyError:
+            raise TamperedError(f"{path} is missing", "restore it from a mirror") from None
+        if sha256(data).hexdigest() != digest:
+            raise TamperedError(f"{path} is not the file its log speaks of", "restore it from a mirror")
+        return data
+
+    def check_public_file(self) -> None:
+        """Refuse a vault whose public file (and so its keys) is not the one its log commits to."""
+        expected = self.expected_files().get(self.public_file)
+        if expected is None:
+            raise TamperedError(f"the log does not speak of {self.public_file}")
+        self.read_expected(self.public_file, expected)
+
+
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of `data` as effects and descriptors write it."""
+    return sha256(data).hexdigest()
+
+
+def read_config(path: Path) -> Config:
+    """Read ``vault.toml`` or ``kit.toml``."""
+    if path.name == KIT_FILE:
+        return decode(KitConfig, path.read_bytes(), str(path))
+    return decode(VaultConfig, path.read_bytes(), str(path))
+
+
+def open_vault(root: Path) -> Vault:
+    """Open the vault or kit at `root`; raise NotAVaultError or TamperedError."""
+    for path in (root / VAULT_FILE, root / KIT_FILE):
+        if path.is_file():
+            config = read_config(path)
+            vault = Vault(root, config)
+            vault.check_public_file()
+            return vault
+    raise NotAVaultError(
+        f"there is no vault and no kit at {root}",
+        "make one with: bearwitness init VAULT --recipient age1…",
+    )
+
+
+def open_vault_proper(root: Path) -> Vault:
+    """Open the vault at `root`; refuse a kit."""
+    vault = open_vault(root)
+    if vault.is_kit:
+        raise NotAVaultError(f"{root} is a field kit; this needs the vault itself")
+    return vault
