@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import operator
+import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -172,7 +173,8 @@ def _places(count: int, height: int, secret: bytes) -> array[int]:
     taken = bytearray(1 << height - 3)
     while len(places) < count:
         words = array("I", derive(secret, b"place", counter))
-        words.byteswap()
+        if sys.byteorder == "little":
+            words.byteswap()
         counter += 1
         for word in words:
             place = word >> shift

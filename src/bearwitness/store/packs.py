@@ -55,9 +55,9 @@ class PackWriter:
         """How many bytes of plaintext the present pack holds."""
         return self._filled + (self._open.plain_bytes if self._open else 0)
 
-    def room(self) -> memoryview:
-        """Return free memory, never empty, in which the next plaintext is to be put."""
-        if self._filled == BUFFER_BYTES:
+    def room(self, at_least: int = 1) -> memoryview:
+        """Return free memory for the next plaintext, `at_least` that many bytes (up to 65,536)."""
+        if BUFFER_BYTES - self._filled < at_least:
             self._drain(last=False)
         return self._plain[self._filled :]
 
@@ -99,13 +99,13 @@ class PackWriter:
         self._open, self._filled, self._pending, self.finished = None, 0, [], []
 
     def _drain(self, *, last: bool) -> None:
-        """Encrypt what the buffer holds; unless it is the `last` of the pack, hold one chunk back.
+        """Encrypt what the buffer holds; unless it is the `last` of the pack, hold the last chunk back.
 
         Only the last chunk of an age file may be marked as such, and whether a chunk is the last is
         not known before more comes, or nothing.
         """
         pack = self._open or self._start()
-        end = self._filled if last else self._filled - age.CHUNK_BYTES
+        end = self._filled if last else (self._filled - 1) // age.CHUNK_BYTES * age.CHUNK_BYTES
         for at in range(0, end, age.CHUNK_BYTES):
             stop = min(at + age.CHUNK_BYTES, end)
             pack.append_chunk(self._plain[at:stop], last=last and stop == end)

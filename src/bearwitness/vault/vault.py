@@ -1,7 +1,6 @@
 """A vault or kit that is open: its store, its log, what must be in it, the lock of those who write.
 
-:func:`open_vault` finds out which it is and refuses one whose public file is not the one its log
-speaks of.
+The door is :func:`bearwitness.vault.opening.open_vault`.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from bearwitness.custody import entries
 from bearwitness.custody.entries import Body, Effect, Entry
 from bearwitness.custody.log import Log
 from bearwitness.custody.signing import SigningKey
-from bearwitness.errors import NotAVaultError, TamperedError, VaultBusyError, VaultError
+from bearwitness.errors import TamperedError, VaultBusyError, VaultError
 from bearwitness.store.local import LocalStore
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.checkpoint import Checkpoint
 
-from .config import Config, KitConfig, VaultConfig, decode
+from .config import Config, KitConfig
 
 VAULT_FILE: Final = "vault.toml"
 KIT_FILE: Final = "kit.toml"
@@ -135,32 +134,3 @@ class Vault:
 def digest_of(data: bytes) -> str:
     """Return the SHA-256 of `data` as effects and descriptors write it."""
     return sha256(data).hexdigest()
-
-
-def read_config(path: Path) -> Config:
-    """Read ``vault.toml`` or ``kit.toml``."""
-    if path.name == KIT_FILE:
-        return decode(KitConfig, path.read_bytes(), str(path))
-    return decode(VaultConfig, path.read_bytes(), str(path))
-
-
-def open_vault(root: Path) -> Vault:
-    """Open the vault or kit at `root`; raise NotAVaultError or TamperedError."""
-    for path in (root / VAULT_FILE, root / KIT_FILE):
-        if path.is_file():
-            config = read_config(path)
-            vault = Vault(root, config)
-            vault.check_public_file()
-            return vault
-    raise NotAVaultError(
-        f"there is no vault and no kit at {root}",
-        "make one with: bearwitness init VAULT --recipient age1…",
-    )
-
-
-def open_vault_proper(root: Path) -> Vault:
-    """Open the vault at `root`; refuse a kit."""
-    vault = open_vault(root)
-    if vault.is_kit:
-        raise NotAVaultError(f"{root} is a field kit; this needs the vault itself")
-    return vault

@@ -1,0 +1,114 @@
+"""The command ``bearwitness``: finds the verb, runs it, turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from bearwitness import __version__
+from bearwitness.errors import BearwitnessError, UsageError
+
+from .output import EXIT_DONE, EXIT_FAILED, Output, show_error
+
+VERBS: Final = {
+    "init": "make a vault",
+    "kit": "make a field kit, which seals and can not decrypt",
+    "seal": "take in a drive, a folder, a file or a disk image",
+    "import": "bring a field kit's deliveries into the vault",
+    "list": "show deliveries and items, and what was unreadable",
+    "log": "show the custody chain",
+    "check": "check that nothing was altered, lost or put back",
+    "rebuild": "build the catalogue anew from the log",
+    "restore": "write sealed files out again",
+    "release": "show chosen items to somebody, with proof",
+    "destroy": "destroy items for good; two people are needed",
+    "mirror": "copy the ciphertext to another place",
+    "stamp": "have the log stamped by a time-stamping authority",
+    "cosign": "have the log seen by somebody else, or be that one",
+    "keys": "make, wrap, split, combine and rotate keys",
+}
+
+_EXIT_CODES: Final = """\
+exit codes: 0 done, 1 failed or refused, 2 called wrongly, 3 done with losses (all are listed)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return EXIT_DONE if words else UsageError.exit_code
+    if words[0] == "--version":
+        print(f"bearwitness {__version__}")
+        return EXIT_DONE
+    try:
+        return _run(words)
+    except BearwitnessError as error:
+        show_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(
+            "\nbearwitness: interrupted; what was acknowledged is safe, run the same command to go on",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
+
+
+def _run(words: list[str]) -> int:
+    verb = words[0]
+    if verb not in VERBS:
+        raise UsageError(f"there is no command {verb!r}", "see: bearwitness --help")
+    module = importlib.import_module(f"bearwitness.cli.{verb}_cmd")
+    parser = Parser(
+        prog=f"bearwitness {verb}",
+        description=module.__doc__,
+        epilog=f"examples:\n{module.EXAMPLES.rstrip()}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    options = parser.parse_args(words[1:])
+    return int(module.run(options, Output(as_json=options.json)))
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving the program."""
+        raise UsageError(message, f"see: {self.prog} --help")
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {what}" for verb, what in VERBS.items()]
+    return "\n".join(
+        [
+            "bearwitness: seal a drive of leaked footage, release part of it, let anyone verify it",
+            "",
+            "usage: bearwitness COMMAND …        (bearwitness COMMAND --help tells more, with examples)",
+            "",
+            *lines,
+            "",
+            "A release is checked with the separate command bearwitness-verify.",
+            _EXIT_CODES,
+        ]
+    )
+
+
+def entry() -> None:
+    """Run as a program."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = EXIT_FAILED
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    entry()

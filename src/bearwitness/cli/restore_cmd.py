@@ -1,0 +1,88 @@
+"""Write sealed files out again, in the clear, with their names and times. This is an act of its own
+and goes into the log. Several deliveries get a folder each.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bearwitness.catalogue.catalogue import ItemRow
+from bearwitness.custody.items import commit
+from bearwitness.keep.restoring import Restorer
+from bearwitness.vault.delivery import Folder, Record
+from bearwitness_verify.canonical import Json
+
+from .options import add_identity, add_items, add_vault
+from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
+from .unlocking import Opened, opened
+
+EXAMPLES = """
+  bearwitness restore out/ --vault vault --identity anna.key
+  bearwitness restore out/ --vault vault --identity anna.key --item 5f3a9c… --item 77e0b1…
+  bearwitness restore out/ --vault mirror --identity anna.key --not-recorded
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    parser.add_argument("destination", metavar="DEST", type=Path, help="where to; must not exist or be empty")
+    add_vault(parser)
+    add_identity(parser)
+    add_items(parser, required=False)
+    parser.add_argument("--delivery", metavar="ID", default="", help="only this delivery (or its beginning)")
+    parser.add_argument(
+        "--not-recorded", action="store_true",
+        help="do not enter it in the log: for a mirror, when the vault itself is lost",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace, out: Output) -> int:
+    """Run the verb; return its exit code."""
+    with opened(options, out, writing=not options.not_recorded) as at:
+        rows = _wanted(at, options)
+        with out.bar("restoring", sum(row.bytes or 0 for row in rows)) as progress:
+            restorer = Restorer(options.destination, progress)
+            _restore(at, restorer, rows, whole=not options.item)
+            result = restorer.finish()
+        if not options.not_recorded:
+            ids: list[Json] = [row.item for row in rows] if options.item else ["all"]
+            at.vault.append({"kind": "restored", "items": ids})
+    data = {
+        "files": result.files,
+        "bytes": result.bytes,
+        "others": result.others,
+        "not_restored": result.problems,
+    }
+    lines = [f" x  {text}" for text in result.problems]
+    lines.append(
+        f"restored {plural(result.files, 'file')}, {human_size(result.bytes)}, to {options.destination}"
+    )
+    out.result(data, "\n".join(lines))
+    return EXIT_LOSSES if result.problems else EXIT_DONE
+
+
+def _wanted(at: Opened, options: argparse.Namespace) -> list[ItemRow]:
+    if options.item:
+        return list({row.leaf: row for row in map(at.catalogue.find, options.item)}.values())
+    return [row for row in at.catalogue.items() if row.delivery.startswith(options.delivery)]
+
+
+def _restore(at: Opened, restorer: Restorer, rows: list[ItemRow], *, whole: bool) -> None:
+    wanted: dict[str, set[bytes]] = {}
+    for row in rows:
+        wanted.setdefault(row.delivery, set()).add(row.leaf)
+    by_leaf = {row.leaf: row for row in rows}
+    for delivery, leaves in wanted.items():
+        subfolder = delivery.encode() if len(wanted) > 1 else b""
+        opened_delivery = at.ledger.open_delivery(delivery)
+        records, folders = [], []
+        for line in opened_delivery.all_lines():
+            if isinstance(line, Folder) and whole:
+                folders.append(line)
+            elif isinstance(line, Record):
+                leaf = commit(line.values, line.secret)
+                if leaf in leaves:
+                    records.append((by_leaf[leaf].item, line))
+        restorer.restore(opened_delivery, records, subfolder)
+        restorer.folders(folders, subfolder)

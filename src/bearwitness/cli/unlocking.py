@@ -1,0 +1,60 @@
+"""Opens a vault with keys: ledger and catalogue at hand, the latter brought up to date."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from bearwitness.catalogue.catalogue import Catalogue
+from bearwitness.errors import UsageError
+from bearwitness.vault import keyring
+from bearwitness.vault.keyring import Unlocked
+from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.opening import open_vault_proper
+from bearwitness.vault.vault import Vault
+
+from .options import ask
+from .output import Output
+
+
+@dataclass
+class Opened:
+    """An unlocked vault with its ledger and its catalogue."""
+
+    vault: Vault
+    unlocked: Unlocked
+    ledger: Ledger
+    catalogue: Catalogue
+
+    def fresh_ledger(self) -> Ledger:
+        """Return the ledger as it is after something was entered."""
+        self.ledger = Ledger(self.vault, self.unlocked)
+        return self.ledger
+
+
+def unlock(vault: Vault, identities: list[str]) -> Unlocked:
+    """Unlock `vault` with what --identity names."""
+    if not identities:
+        raise UsageError("this needs --identity", "give an identity file, a share, or - to be asked")
+    return keyring.unlock(vault, keyring.load_given(identities, ask))
+
+
+@contextmanager
+def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -> Iterator[Opened]:
+    """Open the vault that the options name; `writing` takes its lock and needs its signing key."""
+    vault = open_vault_proper(options.vault)
+    unlocked = unlock(vault, options.identity)
+    identity = keyring.require_vault(unlocked)
+    with ExitStack() as stack:
+        if writing:
+            stack.enter_context(vault.writing())
+            vault.signer()
+        vault.local.mkdir(mode=0o700, exist_ok=True)
+        catalogue = Catalogue.open(vault.local / "catalogue.db", identity)
+        stack.callback(catalogue.close)
+        ledger = Ledger(vault, unlocked)
+        with out.bar("catalogue", None, unit=" items") as progress:
+            catalogue.refresh(ledger, progress)
+        yield Opened(vault, unlocked, ledger, catalogue)

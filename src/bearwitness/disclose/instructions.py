@@ -1,0 +1,45 @@
+"""The text that goes with every release and says how to check it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bearwitness_verify.note import VerifierKey
+
+NAME: Final = "VERIFY.txt"
+
+_TEXT: Final = """\
+HOW TO CHECK THIS RELEASE
+
+It holds files out of a collection that was sealed before, and proof that they
+were in it, byte for byte. It says nothing of what else is in the collection.
+
+1. Get the program bearwitness-verify (a Python package that needs only
+   Python 3.11 and the package "cryptography"). It works without a network.
+
+2. Get the key or fingerprint of the vault from a place you trust: a person, a
+   newspaper, a court's file. NOT from this release: whoever forges a release
+   can forge the key in it. This release claims to be of
+
+       key          {key}
+       fingerprint  {fingerprint}
+
+3. Run
+
+       bearwitness-verify FOLDER --vault-key KEY-OR-FINGERPRINT
+
+   It prints what it checked and one verdict. "CONSISTENT ONLY" means that you
+   gave no key, and proves nothing about who made this.
+
+The SHA-256 of each file is in release.json, "files"; sha256sum shows the same:
+
+{exhibits}
+The format is described in docs/format.md of the project Bearwitness, chapter 11.
+"""
+
+
+def instructions(vault: VerifierKey, exhibits: Sequence[str]) -> str:
+    """Return the text for a release of `vault` with these exhibits."""
+    lines = "".join(f"       sha256sum {name}\n" for name in exhibits)
+    return _TEXT.format(key=vault.encode(), fingerprint=vault.fingerprint, exhibits=lines)

@@ -1,0 +1,172 @@
+"""Checks a vault without keys: log, checkpoints, files, packs. What a storage host or an auditor can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from hashlib import sha256
+from multiprocessing import get_context
+
+from bearwitness.custody.log import OWN, Log
+from bearwitness.errors import BearwitnessError, TamperedError
+from bearwitness.store.base import Store
+from bearwitness.store.packs import pack_path
+from bearwitness.vault.delivery import Descriptor
+from bearwitness.vault.ledger import log_name
+from bearwitness.vault.vault import Vault
+from bearwitness_verify import note, stamps
+from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
+from bearwitness_verify.note import VerifierKey
+
+from .findings import Findings
+
+_READ_BYTES = 4 << 20
+_PACKS_AT_ONCE = 16
+
+
+def check_log(log: Log, findings: Findings) -> None:
+    """Check every entry and every checkpoint of one log."""
+    try:
+        log.leaves()
+    except BearwitnessError as error:
+        findings.problem(str(error))
+        return
+    findings.count("entries", log.size)
+    for size in log.note_sizes():
+        try:
+            checkpoint, _ = read_checkpoint(log.note_bytes(size), log.key)
+            if checkpoint.size != size or log.root_at(size) != checkpoint.root:
+                raise TamperedError(f"checkpoint {size} of log {log.name} is not one of this log")
+        except BearwitnessError as error:
+            findings.problem(f"checkpoint {size} of log {log.name}: {error}")
+        findings.count("checkpoints")
+
+
+def check_pointer(vault: Vault, findings: Findings) -> None:
+    """Check that the published checkpoint is one that was kept (after a crash it may be an earlier one)."""
+    try:
+        data = vault.store.read(f"log/{OWN}/checkpoint")
+        size = Checkpoint.parse(note.parse(data).text).size
+        if note.parse(data).text != note.parse(vault.log.note_bytes(size)).text:
+            raise TamperedError("the file log/vault/checkpoint is not a checkpoint of this log")
+        vault.config.log_key.verify(note.parse(data))
+    except KeyError:
+        findings.problem("log/vault/checkpoint is missing")
+    except BearwitnessError as error:
+        findings.problem(f"log/vault/checkpoint: {error}")
+
+
+def check_device_key(vault: Vault, findings: Findings) -> None:
+    """Check that the signing key of this machine is the one of this log, if there is one."""
+    if not (vault.local / "device.key").exists():
+        findings.note("this machine has no signing key for the vault: it can read, not write")
+        return
+    try:
+        if vault.signer().verifier != vault.config.log_key:
+            raise TamperedError("the signing key of this machine is not that of the log")
+    except (BearwitnessError, UnicodeDecodeError) as error:
+        findings.problem(f"local/device.key: {error}")
+
+
+def device_logs(vault: Vault) -> Iterator[Log]:
+    """Yield the logs of kits that were imported; raises TamperedError."""
+    for path in vault.expected_files():
+        if path.startswith("log/") and path.endswith("/key"):
+            key = VerifierKey.parse(vault.store.read(path).decode())
+            if path != f"log/{log_name(key)}/key":
+                raise TamperedError(f"{path} is not the key its place is named after")
+            yield Log(vault.store, key, log_name(key))
+
+
+def check_files(vault: Vault, findings: Findings) -> list[Descriptor]:
+    """Check all files the log speaks of; return the descriptors among them."""
+    descriptors = []
+    for path, digest in vault.expected_files().items():
+        try:
+            data = vault.read_expected(path, digest)
+            if path.startswith("deliveries/"):
+                descriptors.append(Descriptor.decode(data, path))
+        except BearwitnessError as error:
+            findings.problem(str(error))
+        findings.count("files")
+    for descriptor in descriptors:
+        for number, part in enumerate(descriptor.parts):
+            try:
+                vault.read_expected(descriptor.key_path(number), part.keys)
+            except BearwitnessError as error:
+                findings.problem(str(error))
+            findings.count("files")
+    return descriptors
+
+
+def check_stamps(vault: Vault, log: Log, findings: Findings) -> None:
+    """Check that each stamp is over its checkpoint, or over an older stamp of it."""
+    from bearwitness.vault import stampfiles
+
+    try:
+        for size, files in stampfiles.by_size(vault, log).items():
+            plain = note.parse(log.note_bytes(size)).plain(log.key).encode()
+            stamps.check_links(files, plain)
+            findings.count("stamps", len(files))
+    except BearwitnessError as error:
+        findings.problem(str(error))
+
+
+def check_since(vault: Vault, data: bytes, findings: Findings) -> None:
+    """Check that the log continues a checkpoint that was kept elsewhere."""
+    try:
+        known, _ = read_checkpoint(data, vault.config.log_key)
+        if vault.log.root_at(known.size) != known.root:
+            raise TamperedError(
+                "FORK: the log does not continue that checkpoint; its history was rewritten",
+                "keep both as evidence",
+            )
+        findings.count("earlier checkpoints")
+    except BearwitnessError as error:
+        findings.problem(f"--since: {error}")
+
+
+def check_packs(
+    store: Store, names: Iterable[str], findings: Findings, progress: Callable[[int], None], workers: int
+) -> None:
+    """Check that every pack is there and has the bytes its name says, on `workers` processes."""
+    unique = sorted(set(names))
+    batches = [unique[at : at + _PACKS_AT_ONCE] for at in range(0, len(unique), _PACKS_AT_ONCE)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        for problems, size in pool.map(_hash_packs, [store] * len(batches), batches):
+            findings.problems += problems
+            progress(size)
+    findings.count("packs", len(unique))
+
+
+def _hash_packs(store: Store, names: list[str]) -> tuple[list[str], int]:
+    problems, done = [], 0
+    for name in names:
+        digest, at = sha256(), 0
+        try:
+            while piece := store.read_range(pack_path(name), at, _READ_BYTES):
+                digest.update(piece)
+                at += len(piece)
+        except KeyError:
+            problems.append(f"pack {name} is missing")
+            continue
+        except OSError as error:
+            problems.append(f"pack {name} can not be read: {error.strerror}")
+            continue
+        if digest.hexdigest() != name:
+            problems.append(f"pack {name} was altered: its bytes have another hash")
+        done += at
+    return problems, done
+
+
+def check_strays(vault: Vault, descriptors: Iterable[Descriptor], findings: Findings) -> None:
+    """Tell of files the log does not speak of; they are harmless but nobody vouches for them."""
+    expected = set(vault.expected_files())
+    for descriptor in descriptors:
+        expected |= {pack_path(name) for name in descriptor.pack_names()}
+        expected |= {descriptor.key_path(n) for n in range(len(descriptor.parts))}
+    for path in vault.store.names(""):
+        top = path.partition("/")[0]
+        if path in expected or top in ("local", "runs", "log"):
+            continue
+        findings.note(f"{path} is here, but the log does not speak of it")

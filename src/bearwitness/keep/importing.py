@@ -1,0 +1,168 @@
+"""Imports a field kit: its log without a fork, its deliveries, every pack hashed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from bearwitness.custody.entries import Effect
+from bearwitness.custody.log import Log
+from bearwitness.errors import NotAVaultError, RefusedError, TamperedError
+from bearwitness.store.packs import pack_path
+from bearwitness.vault.delivery import Descriptor
+from bearwitness.vault.keyring import Unlocked
+from bearwitness.vault.ledger import Act, Ledger, log_name
+from bearwitness.vault.vault import Vault, digest_of
+from bearwitness_verify import canonical, note
+from bearwitness_verify.canonical import Json
+from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import brought in."""
+
+    device: str
+    deliveries: list[str]
+    entries: int
+    checkpoint: Checkpoint
+
+
+def import_kit(
+    vault: Vault, kit: Vault, unlocked: Unlocked, progress: Callable[[int], None]
+) -> Imported | None:
+    """Take over what `kit` holds and the vault does not; None if there is nothing new."""
+    if not kit.is_kit:
+        raise NotAVaultError(f"{kit.root} is a vault, not a field kit")
+    if kit.config.vault_key != vault.config.vault_key:
+        raise RefusedError(f"the kit at {kit.root} was made for another vault")
+    known = _known_state(Ledger(vault, unlocked), kit)
+    kit.log.leaves()
+    if known.size and kit.log.root_at(known.size) != known.root:
+        raise TamperedError(
+            f"FORK: the kit's log does not continue what is known of it (size {known.size})",
+            "its history was rewritten, or two kits share one key; keep the kit as evidence",
+        )
+    if known.imported and kit.log.size == known.size:
+        return None
+    if known.revoked is not None and kit.log.size > known.revoked:
+        raise RefusedError(
+            f"this kit was revoked after {known.revoked} entries, it now has {kit.log.size}",
+            "what it wrote later may be forged by whoever took it",
+        )
+    descriptors = _new_descriptors(vault, kit)
+    for descriptor in descriptors:
+        _copy_delivery(vault, kit, descriptor, progress)
+    effect = _copy_log(vault, kit)
+    for descriptor in descriptors:
+        effect[descriptor.path] = digest_of(descriptor.encode())
+        effect[descriptor.identity_path] = digest_of(vault.store.read(descriptor.identity_path))
+    deliveries: list[Json] = [descriptor.delivery for descriptor in descriptors]
+    vault.append(
+        {
+            "kind": "imported",
+            "device": kit.config.key,
+            "checkpoint": kit.log.note_bytes(kit.log.size).decode(),
+            "deliveries": deliveries,
+        },
+        effect,
+    )
+    ids = [descriptor.delivery for descriptor in descriptors]
+    return Imported(kit.config.key, ids, kit.log.size - known.size, kit.log.checkpoint)
+
+
+@dataclass
+class _Known:
+    """What the vault's log says of a kit."""
+
+    size: int = 0
+    root: bytes = b""
+    imported: bool = False
+    revoked: int | None = None
+
+
+def _known_state(ledger: Ledger, kit: Vault) -> _Known:
+    known, certified = _Known(), False
+    for act in ledger.acts():
+        if act.body is None or act.body.fields.get("device") != kit.config.key:
+            continue
+        kind = act.body.kind
+        if kind == "device-certified":
+            certified = True
+            known = _at(act, kit)
+        elif kind == "imported":
+            known = _at(act, kit)
+            known.imported = True
+        elif kind == "device-revoked":
+            known.revoked = canonical.integer(act.body.fields["size"], "the size of a revoked log")
+    if not certified:
+        raise RefusedError(
+            f"the kit at {kit.root} is not certified by this vault", "kits are made with: bearwitness kit"
+        )
+    return known
+
+
+def _at(act: Act, kit: Vault) -> _Known:
+    fields = act.body.fields if act.body else {}
+    data = canonical.text(fields.get("checkpoint"), "a checkpoint").encode()
+    checkpoint, _ = read_checkpoint(data, kit.config.log_key)
+    return _Known(checkpoint.size, checkpoint.root)
+
+
+def _new_descriptors(vault: Vault, kit: Vault) -> list[Descriptor]:
+    """Return the kit's deliveries that the vault does not have."""
+    have = vault.expected_files()
+    found = []
+    for path, digest in kit.expected_files().items():
+        if path.startswith("deliveries/") and path not in have:
+            found.append(Descriptor.decode(kit.read_expected(path, digest), path))
+    return found
+
+
+def _copy_delivery(vault: Vault, kit: Vault, descriptor: Descriptor, progress: Callable[[int], None]) -> None:
+    """Copy a delivery's files, each checked; the vault knows of it only once the import is logged."""
+    for name in descriptor.pack_names():
+        path = pack_path(name)
+        if vault.store.size(path) is None:
+            vault.store.write(path, _checked(kit, path, name))
+        progress(vault.store.size(path) or 0)
+    for number, part in enumerate(descriptor.parts):
+        path = descriptor.key_path(number)
+        vault.store.write(path, _checked(kit, path, part.keys))
+    identity = descriptor.identity_path
+    expected = kit.expected_files()
+    vault.store.write(identity, _checked(kit, identity, expected.get(identity, "")))
+    vault.store.write(descriptor.path, _checked(kit, descriptor.path, expected[descriptor.path]))
+
+
+def _checked(kit: Vault, path: str, digest: str) -> bytes:
+    try:
+        data = kit.store.read(path)
+    except KeyError:
+        raise TamperedError(f"the kit lacks {path}") from None
+    if sha256(data).hexdigest() != digest:
+        raise TamperedError(f"{path} in the kit was altered or cut short")
+    return data
+
+
+def _copy_log(vault: Vault, kit: Vault) -> Effect:
+    """Copy the kit's log; return the effect that binds its key, its last checkpoint and its stamps."""
+    key = kit.config.log_key
+    target = Log(vault.store, key, log_name(key))
+    for index, entry in kit.log.entries():
+        vault.store.write(target.entry_path(index), entry.encode())
+    effect: Effect = {}
+    for size in kit.log.note_sizes():
+        data = kit.log.note_bytes(size)
+        key.verify(note.parse(data))
+        vault.store.write(target.note_path(size), data)
+    effect[target.note_path(kit.log.size)] = digest_of(kit.log.note_bytes(kit.log.size))
+    effect[f"log/{target.name}/key"] = digest_of(key.encode().encode())
+    vault.store.write(f"log/{target.name}/key", key.encode().encode())
+    for path, digest in kit.expected_files().items():
+        if path.startswith(f"log/{kit.log.name}/stamps/"):
+            moved = path.replace(f"log/{kit.log.name}/", f"log/{target.name}/", 1)
+            vault.store.write(moved, kit.read_expected(path, digest))
+            effect[moved] = digest
+    return effect

@@ -1,0 +1,156 @@
+"""What the parent uses: :class:`Sandbox`, its :meth:`~Sandbox.call` and :class:`Session`.
+
+    with Sandbox("bearwitness.containers.tasks") as sandbox:
+        untrusted_index = sandbox.call("index", b"", [file], LIMITS)
+        with sandbox.session("image", b"", [image], LIMITS) as session:
+            untrusted_listing = session.ask(b"/")
+
+One object serves many threads, and the processes forked after it was started, which share its zygote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from bearwitness.errors import ChildFailedError, SandboxError
+
+from .conversation import Conversation
+from .launch import ZygoteProcess
+from .limits import Limits
+from .wire import CALL, FILES_MAX, QUESTION_BYTES_MAX, REQUEST_BYTES_MAX, SESSION, Request
+
+
+class Sandbox:
+    """Runs the tasks of one module in locked children of a zygote that starts when first needed."""
+
+    def __init__(
+        self,
+        tasks: str,
+        *,
+        accept_weak: bool = False,
+        _layers: frozenset[str] | None = None,
+        _folders: Sequence[str] = (),
+    ) -> None:
+        # The layers and more places to look for tasks are for the tests of the sandbox alone.
+        self._zygote = ZygoteProcess(tasks, accept_weak, _layers, tuple(_folders))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the zygote now, so that processes forked from here on share it; raise SandboxError."""
+        self._zygote.start()
+
+    @property
+    def zygote_pid(self) -> int:
+        """The zygote's process id, 0 if this process started none."""
+        return self._zygote.pid
+
+    def close(self) -> None:
+        """End the zygote and with it all children; the next call would start another."""
+        self._zygote.end()
+
+    def call(self, task: str, arguments: bytes, files: Sequence[int], limits: Limits) -> bytes:
+        """Run `task` of the table CALLS in a child of its own; return its answer, which is untrusted.
+
+        The child can but read `files`, which are regular files or disks. Raises ChildFailedError with the
+        reason if there is no answer within `limits`, SandboxError if the sandbox itself fails.
+        """
+        with self._begin(Request(CALL, task, arguments, limits), files) as conversation:
+            return conversation.receive()
+
+    def session(self, task: str, arguments: bytes, files: Sequence[int], limits: Limits) -> Session:
+        """Open `task` of the table SESSIONS in a child that stays; raises as :meth:`call` does."""
+        conversation = self._begin(Request(SESSION, task, arguments, limits), files)
+        try:
+            conversation.receive()
+        except BaseException:
+            conversation.close()
+            raise
+        return Session(conversation)
+
+    def _begin(self, request: Request, files: Sequence[int]) -> Conversation:
+        """Ask the zygote for a child; return our end of it, its clock running."""
+        message = request.encode()
+        if len(message) > REQUEST_BYTES_MAX or len(files) > FILES_MAX:
+            raise SandboxError("too much is handed to a sandboxed task at once")
+        try:
+            with contextlib.ExitStack() as sent, contextlib.ExitStack() as kept:
+                ours, theirs = socket.socketpair()
+                kept.enter_context(ours)
+                sent.enter_context(theirs)
+                status_read, status_write = os.pipe()
+                kept.callback(os.close, status_read)
+                sent.callback(os.close, status_write)
+                descriptors = [theirs.fileno(), status_write]
+                for file in files:
+                    descriptors.append(_open_read_only(file))
+                    sent.callback(os.close, descriptors[-1])
+                self._zygote.send(message, descriptors)
+                conversation = Conversation(request.task, request.limits, ours, status_read)
+                kept.pop_all()
+        except OSError as error:
+            raise SandboxError(f"the sandbox can not be used ({error.strerror})") from error
+        conversation.start_clock()
+        return conversation
+
+
+class Session:
+    """A child that stays and answers questions. For one thread at a time."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the child is gone; a question it merely could not answer leaves it there."""
+        return self._conversation.closed
+
+    def ask(self, question: bytes) -> bytes:
+        """Return the child's answer, which is untrusted; raises as :meth:`Sandbox.call` does."""
+        if self.closed:
+            raise SandboxError("the sandboxed session is over")
+        if len(question) > QUESTION_BYTES_MAX:
+            raise SandboxError("the question is too long for a sandboxed session")
+        self._conversation.start_clock()
+        try:
+            self._conversation.send(question)
+            return self._conversation.receive()
+        except ChildFailedError:
+            raise
+        except BaseException:
+            self.close()  # an answer still under way would be taken for that to the next question
+            raise
+
+    def close(self) -> None:
+        """End the child."""
+        self._conversation.close()
+
+
+def _open_read_only(file: int) -> int:
+    """Open what `file` refers to once more, for reading alone and with a position of its own."""
+    mode = os.fstat(file).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+        raise SandboxError("only files and disks can be handed to the sandbox")
+    untouched = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_NOATIME
+    return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | untouched)

@@ -1,0 +1,38 @@
+"""What a module of tasks looks like.
+
+The zygote imports one such module by name. It has up to two tables:
+
+    CALLS: dict[str, Call] = {"index": index}            # one answer, then the child is gone
+    SESSIONS: dict[str, Session] = {"image": open_image}  # opens something, then answers questions
+
+    def index(task: Task) -> bytes:
+        header = os.pread(task.files[0], 4096, 0)
+        ...
+
+    def open_image(task: Task) -> Handler:
+        image = Image(task.files)
+        return image.answer  # bytes -> bytes, once a question
+
+A task runs where nothing can be opened any more: import at the top of the module all that it needs, also what
+Python would load later by itself (`codecs.lookup("utf-16-le")`). It starts no thread while it is imported.
+Files are read with `os.pread`; `os.fstat` is denied, a file's length is `os.lseek(file, 0, os.SEEK_END)`.
+Whatever it raises reaches the parent as one line of untrusted text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a child was given: the caller's arguments and open files, in the caller's order."""
+
+    arguments: bytes
+    files: tuple[int, ...]
+
+
+Call = Callable[[Task], bytes]
+Handler = Callable[[bytes], bytes]
+Session = Callable[[Task], Handler]

@@ -1,0 +1,1 @@
+"""INTAKE: read a source once, encrypt it, commit to it, enter it in the log."""

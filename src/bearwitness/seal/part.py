@@ -1,0 +1,232 @@
+"""Seals one batch of names into one part of a delivery: content packs, manifest pack, key file.
+
+Runs in a worker process. It knows the public key of the delivery and nothing that decrypts what other
+parts hold; the identities of its own packs are forgotten once the key file is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bearwitness.crypto import age
+from bearwitness.crypto.derive import new_secret
+from bearwitness.custody import items
+from bearwitness.custody.items import Extent
+from bearwitness.store.packs import PackWriter
+from bearwitness.vault.delivery import encode_keys
+from bearwitness_verify import canonical
+
+from .intake import FileIntake, Sealed, stat_text
+from .reading import FileState, SourceGoneError
+from .sources import Source
+from .walk import FILE, FOLDER, TAG_BYTES, Found, reason_of
+
+
+class Mark(NamedTuple):
+    """What the journal keeps of an item: nothing that tells its name or content without the run's key."""
+
+    tag: bytes
+    leaf: bytes
+    size: int
+    lossy: bool  # worth another try when the run is resumed
+
+
+_MARK: Final = struct.Struct(f">{TAG_BYTES}s32sQ?")
+MARK_BYTES: Final = _MARK.size
+
+
+def pack_mark(mark: Mark) -> bytes:
+    """Return the bytes of a mark."""
+    return _MARK.pack(*mark)
+
+
+def unpack_marks(data: bytes | bytearray) -> Iterator[Mark]:
+    """Yield the marks packed in `data`."""
+    return map(Mark._make, _MARK.iter_unpack(data))
+
+
+class Lost(NamedTuple):
+    """Something that could not be read, for the report."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass
+class PartResult:
+    """What a worker tells of a part it has sealed; everything it names is on the disk."""
+
+    packs: list[str]
+    manifest: str
+    key_file: str  # name of the temporary file
+    keys_digest: str
+    marks: bytearray = field(default_factory=bytearray)  # packed marks
+    items: int = 0
+    size: int = 0
+    lost: list[Lost] = field(default_factory=list)
+    inodes: list[tuple[tuple[int, int], bytes]] = field(default_factory=list)  # inode, item leaf
+
+
+@dataclass(frozen=True)
+class PartSettings:
+    """What all parts of a run have in common."""
+
+    folder: Path
+    delivery: str
+    recipient: age.Recipient
+    md5: bool = False
+
+
+class PartSealer:
+    """Turns batches of names into parts, one after the other."""
+
+    def __init__(
+        self, settings: PartSettings, source: Source, writer: PackWriter, intake: FileIntake
+    ) -> None:
+        self._settings, self._source, self._writer, self._intake = settings, source, writer, intake
+
+    def seal(self, batch: Sequence[tuple[Found, str | None]]) -> PartResult:
+        """Seal `batch`, names and for hard links the item they are another name of.
+
+        Everything is durable when this returns. Raises OSError if the disk refuses, SourceGoneError.
+        """
+        result = PartResult([], "", "", "")
+        lines: list[Callable[[list[str]], bytes]] = []
+        for found, same_as in batch:
+            if found.type == FOLDER:
+                lines.append(self._folder_line(found))
+            else:
+                lines.append(self._item_line(found, result, same_as))
+        self._writer.close_pack()
+        names = [pack.name for pack in self._writer.finished]
+        self._write_manifest(b"".join(line(names) for line in lines))
+        packs = self._writer.settle()
+        result.packs, result.manifest = names, packs[-1].name
+        plain = encode_keys({pack.name: pack.identity for pack in packs})
+        self._write_keys(age.encrypt(plain, self._settings.recipient), result)
+        return result
+
+    def _folder_line(self, found: Found) -> Callable[[list[str]], bytes]:
+        try:
+            status = self._source.lstat(found.path)
+            line = items.folder_line(found.path, stat.S_IMODE(status.st_mode), status.st_mtime_ns)
+        except OSError:
+            line = items.folder_line(found.path, 0o700, 0)
+        return lambda names: line
+
+    def _item_line(
+        self, found: Found, result: PartResult, same_as: str | None
+    ) -> Callable[[list[str]], bytes]:
+        secret = new_secret()
+        if same_as is not None:
+            sealed = self._nameless(found, {"same_as": same_as, "type": FILE})
+        elif found.type == FILE:
+            sealed = self._file(found, secret)
+        else:
+            sealed = self._special(found)
+        leaf = items.commit(sealed.values, secret)
+        result.marks += pack_mark(Mark(found.tag, leaf, sealed.size, bool(sealed.lost)))
+        result.items += 1
+        result.size += sealed.size
+        if sealed.lost:
+            result.lost.append(Lost(found.path, sealed.lost))
+        if found.inode and same_as is None:
+            result.inodes.append((found.inode, leaf))
+        return lambda names: items.record_line(
+            sealed.values, secret, _named(sealed.extents, names), _named(sealed.index_extents, names)
+        )
+
+    def _file(self, found: Found, secret: bytes) -> Sealed:
+        try:
+            sealed = self._intake.take(self._source, found, secret)
+        except SourceGoneError:
+            raise
+        except OSError as error:
+            self._must_be_present(error)
+            return _unreadable(found, reason_of(error))
+        if sealed.lost:
+            self._must_be_present(OSError(errno.EIO, sealed.lost))
+        return sealed
+
+    def _must_be_present(self, error: OSError) -> None:
+        if not self._source.present():
+            raise SourceGoneError(error.errno, error.strerror)
+
+    def _special(self, found: Found) -> Sealed:
+        """Return what is sealed of a name that is not a file: that it was there, and what it was."""
+        if found.reason:
+            self._must_be_present(OSError(errno.EIO, found.reason))
+            return _unreadable(found, found.reason)
+        fate: dict[str, canonical.Json] = {"type": found.type}
+        if found.type == "symlink":
+            try:
+                fate["target"] = canonical.b64(self._source.link_target(found.path))
+            except OSError as error:
+                return _unreadable(found, reason_of(error))
+        sealed = self._nameless(found, fate)
+        if found.type in ("other-filesystem", "excluded"):
+            sealed = sealed._replace(lost="another file system is mounted there; seal it by itself")
+        return sealed
+
+    def _nameless(self, found: Found, fate: dict[str, canonical.Json]) -> Sealed:
+        """Return a name without content of its own."""
+        try:
+            status = self._source.lstat(found.path)
+        except OSError as error:
+            return _unreadable(found, reason_of(error))
+        state = FileState(
+            0, status.st_mtime_ns, status.st_atime_ns, status.st_ctime_ns, None,
+            status.st_mode, status.st_uid, status.st_gid, status.st_nlink, 0,
+        )  # fmt: skip
+        values = {
+            "path": items.data(found.path),
+            "mtime": items.number(state.mtime),
+            "stat": stat_text(state),
+            "fate": items.value_text(fate),
+        }
+        return Sealed(values, [], [], 0, "")
+
+    def _write_manifest(self, lines: bytes) -> None:
+        head = {"delivery": self._settings.delivery, "type": "manifest", "v": "1"}
+        write_plaintext(self._writer, canonical.dumps(dict(head)) + b"\n" + lines)
+        self._writer.close_pack()
+
+    def _write_keys(self, data: bytes, result: PartResult) -> None:
+        result.key_file = f"{result.manifest}.keys"
+        result.keys_digest = sha256(data).hexdigest()
+        descriptor = os.open(
+            self._settings.folder / result.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_plaintext(writer: PackWriter, data: bytes) -> None:
+    """Put `data` into the writer's present pack."""
+    view = memoryview(data)
+    while view:
+        room = writer.room()[: len(view)]
+        room[:] = view[: len(room)]
+        writer.commit(len(room))
+        view = view[len(room) :]
+
+
+def _unreadable(found: Found, reason: str) -> Sealed:
+    kind = found.type if found.type.startswith("unreadable") else "unreadable"
+    fate = items.value_text({"reason": reason, "type": kind})
+    return Sealed({"path": items.data(found.path), "fate": fate}, [], [], 0, reason)
+
+
+def _named(extents: Sequence[tuple[int, int, int]], names: Sequence[str]) -> list[Extent]:
+    """Return extents with the names of packs in place of their numbers (-1: zeros)."""
+    return [("zero" if pack < 0 else names[pack], at, size) for pack, at, size in extents]

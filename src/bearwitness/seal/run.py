@@ -1,0 +1,133 @@
+"""Seals a source: walk, workers, journal, close. The main path of the intake on one page.
+
+What is acknowledged (told through `on_stored`) is on the disk, in the journal, and will be in the
+delivery, whatever happens after. The same call for the same source goes on where an interrupted one stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bearwitness.crypto import age
+from bearwitness.machine import worker_count
+from bearwitness.vault.vault import Vault
+from bearwitness_verify.canonical import Json
+from bearwitness_verify.leaves import item_id
+
+from .batches import Batcher
+from .closing import Closed, close, was_closed, write_identity
+from .intake import Indexer
+from .journal import Run, open_runs
+from .part import Lost, PartResult, PartSettings
+from .sources import Source
+from .walk import Found
+from .workers import Batch, WorkerPool
+
+_POLL_SECONDS: Final = 0.2  # how often the progress is told while nothing is finished
+
+
+@dataclass
+class Progress:
+    """What the one who watches is told: called with totals of this session."""
+
+    on_read: Callable[[int], None] = lambda done: None
+    on_stored: Callable[[int, int], None] = lambda items, size: None
+    on_resume: Callable[[int, int], None] = lambda items, size: None
+
+
+@dataclass
+class Settings:
+    """How to seal."""
+
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    md5: bool = False
+    compartment: str = "vault"
+    workers: int = 0
+
+
+@dataclass
+class Outcome:
+    """What became of a seal: the delivery, and every loss of this session by name."""
+
+    closed: Closed
+    lost: list[Lost]
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What is to be sealed: a source, the names in it (asked with the run's key), the indexer."""
+
+    identity: bytes
+    source: Source
+    names: Callable[[bytes], Iterator[Found]]
+    indexer: Indexer
+
+
+def seal_names(vault: Vault, intake: Intake, settings: Settings, progress: Progress) -> Outcome:
+    """Seal what is found in a source; the caller holds the vault's lock."""
+    run, resumed = find_run(vault, intake.identity, settings.compartment)
+    if resumed:
+        progress.on_resume(run.items, run.size)
+    closed, lost = was_closed(vault, run), []
+    if closed is None:
+        lost = _take_in(run, intake, settings, progress)
+        fields: dict[str, Json] = {"source": {"how": intake.source.how}, "complete": True, **settings.fields}
+        closed = close(vault, run, fields)
+    run.destroy()
+    return Outcome(closed, lost, resumed)
+
+
+def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool]:
+    """Return the unfinished run for this source, or a new one; and whether it was found."""
+    for run in open_runs(vault.store):
+        if run.is_of(identity) and run.info.compartment == compartment:
+            run.recover()
+            return run, True
+    key = age.Identity.generate()
+    run = Run.create(vault.store, identity, key.recipient, compartment)
+    write_identity(vault, run.descriptor(), key)
+    return run, False
+
+
+def _take_in(run: Run, intake: Intake, settings: Settings, progress: Progress) -> list[Lost]:
+    """Bring everything in the source into parts of the run; return what was lost."""
+    recipient = age.Recipient.parse(run.info.recipient)
+    part = PartSettings(run.temporary, run.info.delivery, recipient, settings.md5)
+    pool = WorkerPool(part, intake.source, intake.indexer, settings.workers or worker_count())
+    session = _Session(run, pool, progress)
+    try:
+        batcher = Batcher(run)
+        session.drive(batcher.batches(intake.names(run.key)), batcher)
+        session.drive(batcher.link_batches(), batcher)
+    finally:
+        pool.close()
+    return session.lost
+
+
+class _Session:
+    """Keeps the workers busy and the journal written."""
+
+    def __init__(self, run: Run, pool: WorkerPool, progress: Progress) -> None:
+        self._run, self._pool, self._progress = run, pool, progress
+        self.lost: list[Lost] = []
+
+    def drive(self, batches: Iterator[Batch], batcher: Batcher) -> None:
+        """Hand out all `batches` and commit what comes back."""
+        waiting = next(batches, None)
+        while waiting is not None or self._pool.busy:
+            while waiting is not None and self._pool.submit(waiting):
+                waiting = next(batches, None)
+            self._commit(self._pool.collect(_POLL_SECONDS), batcher)
+
+    def _commit(self, results: list[PartResult], batcher: Batcher) -> None:
+        self._progress.on_read(self._pool.bytes_read())
+        if not results:
+            return
+        self._run.commit(results)
+        for result in results:
+            self.lost += result.lost
+            batcher.sealed(result.inodes, item_id)
+        self._progress.on_stored(self._run.items, self._run.size)

@@ -1,0 +1,106 @@
+"""Seals whatever the source is. The door of this stage: :func:`seal`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bearwitness.errors import RefusedError, SandboxUnavailableError
+from bearwitness.sandbox import status
+from bearwitness.sandbox.client import Sandbox
+from bearwitness.vault.vault import Vault
+from bearwitness_verify.canonical import Json
+
+from . import card, imaging, sources_of
+from .closing import Closed, close
+from .form import CustodyForm
+from .indexing import TASKS, ContainerIndexer
+from .intake import Indexer
+from .journal import open_runs
+from .part import Lost
+from .run import Progress, Settings, seal_names
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to seal, beyond what the source itself says."""
+
+    form: CustodyForm = field(default_factory=CustodyForm)
+    md5: bool = False
+    kind: str | None = None
+    card: Path | None = None
+    recover_deleted: bool = False
+    weak_sandbox: bool = False
+
+
+@dataclass
+class Sealing:
+    """What was sealed: the delivery, what was lost, and for a device what went to the quarantine."""
+
+    closed: Closed
+    how: str
+    lost: list[Lost]
+    resumed: bool = False
+    warnings: list[str] = field(default_factory=list)
+    quarantine: Closed | None = None
+
+
+def seal(vault: Vault, source: Path | None, options: Options, progress: Progress) -> Sealing:
+    """Seal `source` into `vault` (None: close an unfinished seal as it is); the caller holds the lock."""
+    vault.signer()
+    if source is None:
+        sealing = _finish(vault, options)
+    else:
+        kind = options.kind or sources_of.kind_of(source)
+        if kind in ("image", "device"):
+            sealing = imaging.seal_image(vault, source, kind, options, progress)
+        else:
+            sealing = _seal_files(vault, source, kind, options, progress)
+    if options.card:
+        card.write(options.card, vault, sealing.closed, options.form, sealing.how)
+    return sealing
+
+
+def _seal_files(vault: Vault, source: Path, kind: str, options: Options, progress: Progress) -> Sealing:
+    warnings: list[str] = []
+    with container_indexer(options, warnings) as indexer:
+        if kind == "folder":
+            intake = sources_of.folder_intake(source, vault, indexer)
+        else:
+            intake = sources_of.file_intake(source, indexer)
+        settings = Settings(fields=options.form.fields(), md5=options.md5)
+        outcome = seal_names(vault, intake, settings, progress)
+    return Sealing(outcome.closed, intake.source.how, outcome.lost, outcome.resumed, warnings)
+
+
+@contextmanager
+def container_indexer(options: Options, warnings: list[str]) -> Iterator[Indexer]:
+    """Give the indexer of containers; where the kernel lacks a layer, one that parses nothing."""
+    try:
+        status.require(accept_weak=options.weak_sandbox)
+    except SandboxUnavailableError as error:
+        warnings.append(
+            f"{error}: containers are not read, so single packets of these files can not be shown later; "
+            "their bytes are sealed all the same"
+        )
+        yield lambda reading, size, head: None
+        return
+    with Sandbox(TASKS, accept_weak=options.weak_sandbox) as sandbox:
+        sandbox.start()
+        yield ContainerIndexer(sandbox)
+
+
+def _finish(vault: Vault, options: Options) -> Sealing:
+    """Close the one unfinished seal as it is."""
+    runs = open_runs(vault.store)
+    if not runs:
+        raise RefusedError("there is no unfinished seal here")
+    run = runs[0]
+    run.recover()
+    fields: dict[str, Json] = {"source": {"how": "interrupted"}, "complete": False, **options.form.fields()}
+    closed = close(vault, run, fields)
+    run.destroy()
+    left = [f"{len(runs) - 1} more unfinished seals are left"] if len(runs) > 1 else []
+    return Sealing(closed, "interrupted", [], warnings=left)

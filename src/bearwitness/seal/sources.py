@@ -1,0 +1,61 @@
+"""What a worker reads from: a mounted folder, or a single file. (Disk images: imaging.py.)"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from .reading import FileReading, Reading
+
+
+class Source(Protocol):
+    """Names below a source, opened by path."""
+
+    how: str
+
+    def present(self) -> bool:
+        """Say whether the source is still there: a drive that was pulled out is no unreadable file."""
+
+    def open(self, path: bytes) -> Reading:
+        """Open the file at `path` (relative) for reading; raise OSError."""
+
+    def lstat(self, path: bytes) -> os.stat_result:
+        """Return what the file system says of the name itself."""
+
+    def link_target(self, path: bytes) -> bytes:
+        """Return where a symbolic link points."""
+
+
+class FolderSource:
+    """A folder of a mounted file system: a logical copy, not an image."""
+
+    how = "logical copy"
+
+    def __init__(self, root: bytes) -> None:
+        self.root = root
+        status = os.stat(root)
+        self._root_inode = (status.st_dev, status.st_ino)
+        self._block_device = f"/sys/dev/block/{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+        self._on_block_device = os.path.exists(self._block_device)
+
+    def present(self) -> bool:
+        """Say whether the folder is still itself and the disk below it still connected."""
+        try:
+            status = os.stat(self.root)
+        except OSError:
+            return False
+        if self._on_block_device and not os.path.exists(self._block_device):
+            return False
+        return (status.st_dev, status.st_ino) == self._root_inode
+
+    def open(self, path: bytes) -> Reading:
+        """Open the file at `path`."""
+        return FileReading(os.path.join(self.root, path))
+
+    def lstat(self, path: bytes) -> os.stat_result:
+        """Return what the file system says of the name itself."""
+        return os.lstat(os.path.join(self.root, path))
+
+    def link_target(self, path: bytes) -> bytes:
+        """Return where a symbolic link points."""
+        return os.readlink(os.path.join(self.root, path))

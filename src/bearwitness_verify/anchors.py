@@ -1,0 +1,100 @@
+"""What a reader got elsewhere and trusts: keys, cosigners, checkpoints, roots of authorities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+
+from . import note
+from .checkpoint import Checkpoint
+from .errors import BearwitnessError, MalformedError
+from .note import VerifierKey
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
+_ANCHOR_BYTES_MAX = 1 << 20
+
+
+class AnchorError(BearwitnessError):
+    """An anchor given on the command line can not be used."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Everything to check a release against. Keys of vaults are vkeys or fingerprints (hexadecimal)."""
+
+    vault_keys: Sequence[str] = ()
+    cosigners: Sequence[VerifierKey] = ()
+    checkpoints: Sequence[tuple[str, Checkpoint, note.Note]] = ()
+    roots: Sequence[x509.Certificate] = field(default_factory=tuple)
+
+    @property
+    def identify(self) -> bool:
+        """Whether any of them tells one vault from another (a root of an authority does not)."""
+        return bool(self.vault_keys or self.cosigners or self.checkpoints)
+
+    def knows(self, key: VerifierKey) -> bool:
+        """Say whether `key` is one of the vault keys given."""
+        return key.encode() in self.vault_keys or key.fingerprint in self.vault_keys
+
+
+def load(
+    vault_keys: Sequence[str], cosigners: Sequence[str], checkpoints: Sequence[str], roots: Sequence[str]
+) -> Anchors:
+    """Read anchors as given on a command line, texts or files; raise AnchorError."""
+    try:
+        return Anchors(
+            tuple(_vault_key(_text(value)) for value in vault_keys),
+            tuple(VerifierKey.parse(_text(value)) for value in cosigners),
+            tuple(_checkpoint(path) for path in checkpoints),
+            tuple(c for path in roots for c in _certificates(path)),
+        )
+    except MalformedError as error:
+        raise AnchorError(f"what was given to check against can not be used: {error}") from None
+
+
+def _text(value: str) -> str:
+    """Return the text of a key: the argument itself, or the first line of the file it names."""
+    if "+" in value and not Path(value).exists():
+        return value.strip()
+    if _FINGERPRINT.match(_hex(value)):
+        return value
+    lines = _read(value).decode("utf-8", "replace").strip().splitlines()
+    if not lines:
+        raise AnchorError(f"{value} is empty")
+    return lines[0].strip()
+
+
+def _hex(text: str) -> str:
+    return "".join(text.split()).replace(":", "").lower()
+
+
+def _vault_key(text: str) -> str:
+    if _FINGERPRINT.match(_hex(text)):
+        return _hex(text)
+    return VerifierKey.parse(text).encode()
+
+
+def _checkpoint(path: str) -> tuple[str, Checkpoint, note.Note]:
+    signed = note.parse(_read(path))
+    return path, Checkpoint.parse(signed.text), signed
+
+
+def _certificates(path: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(_read(path))
+    except ValueError:
+        raise AnchorError(f"{path} holds no certificate in PEM") from None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(_ANCHOR_BYTES_MAX)
+    except OSError as error:
+        raise AnchorError(f"{path} can not be read: {error.strerror}") from None

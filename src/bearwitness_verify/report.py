@@ -1,0 +1,82 @@
+"""Every finding of a verification, then one verdict."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final
+
+
+class Verdict(enum.IntEnum):
+    """The verdict; its value is the exit code."""
+
+    VERIFIED = 0
+    FAILED = 1
+    CONSISTENT_ONLY = 4
+
+
+VERDICT_TEXT: Final = {
+    Verdict.VERIFIED: "VERIFIED: what is shown was sealed in this vault, checked against what you gave",
+    Verdict.FAILED: "REFUSED: this release does not hold, see the lines marked with an x",
+    Verdict.CONSISTENT_ONLY: (
+        "CONSISTENT ONLY: the parts fit together, but anybody could have made a vault of their own. "
+        "Get the vault's key or fingerprint, or a cosigner's key, from a place you trust, and give it."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked (`ok`), that failed (`fail`) or that is only told (`note`)."""
+
+    status: str
+    step: int
+    text: str
+
+    def line(self) -> str:
+        """Return the line that people read."""
+        mark = {"ok": "ok  ", "fail": " x  ", "note": " -  "}[self.status]
+        return f"{mark} {self.step:2}  {self.text}"
+
+
+@dataclass
+class Report:
+    """What a verification found; steps are those numbered in verify.py."""
+
+    findings: list[Finding] = field(default_factory=list)
+    anchored: bool = False
+
+    def ok(self, step: int, text: str) -> None:
+        """Note that a check held."""
+        self.findings.append(Finding("ok", step, text))
+
+    def fail(self, step: int, text: str) -> None:
+        """Note that a check failed; the verdict can only be FAILED after this."""
+        self.findings.append(Finding("fail", step, text))
+
+    def note(self, step: int, text: str) -> None:
+        """Tell something that is neither."""
+        self.findings.append(Finding("note", step, text))
+
+    @property
+    def failed(self) -> bool:
+        """Whether any check failed."""
+        return any(finding.status == "fail" for finding in self.findings)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one verdict."""
+        if self.failed or not self.findings:
+            return Verdict.FAILED
+        return Verdict.VERIFIED if self.anchored else Verdict.CONSISTENT_ONLY
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Return foreign `text` so that it can not move the cursor, hide or reverse what is printed."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= limit else shown[:limit] + "…"
+
+
+def printable_path(path: bytes) -> str:
+    """Return a file's path for people; bytes that are not UTF-8 are shown as backslash escapes."""
+    return printable(path.decode("utf-8", "backslashreplace"))

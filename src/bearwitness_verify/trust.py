@@ -1,0 +1,110 @@
+"""Steps 7 to 9 of a verification: time stamps, cosignatures, and whether the vault is the one the reader knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from . import evidence, note, stamps
+from .anchors import Anchors
+from .checkpoint import Checkpoint, LogProof, read_checkpoint
+from .errors import ProofError, SignatureError, VerifyError
+from .note import VerifierKey
+from .release import Release, ShownDelivery
+from .report import Report, printable
+
+
+def check_stamps(delivery: ShownDelivery, name: str, anchors: Anchors, report: Report) -> None:
+    """Step 7: every stamp holds, and there is one if roots of authorities were given."""
+    times = []
+    for key, proof, files in evidence.all_proofs(delivery):
+        if files and not anchors.roots:
+            report.note(7, f"{name} carries {len(files)} time stamps; give --tsa-root to check them")
+        elif files:
+            plain = note.parse(proof.note).plain(key).encode()
+            times += _chain(files, plain, name, anchors, report)
+    if times:
+        report.ok(7, f"{name} was sealed not later than {min(times).isoformat()}")
+    elif anchors.roots:
+        report.fail(7, f"{name} has no time stamp by an authority under the roots given")
+
+
+def _chain(
+    files: Sequence[bytes], plain: bytes, name: str, anchors: Anchors, report: Report
+) -> list[datetime]:
+    try:
+        stamped = stamps.verify_chain(files, plain, anchors.roots)
+    except VerifyError as error:
+        report.fail(7, f"{name}: {printable(str(error))}")
+        return []
+    for stamp in stamped:
+        revoked = "" if stamp.revocation_checked else "; whether it was revoked is not known"
+        report.ok(7, f"{name}: stamped {stamp.time.isoformat()} by {printable(stamp.authority)}{revoked}")
+    return [stamp.time for stamp in stamped]
+
+
+def check_anchors(shown: Release, anchors: Anchors, report: Report) -> None:
+    """Steps 8 and 9: all keys, cosigners and checkpoints given; `report` is anchored if each holds."""
+    held = []
+    if anchors.vault_keys:
+        held.append(_known_key(shown, anchors, report))
+    held += [_cosigned(shown, cosigner, report) for cosigner in anchors.cosigners]
+    held += [
+        _at_checkpoint(shown, path, checkpoint, signed, report)
+        for path, checkpoint, signed in anchors.checkpoints
+    ]
+    report.anchored = bool(held) and all(held)
+    if not held:
+        report.note(9, f"the release names the vault {shown.vault.fingerprint}")
+
+
+def _known_key(shown: Release, anchors: Anchors, report: Report) -> bool:
+    if anchors.knows(shown.vault):
+        report.ok(9, f"the vault's key is the one you gave, {shown.vault.fingerprint}")
+        return True
+    report.fail(9, "the vault's key is not the one you gave: this release is of another vault")
+    return False
+
+
+def _vault_proofs(shown: Release, delivery: ShownDelivery) -> list[LogProof]:
+    return [proof for key, proof, _ in evidence.all_proofs(delivery) if key == shown.vault]
+
+
+def _cosigned(shown: Release, cosigner: VerifierKey, report: Report) -> bool:
+    for number, delivery in enumerate(shown.deliveries, start=1):
+        times, reason = [], ""
+        for proof in _vault_proofs(shown, delivery):
+            try:
+                times.append(cosigner.verify(note.parse(proof.note)))
+            except SignatureError as error:
+                reason = str(error)
+        if not times:
+            report.fail(8, f"delivery {number} is not cosigned by {cosigner.name}: {reason}")
+            return False
+        seen = datetime.fromtimestamp(min(times), UTC).isoformat()
+        report.ok(8, f"delivery {number}: its checkpoint was seen by {cosigner.name} on {seen}")
+    return bool(shown.deliveries)
+
+
+def _at_checkpoint(shown: Release, path: str, known: Checkpoint, signed: note.Note, report: Report) -> bool:
+    try:
+        read_checkpoint(signed.encode(), shown.vault)
+        for number, delivery in enumerate(shown.deliveries, start=1):
+            _same_tree(number, _vault_proofs(shown, delivery), known)
+    except VerifyError as error:
+        report.fail(9, f"{path}: {printable(str(error))}")
+        return False
+    report.ok(9, f"every delivery is in the checkpoint of {path}, size {known.size}")
+    return True
+
+
+def _same_tree(number: int, proofs: Sequence[LogProof], known: Checkpoint) -> None:
+    heads = [Checkpoint.parse(note.parse(proof.note).text) for proof in proofs]
+    same_size = [head for head in heads if head.size == known.size]
+    if any(head != known for head in same_size):
+        raise ProofError("FORK: the vault signed two different logs of this size; keep both as evidence")
+    if not same_size:
+        raise ProofError(
+            f"delivery {number} is not shown to be in that checkpoint (size {known.size}); "
+            "ask for the release made with --checkpoint"
+        )

@@ -1,0 +1,190 @@
+"""Checks a release, step by step, and reports every finding. The one function to call is :func:`verify`.
+
+ 1  the package and its statement are strictly what docs/format.md says
+ 2  the statement is signed by the key it names as the vault's
+ 3  each delivery's entry is in a log that the vault signed (through an import, if a kit wrote it)
+ 4  the fields shown of the entry are those it commits to
+ 5  each item is in its delivery, the fields shown of it are its own
+ 6  each file is, byte for byte, the one that was sealed
+ 7  time stamps hold
+ 8  cosignatures hold
+ 9  the vault is the one the reader knows: key, cosigner or checkpoint from elsewhere
+
+Every step that fails is reported. Steps 7 to 9 are in trust.py, the single checks in evidence.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from . import archive, evidence, leaves, note, release, trust
+from .anchors import Anchors
+from .archive import Package
+from .canonical import Json, text, unb64
+from .errors import ProofError, SignatureError, VerifyError
+from .release import Release, ShownDelivery, ShownItem
+from .report import Report, printable, printable_path
+
+SIGNATURE_BYTES_MAX = 64 * 1024
+
+
+def verify(path: Path, anchors: Anchors, progress: Callable[[int], None] = lambda done: None) -> Report:
+    """Check the release at `path`; never raises for what is in it."""
+    report = Report()
+    try:
+        with archive.open_package(path) as package:
+            shown = _statement(package, report)
+            _listed_files(package, shown, report)
+            _Verification(package, shown, anchors, report, progress).run()
+    except VerifyError as error:
+        report.fail(1, printable(str(error)))
+    return report
+
+
+def _statement(package: Package, report: Report) -> Release:
+    """Steps 1 and 2."""
+    data = archive.read_file(package, release.STATEMENT_NAME, release.STATEMENT_BYTES_MAX)
+    signature = archive.read_file(package, release.SIGNATURE_NAME, SIGNATURE_BYTES_MAX)
+    shown = release.parse(data)
+    report.ok(1, "the statement is well formed")
+    signed = note.parse(signature)
+    shown.vault.verify(signed)
+    if len(signed.signatures) != 1:
+        raise SignatureError("the release carries signatures besides the vault's")
+    if signed.text != f"bearwitness/1/release\n{hashlib.sha256(data).hexdigest()}\n":
+        raise SignatureError("the signature is over another statement")
+    report.ok(2, f"the statement is signed by the vault it names, {shown.vault.name}")
+    return shown
+
+
+def _listed_files(package: Package, shown: Release, report: Report) -> None:
+    """Step 1, the files: exactly those listed are there."""
+    listed = {file.name: file for file in shown.files}
+    expected = sorted([*listed, release.STATEMENT_NAME, release.SIGNATURE_NAME])
+    surplus = [name for name in package.names() if name not in expected]
+    missing = [name for name in expected if name not in package.names()]
+    for name in surplus:
+        report.fail(1, f"the package holds {printable(name)}, which the statement does not list")
+    for name in missing:
+        report.fail(1, f"{name} is missing in the package")
+    for name, file in listed.items():
+        if name not in missing and package.size(name) != file.size:
+            report.fail(1, f"{name} has {package.size(name)} bytes instead of {file.size}")
+
+
+class _Verification:
+    """Steps 3 to 9 over one statement."""
+
+    def __init__(
+        self,
+        package: Package,
+        shown: Release,
+        anchors: Anchors,
+        report: Report,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._package, self._shown, self._anchors = package, shown, anchors
+        self._report, self._progress = report, progress
+        self._used: set[str] = set()
+        self._hashes: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Do all steps, going on after a failure wherever something is left to check."""
+        for number, delivery in enumerate(self._shown.deliveries, start=1):
+            name = f"delivery {number}"
+            try:
+                self._delivery(delivery, name)
+            except VerifyError as error:
+                self._report.fail(3, f"{name}: {printable(str(error))}")
+        self._other_files()
+        trust.check_anchors(self._shown, self._anchors, self._report)
+
+    def _delivery(self, delivery: ShownDelivery, name: str) -> None:
+        log, vault = evidence.check_log(delivery, self._shown.vault)
+        self._report.ok(3, f"{name} is an entry of the vault's log, checkpoint of size {vault.size}")
+        if delivery.imported:
+            self._report.ok(3, f"{name} was written by a field kit and imported (its checkpoint: {log.size})")
+        fields = evidence.entry_fields(delivery.entry, "sealed")
+        tree = leaves.delivery_ref(fields.get("delivery"))
+        self._report.ok(4, f"{name} shows {len(delivery.items)} items{_of_total(fields)}")
+        for line in _told(fields):
+            self._report.note(4, f"{name}: {line}")
+        for item in delivery.items:
+            self._item(item, tree)
+        trust.check_stamps(delivery, name, self._anchors, self._report)
+
+    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> None:
+        try:
+            proven = evidence.prove_item(item, tree)
+        except VerifyError as error:
+            self._report.fail(5, f"{item.file or 'an item without content'}: {printable(str(error))}")
+            return
+        self._report.ok(5, f"item {proven.item} is in the delivery{_described(proven.fields)}")
+        if item.file is None or item.content is None:
+            return
+        self._used.add(item.file)
+        try:
+            if item.file not in {file.name for file in self._shown.files}:
+                raise ProofError("the file of an item is not listed in the release")
+            size = evidence.check_content(proven.fields, item.content, self._pieces(item.file))
+        except VerifyError as error:
+            self._report.fail(6, f"{item.file}: {printable(str(error))}")
+            return
+        digest = unb64(proven.fields["sha256"]).hex()
+        self._report.ok(6, f"{item.file} is byte for byte the sealed file: {size} bytes, SHA-256 {digest}")
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes and note their SHA-256 for the list of files."""
+        whole = hashlib.sha256()
+        for piece in self._package.pieces(name):
+            whole.update(piece)
+            self._progress(len(piece))
+            yield piece
+        self._hashes[name] = whole.hexdigest()
+
+    def _other_files(self) -> None:
+        """Step 6 for every listed file: its own hash; and that no exhibit stands without an item."""
+        names = set(self._package.names())
+        for file in self._shown.files:
+            if file.name not in names:
+                continue
+            try:
+                if file.name not in self._hashes:
+                    for _ in self._pieces(file.name):
+                        pass
+                if self._hashes[file.name] != file.sha256:
+                    self._report.fail(6, f"{file.name} is not the file that the statement lists")
+            except VerifyError as error:
+                self._report.fail(6, f"{file.name}: {printable(str(error))}")
+            if file.name.startswith("exhibits/") and file.name not in self._used:
+                self._report.fail(6, f"{file.name} belongs to no item that is proven")
+
+
+def _of_total(fields: dict[str, Json]) -> str:
+    total = fields.get("items")
+    return f" of the {text(total)} it holds" if total is not None else ""
+
+
+def _told(fields: dict[str, Json]) -> list[str]:
+    """Return in words what else is shown of a sealed entry."""
+    hidden = ("kind", "delivery", "items")
+    return [
+        f"{name}: {printable(value if isinstance(value, str) else str(value))}"
+        for name, value in sorted(fields.items())
+        if name not in hidden
+    ]
+
+
+def _described(fields: Mapping[str, Json]) -> str:
+    """Return in words what is shown of an item besides its content."""
+    out = ""
+    if "path" in fields:
+        out += f", path {printable_path(unb64(fields['path'], 'a path'))}"
+    fate = fields["fate"]
+    if fate != {"type": "file"}:
+        out += f", fate {printable(str(fate))}"
+    for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content"}):
+        out += f", {name} {printable(str(fields[name]))}"
+    return out

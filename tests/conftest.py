@@ -1,0 +1,18 @@
+"""Fixtures that tests of every folder share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Return the folder of real media with ground truth; skip where it is not there."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+    folder = Path(os.environ.get("BEARWITNESS_CORPUS") or beside)
+    if not (folder / "corpus.json").is_file():
+        pytest.skip(f"the corpus is not at {folder}; BEARWITNESS_CORPUS can name another place")
+    return folder
