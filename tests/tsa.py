@@ -347,16 +347,8 @@ def openssl_cms_accepts(reply: bytes, root: Node, *others: Node, at: datetime) -
         folder = Path(text)
         (folder / "token").write_bytes(token_of(reply))
         (folder / "known.pem").write_bytes(root.pem + b"".join(node.pem for node in others))
-        command: list[str | Path] = [
-            "openssl",
-            "cms",
-            "-verify",
-            "-inform",
-            "DER",
-            "-in",
-            folder / "token",
-            "-binary",
-        ]
+        command: list[str | Path] = ["openssl", "cms", "-verify", "-binary"]
+        command += ["-inform", "DER", "-in", folder / "token"]
         command += [
             "-CAfile",
             folder / "known.pem",

@@ -55,10 +55,10 @@ class Element:
     _what: str = field(repr=False, compare=False)
     _depth: int = field(repr=False, compare=False)
 
-    def reader(self) -> Reader:
-        """Return a reader of the elements inside."""
-        if not self.tag & _CONSTRUCTED:
-            raise MalformedError(f"{self._what} holds a plain value where a list of values belongs")
+    def reader(self, tag: int = SEQUENCE) -> Reader:
+        """Return a reader of the elements inside a SEQUENCE, or whatever else `tag` stands for."""
+        if self.tag != tag or not tag & _CONSTRUCTED:
+            raise MalformedError(f"{self._what} has a value of type {self.tag:#04x} where {tag:#04x} belongs")
         return Reader(self.content, self._what, self._depth)
 
 
@@ -141,7 +141,7 @@ class Reader:
 
     def sequence(self, tag: int = SEQUENCE) -> Reader:
         """Open the next element, a SEQUENCE or one tagged `tag` instead."""
-        return self.take(tag).reader()
+        return self.take(tag).reader(tag)
 
     def set_of(self, tag: int = SET, *, in_order: bool = True) -> list[Element]:
         """Take the elements of the next element, a SET OF, in ascending order (X.690, 11.6)."""

@@ -11,7 +11,9 @@ since have done to it is judged in :mod:`.stamps`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -74,6 +76,14 @@ _FAILURES: Final = {  # bits of PKIFailureInfo (RFC 3161, 2.4.2)
 def printable(text: str) -> str:
     """Return the beginning of a stranger's `text` without what could disturb a terminal."""
     return "".join(c if c.isprintable() else "?" for c in text[:200])
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep `cryptography` from talking of certificates that are odd: what counts is checked here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 # --- 1. What a reply holds ---------------------------------------------------------------------
@@ -146,7 +156,7 @@ def parse_reply(reply: bytes) -> Token:
 
 def _check_granted(info: Reader) -> None:
     """Check PKIStatusInfo; *granted with modifications* is refused: nobody says which."""
-    texts, failures = [], 0
+    texts, bits = [], b"\0"
     with info:
         status = info.integer()
         if info.next_is(der.SEQUENCE):
@@ -154,9 +164,10 @@ def _check_granted(info: Reader) -> None:
                 while strings.more():
                     texts.append(strings.take(der.UTF8_STRING).content.decode("utf-8", "replace"))
         if info.next_is(der.BIT_STRING):
-            failures = int.from_bytes(info.any().content[1:5].ljust(4, b"\0"), "big")
-    if status == 0 and not failures:
+            bits = info.any().content
+    if status == 0 and bits == b"\0":
         return
+    failures = int.from_bytes(bits[1:5].ljust(4, b"\0"), "big")
     reasons = [text for bit, text in _FAILURES.items() if failures >> 31 - bit & 1]
     told = "; ".join([*reasons, *map(printable, texts)]) or f"status {status}, without a reason"
     raise SignatureError(f"the time-stamp authority gave no stamp: {told}")
@@ -297,6 +308,7 @@ def _check_extensions(extensions: Reader) -> None:
 _E = TypeVar("_E", bound=x509.ExtensionType)
 _BROKEN: Final = (  # what `cryptography` raises for certificates that are not as they must be
     ValueError,
+    KeyError,
     TypeError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
@@ -326,6 +338,7 @@ class Certificate:
     parsed: x509.Certificate
 
     @classmethod
+    @_quietly()
     def load(cls, data: bytes) -> Certificate:
         """Read a stranger's certificate in DER."""
         body = _signed_body(data, "a certificate")
@@ -338,6 +351,7 @@ class Certificate:
             body.fail("can not be read")
 
     @classmethod
+    @_quietly()
     def of(cls, certificate: x509.Certificate) -> Certificate:
         """Take a certificate that was read already."""
         data = certificate.public_bytes(Encoding.DER)
@@ -352,6 +366,7 @@ class Certificate:
             data, issuer, subject, serial, printable(certificate.subject.rfc4514_string()), certificate
         )
 
+    @_quietly()
     def extensions(self) -> x509.Extensions:
         """Return all extensions."""
         try:
@@ -494,6 +509,7 @@ _HARMLESS: Final = {  # reasons of a revocation that leave older stamps good (RF
 }
 
 
+@_quietly()
 def _check_revocation(
     path: Sequence[Certificate], others: Iterable[bytes], crls: Iterable[bytes], at: datetime
 ) -> bool:
@@ -747,7 +763,7 @@ def _check_name(name: Element | None, certificate: Certificate) -> None:
     if name is None:
         return
     if name.tag == context(4):
-        with name.reader() as inside:
+        with name.reader(context(4)) as inside:
             if _name_parts(inside.take(der.SEQUENCE).encoded) == _name_parts(certificate.subject):
                 return
     alternatives = certificate.extension(x509.SubjectAlternativeName)

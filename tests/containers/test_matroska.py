@@ -155,7 +155,8 @@ def test_a_group_is_a_key_frame_unless_it_refers_to_another() -> None:
 
     duration, reference = uint_element(0x9B, 33), uint_element(0xFB, 3)
     data = ebml() + segment(
-        tracks(track_entry()), cluster(10, group(), group(duration), group(reference, duration), group(element(0x75A1)))
+        tracks(track_entry()),
+        cluster(10, group(), group(duration), group(reference, duration), group(element(0x75A1))),
     )
     assert [(p.flags, p.pts, told(p.duration)) for p in by_track(ours_of(data))[1]] == [
         (KEY, 13, None),
@@ -167,10 +168,16 @@ def test_a_group_is_a_key_frame_unless_it_refers_to_another() -> None:
 
 def test_sizes_that_are_not_told_end_where_the_next_cluster_begins() -> None:
     clusters = [cluster(t, simple(b"frame%d" % t), unknown=True) for t in (0, 5, 9)]
-    data = ebml(b"webm") + segment(tracks(track_entry()), *clusters, element(0x1C53BB6B, b"cues"), unknown=True)
+    data = ebml(b"webm") + segment(
+        tracks(track_entry()), *clusters, element(0x1C53BB6B, b"cues"), unknown=True
+    )
     found = ours_of(data)
     assert found.container == "webm"
-    assert [(p.pts, data[p.pos : p.end]) for p in by_track(found)[1]] == [(0, b"frame0"), (5, b"frame5"), (9, b"frame9")]
+    assert [(p.pts, data[p.pos : p.end]) for p in by_track(found)[1]] == [
+        (0, b"frame0"),
+        (5, b"frame5"),
+        (9, b"frame9"),
+    ]
 
 
 def test_tracks_may_stand_after_the_clusters_and_blocks_of_no_track_are_left_out() -> None:
@@ -190,11 +197,16 @@ def test_another_unit_of_time_is_told_and_not_applied() -> None:
     assert isinstance(decoder, dict)
     assert (decoder["time_base"], decoder["default_duration"]) == ("1/10000", "33366667")
     # 33,366,667 ns are no whole number of units, so they are told once and not in each packet.
-    assert [(told(p.duration), p.pts) for p in by_track(found)[1] + by_track(found)[2]] == [(None, 7), (400, 7)]
+    assert [(told(p.duration), p.pts) for p in by_track(found)[1] + by_track(found)[2]] == [
+        (None, 7),
+        (400, 7),
+    ]
 
 
 def test_the_screen_is_described_as_the_container_does() -> None:
-    crops = uint_element(0x54BB, 1) + uint_element(0x54AA, 2) + uint_element(0x54CC, 3) + uint_element(0x54DD, 4)
+    crops = (
+        uint_element(0x54BB, 1) + uint_element(0x54AA, 2) + uint_element(0x54CC, 3) + uint_element(0x54DD, 4)
+    )
     video = uint_element(0xB0, 64) + uint_element(0xBA, 48) + crops
     video += uint_element(0x54B0, 16) + uint_element(0x54BA, 9) + uint_element(0x54B2, 3)
     video += element(0x7670, b"turned by a quarter")

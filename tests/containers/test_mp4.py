@@ -32,12 +32,29 @@ WHOLE = [
 ]
 FRAGMENTED = [
     Recipe("key-fragments.mp4", "libx264", "aac", options=FRAGMENTS, video_options={"g": "10"}),
-    Recipe("each-frame.mp4", "libx264", "aac", options={"movflags": "frag_every_frame+empty_moov+default_base_moof"}),
-    Recipe("dash.mp4", "libx264", "aac", options={"movflags": "dash+frag_keyframe"}, video_options={"g": "10"}),
+    Recipe(
+        "each-frame.mp4",
+        "libx264",
+        "aac",
+        options={"movflags": "frag_every_frame+empty_moov+default_base_moof"},
+    ),
+    Recipe(
+        "dash.mp4", "libx264", "aac", options={"movflags": "dash+frag_keyframe"}, video_options={"g": "10"}
+    ),
     Recipe("sidx.mp4", "libx264", "aac", options={"movflags": "frag_keyframe+global_sidx+empty_moov"}),
-    Recipe("no-offset.mp4", "libx264", "aac", options={"movflags": "frag_keyframe+omit_tfhd_offset+empty_moov"}),
-    Recipe("moov-and-fragments.mp4", "libx264", "aac", options={"movflags": "frag_keyframe"}, video_options={"g": "10"}),
-    Recipe("hybrid.mp4", "libx264", "aac", options={"movflags": "hybrid_fragmented"}, video_options={"g": "10"}),
+    Recipe(
+        "no-offset.mp4", "libx264", "aac", options={"movflags": "frag_keyframe+omit_tfhd_offset+empty_moov"}
+    ),
+    Recipe(
+        "moov-and-fragments.mp4",
+        "libx264",
+        "aac",
+        options={"movflags": "frag_keyframe"},
+        video_options={"g": "10"},
+    ),
+    Recipe(
+        "hybrid.mp4", "libx264", "aac", options={"movflags": "hybrid_fragmented"}, video_options={"g": "10"}
+    ),
     Recipe("separate.mp4", "mpeg4", "aac", options={"movflags": "frag_keyframe+separate_moof+empty_moov"}),
     Recipe("fragments.mov", "libx264", "aac", options=FRAGMENTS),
 ]
@@ -109,7 +126,9 @@ def test_the_track_table_holds_what_a_decoder_and_a_screen_need(made: Made) -> N
     assert isinstance(display, dict)
     assert display["matrix"] == ["65536", "0", "0", "0", "65536", "0", "0", "0", "1073741824"]
     assert (display["width"], display["height"]) == ("160", "96")
-    assert video.fields["edits"] == [{"duration": "1600", "media_time": "1024", "rate": "65536", "time_base": "1/1000"}]
+    assert video.fields["edits"] == [
+        {"duration": "1600", "media_time": "1024", "rate": "65536", "time_base": "1/1000"}
+    ]
     assert video.fields["extent"] == {"packets": "40", "duration": str(40 * 512)}
     decoder = sound.fields["decoder"]
     assert isinstance(decoder, dict)
@@ -118,7 +137,9 @@ def test_the_track_table_holds_what_a_decoder_and_a_screen_need(made: Made) -> N
 
 
 def test_corpus_files_are_read_as_ffmpeg_reads_them(corpus: Path) -> None:
-    paths = [p for p in sorted(corpus.rglob("*.mp4")) + sorted(corpus.rglob("*.mov")) if p.parent.name != "damaged"]
+    paths = [
+        p for p in sorted(corpus.rglob("*.mp4")) + sorted(corpus.rglob("*.mov")) if p.parent.name != "damaged"
+    ]
     assert paths
     for path in paths:
         if path.name == "exiftool-quicktime.mov":  # a sample of metadata, its pictures cut off
@@ -291,7 +312,9 @@ def test_defaults_come_from_trex_unless_the_fragment_or_the_run_tells_better() -
 
 def test_without_tfdt_a_fragment_goes_on_where_the_samples_before_end() -> None:
     first = full(b"trun", u32(1, 0x02000000), flags=0x004)
-    data = fragmented(moof(first), moof(first, time=500), moof(first), tables=stbl([3, 3], [10], per_chunk=[(1, 2, 1)]))
+    data = fragmented(
+        moof(first), moof(first, time=500), moof(first), tables=stbl([3, 3], [10], per_chunk=[(1, 2, 1)])
+    )
     found = packets_of(data + bytes(99))
     assert [p.dts for p in found] == [0, 40, 80, 500, 540]
     assert [p.flags for p in found] == [KEY, KEY, KEY, KEY, KEY]
@@ -301,7 +324,8 @@ def test_without_a_base_the_second_track_follows_the_data_of_the_first() -> None
     run = full(b"trun", u32(1), flags=0)
     trafs = [box(b"traf", full(b"tfhd", u32(number)), run) for number in (1, 2)]
     head = FTYP + moov(
-        *(trak(number, stbl([], [], per_chunk=[])) for number in (1, 2)), box(b"mvex", trex(1), trex(2, size=5))
+        *(trak(number, stbl([], [], per_chunk=[])) for number in (1, 2)),
+        box(b"mvex", trex(1), trex(2, size=5)),
     )
     found = by_track(ours_of(head + box(b"moof", *trafs) + bytes(99)))
     assert (found[1][0].pos, found[2][0].pos) == (len(head), len(head) + 7)
@@ -321,6 +345,13 @@ def test_a_fragment_cut_off_ends_the_index_and_is_told() -> None:
     found = ours_of(whole[:-5])
     assert found.container == "mp4, incomplete"
     assert len(by_track(found)[1]) == 1
+
+
+def test_a_run_before_the_beginning_of_the_file_is_left_out_and_told() -> None:
+    run = full(b"trun", u32(1, -5000), flags=0x001)
+    found = ours_of(fragmented(moof(run, run)) + bytes(99))
+    assert found.container == "mp4, incomplete"
+    assert not found.packets
 
 
 @pytest.mark.parametrize("fields", [0, 0x100])

@@ -82,11 +82,18 @@ def test_idx1_counts_from_movi_or_from_the_file(absolute: bool) -> None:  # noqa
     movi = chunk(b"00dc", b"frame") + chunk(b"00dc", b"") + chunk(b"00dc", b"other")
     at = avi(VIDEO, movi).index(b"movi") if absolute else 0
     entries = idx1(
-        (b"00dc", 0x10, at + 4, 5), (b"00pc", 0, at + 4, 1), (b"00dc", 0, at + 18, 0), (b"00dc", 0x10, at + 26, 5)
+        (b"00dc", 0x10, at + 4, 5),
+        (b"00pc", 0, at + 4, 1),
+        (b"00dc", 0, at + 18, 0),
+        (b"00dc", 0x10, at + 26, 5),
     )
     data = avi(VIDEO, movi, entries)
     found = packets_of(data)
-    assert [(data[p.pos : p.end], p.dts, p.flags) for p in found] == [(b"frame", 0, KEY), (b"", 1, 0), (b"other", 2, KEY)]
+    assert [(data[p.pos : p.end], p.dts, p.flags) for p in found] == [
+        (b"frame", 0, KEY),
+        (b"", 1, 0),
+        (b"other", 2, KEY),
+    ]
 
 
 def test_an_index_that_points_elsewhere_is_not_believed() -> None:
@@ -108,12 +115,16 @@ def test_chunks_within_records_are_found() -> None:
     assert [p.dts for p in found[1]] == [0, 2]
 
 
-def opendml(second_riff: bytes, movi: bytes, entries: list[tuple[int, int, int]], *, field: bool = False) -> bytes:
+def opendml(
+    second_riff: bytes, movi: bytes, entries: list[tuple[int, int, int]], *, field: bool = False
+) -> bytes:
     """Return an AVI whose stream has a super index of one ix00 in the second RIFF; places count from `base`."""
     longs = 3 if field else 2
 
     def build(place: int, base: int) -> tuple[bytes, bytes]:
-        rows = [le32(at, size | (0 if key else 1 << 31), *([0] if field else [])) for at, size, key in entries]
+        rows = [
+            le32(at, size | (0 if key else 1 << 31), *([0] if field else [])) for at, size, key in entries
+        ]
         head = struct.pack("<HBBI4sQI", longs, int(field), 1, len(rows), b"00dc", base, 0)
         ix = chunk(b"ix00", head, *rows)
         top = struct.pack("<HBBI4s3IQII", 4, 0, 0, 1, b"00dc", 0, 0, 0, place, len(ix), 0)
@@ -181,7 +192,9 @@ def test_the_shape_of_the_picture_is_told() -> None:
 # --- WAV ----------------------------------------------------------------------------------------
 
 
-def wav(layout: bytes, data: bytes, form: bytes = b"RIFF", size: int | None = None, more: bytes = b"") -> bytes:
+def wav(
+    layout: bytes, data: bytes, form: bytes = b"RIFF", size: int | None = None, more: bytes = b""
+) -> bytes:
     sound = b"data" + le32(len(data) if size is None else size) + data
     body = b"WAVE" + more + chunk(b"fmt ", layout) + sound
     return form + le32(len(body)) + body

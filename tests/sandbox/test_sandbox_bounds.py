@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +15,9 @@ import pytest
 from bearwitness.errors import ChildFailedError
 from bearwitness.sandbox import client
 from bearwitness.sandbox.client import Sandbox
-from bearwitness.sandbox.conversation import printable
+from bearwitness.sandbox.conversation import Conversation, printable
 from bearwitness.sandbox.limits import Limits
+from bearwitness.sandbox.wire import ANSWER, FRAME
 
 OpenSandbox = Callable[[frozenset[str]], Sandbox]
 
@@ -82,6 +85,23 @@ def test_a_child_that_sends_byte_after_byte_is_ended(
     locked = sandbox if layers is None else open_sandbox(layers)
     with pytest.raises(ChildFailedError, match=r"took longer|gave no answer within"):
         locked.call("trickle", b"", [], hasty)
+
+
+def test_what_comes_after_the_deadline_does_not_count_even_if_it_is_there_already(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = socket.socketpair()
+    status, zygote = os.pipe()
+    with theirs, Conversation("task", limits, ours, status) as conversation:
+        theirs.sendall(FRAME.pack(ANSWER, 2) + b"ok")
+        conversation.start_clock()
+        assert conversation.receive() == b"ok"
+        theirs.sendall(FRAME.pack(ANSWER, 2) + b"ok")
+        late = time.monotonic() + 2 * limits.wall_seconds
+        monkeypatch.setattr(time, "monotonic", lambda: late)
+        with pytest.raises(ChildFailedError, match="gave no answer within"):
+            conversation.receive()
+    os.close(zygote)
 
 
 def test_an_answer_may_be_as_long_as_allowed_and_no_longer(sandbox: Sandbox, limits: Limits) -> None:

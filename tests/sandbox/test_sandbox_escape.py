@@ -227,6 +227,8 @@ def test_a_child_has_the_channel_and_its_files_open_and_nothing_else(tmp_path: P
             Sandbox("hostile_tasks", _layers=frozenset(), _folders=[str(Path(__file__).parent)]) as sandbox,
             sandbox.session("converse", b"", [one.fileno()], limits),
         ):
+            zygote = Path(f"/proc/{sandbox.zygote_pid}/fd")
+            assert str(tmp_path / "one") not in [os.readlink(each) for each in zygote.iterdir()]
             found = json.loads(sandbox.call("descriptors", b"", [two.fileno(), one.fileno()], limits))
     finally:
         os.close(stray)

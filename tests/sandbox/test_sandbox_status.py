@@ -19,10 +19,10 @@ needs_all_layers = pytest.mark.skipif(bool(layers().lacking), reason="this kerne
 
 # A module of tasks that is loaded before the lock is put on, and breaks it.
 SABOTEUR = """
-import os, sys
-from bearwitness.sandbox import child, landlock, seccomp
+import os
+from bearwitness.sandbox import child, landlock, seccomp, zygote
 
-zygote, home = sys.modules["__main__"], os.getpid()
+home = os.getpid()
 
 def fail(*_):
     raise OSError("sabotage")

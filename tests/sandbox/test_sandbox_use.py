@@ -173,6 +173,23 @@ def test_a_session_that_can_not_be_opened_says_why(sandbox: Sandbox, limits: Lim
         sandbox.session("never_read", b"", [], hasty)
 
 
+def test_an_interrupted_question_ends_a_session_lest_answers_get_mixed_up(
+    sandbox: Sandbox, limits: Limits
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with sandbox.session("converse", b"", [], limits) as session:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(KeyboardInterrupt):
+                session.ask(b"hang")
+            assert session.closed
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_closing_a_session_ends_its_child(sandbox: Sandbox, limits: Limits) -> None:
     with sandbox.session("converse", b"", [], limits) as session:
         pidfd = os.pidfd_open(int(session.ask(b"pid")))
@@ -254,6 +271,34 @@ def test_a_child_dies_with_the_process_that_asked_for_it(own: Sandbox, limits: L
         assert sandbox.call("echo", b"all well", [], limits) == b"all well"
 
 
+def work_and_close(sandbox: Sandbox, limits: Limits, result: Connection) -> None:
+    in_process(sandbox, limits, "worker", result)
+    sandbox.close()
+
+
+@forks
+def test_a_forked_process_is_not_stopped_by_a_thread_that_was_using_the_sandbox_nor_ends_it_for_others(
+    own: Sandbox, limits: Limits
+) -> None:
+    context = multiprocessing.get_context("fork")
+    with own as sandbox, sandbox.session("converse", b"", [], limits) as session:
+        ours, theirs = context.Pipe(duplex=False)
+        worker = context.Process(target=work_and_close, args=(sandbox, limits, theirs))
+        with sandbox._zygote._lock:  # as another thread would hold it that is just sending
+            worker.start()
+        theirs.close()
+        try:
+            assert ours.poll(20), "the worker waits for a thread that is not there"
+            assert ours.recv() == "good"
+        finally:
+            worker.join(20)
+            worker.kill()
+            worker.join()
+            worker.close()
+            ours.close()
+        assert session.ask(b"abc") == b"cba"
+
+
 # A zygote that dies
 
 
@@ -331,18 +376,23 @@ def test_the_zygote_has_no_terminal(own: Sandbox) -> None:
         assert os.getsid(sandbox.zygote_pid) == sandbox.zygote_pid != os.getsid(0)
 
 
+def kill_zygote(sandbox: Sandbox) -> None:
+    pidfd = os.pidfd_open(sandbox.zygote_pid)
+    os.kill(sandbox.zygote_pid, signal.SIGKILL)
+    wait_until_gone(pidfd)
+
+
 def die_of_broken_pipes(sandbox: Sandbox, limits: Limits, result: Connection) -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with sandbox.session("converse", b"", [], limits) as session:
-        os.kill(sandbox.zygote_pid, signal.SIGKILL)
-        for _ in range(2):
-            with contextlib.suppress(SandboxError):
-                session.ask(b"abc")
-    sandbox.start()
-    os.kill(sandbox.zygote_pid, signal.SIGKILL)
-    for _ in range(2):
+        pidfd = os.pidfd_open(int(session.ask(b"pid")))
+        kill_zygote(sandbox)
+        wait_until_gone(pidfd)
         with contextlib.suppress(SandboxError):
-            sandbox.call("echo", b"abc", [], limits)
+            session.ask(b"abc")
+    sandbox.call("echo", b"abc", [], limits)
+    kill_zygote(sandbox)
+    sandbox.call("echo", b"abc", [], limits)
     sandbox.close()
     result.send("good")
 

@@ -142,8 +142,14 @@ def test_nesting_without_end_and_floods_are_refused() -> None:
         reader.sequence()
     with pytest.raises(MalformedError, match="too large"):
         read(bytes(der.BYTES_MAX + 1))
-    with pytest.raises(MalformedError, match="plain value"):
-        read(integer(1)).any().reader()
+
+
+def test_a_value_of_another_type_is_not_opened_as_a_sequence() -> None:
+    for data in (integer(1), set_of(integer(1)), tlv(0xA0, integer(1)), tlv(0x80)):
+        with pytest.raises(MalformedError, match="where 0x30 belongs"):
+            read(data).any().reader()
+    with pytest.raises(MalformedError, match="belongs"):
+        read(tlv(0x80)).any().reader(0x80)
 
 
 def test_optional_elements_are_taken_only_if_they_are_there() -> None:
@@ -220,10 +226,12 @@ def walk(reader: Reader) -> None:
         for method in METHODS:
             try:
                 found = method(Reader(element.encoded, "the test"))
+                if isinstance(found, der.Element):
+                    found = found.reader(found.tag)
             except MalformedError:
                 continue
             if isinstance(found, Reader):
-                walk(element.reader())
+                walk(element.reader(element.tag))
 
 
 @given(PIECES)

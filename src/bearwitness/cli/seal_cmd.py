@@ -128,6 +128,7 @@ def _data(fingerprint: str, sealing: Sealing) -> dict[str, Any]:
         "bytes": closed.size,
         "unreadable": [{"path": path_text(lost.path), "reason": lost.reason} for lost in sealing.lost],
         "losses": closed.losses,
+        "not_indexed": [{"path": path_text(item.path), "reason": item.reason} for item in sealing.unread],
         "root": closed.root.hex(),
         "checkpoint": closed.checkpoint.decode(),
         "vault_fingerprint": fingerprint,
@@ -141,9 +142,10 @@ def _data(fingerprint: str, sealing: Sealing) -> dict[str, Any]:
 def _text(data: dict[str, Any]) -> str:
     lines = [f" -  {text}" for text in data["warnings"]]
     lines += [
-        f" x  {printable_path(lost['path'].encode('utf-8', 'surrogateescape'))}: {lost['reason']}"
-        for lost in data["unreadable"]
+        f" -  {_safe(item['path'])}: sealed whole, but its packets can not be shown singly ({item['reason']})"
+        for item in data["not_indexed"]
     ]
+    lines += [f" x  {_safe(lost['path'])}: {lost['reason']}" for lost in data["unreadable"]]
     lines += [
         f"sealed       {plural(data['items'], 'item')}, {human_size(data['bytes'])} ({data['how']})",
         f"delivery     {data['delivery']}",
@@ -153,3 +155,7 @@ def _text(data: dict[str, Any]) -> str:
     if data["quarantine"]:
         lines.append(f"quarantine   {data['quarantine']}  (for the source keepers alone)")
     return "\n".join([*lines, "", data["checkpoint"].rstrip()])
+
+
+def _safe(path: str) -> str:
+    return printable_path(path.encode("utf-8", "surrogateescape"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import compress, repeat
-from operator import le
+from itertools import compress
 
 from .model import PACKETS_MAX, RECORD_WORDS, TooLargeError, big_endian
 
@@ -50,10 +49,10 @@ class Columns:
             mine.extend(its)
 
     def within(self, size: int) -> tuple[Columns, bool]:
-        """Return the packets that end inside a file of `size` bytes, and whether these are all."""
-        if not self.end or max(self.end) <= size:
+        """Return the packets that lie inside a file of `size` bytes, and whether these are all."""
+        if not self.end or (min(self.pos) >= 0 and max(self.end) <= size):
             return self, True
-        inside = bytes(map(le, self.end, repeat(size)))
+        inside = bytes(0 <= begin and end <= size for begin, end in zip(self.pos, self.end, strict=True))
         return Columns(*(array("q", compress(column, inside)) for column in self.all())), False
 
     def pack(self, track: int) -> bytes:

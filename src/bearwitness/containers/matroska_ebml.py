@@ -13,6 +13,8 @@ HEADER_BYTES_MAX: Final = 12
 # A muxer writes some 30 elements a track.
 CHILDREN_MAX: Final = 100_000
 UNKNOWN: Final = -1  # a size that is not told (RFC 8794, 6.2)
+# How long a number is, told by the zero bits its first byte begins with; 9 is no number (RFC 8794, 4).
+_WIDTHS: Final = bytes(9 - byte.bit_length() for byte in range(256))
 
 
 class Element(NamedTuple):
@@ -28,8 +30,8 @@ def header(data: bytes) -> tuple[int, int, int]:
 
     Raises ContainerError for bytes that are no header, or only a part of one.
     """
-    length = 9 - data[0].bit_length() if data else 9
-    if length > 4 or len(data) <= length:
+    length = _WIDTHS[data[0]] if data else 9
+    if length > 4:
         raise ContainerError("bytes stand where an element should")
     size, width = number(data, length)
     return int.from_bytes(data[:length], "big"), size, length + width
@@ -37,11 +39,14 @@ def header(data: bytes) -> tuple[int, int, int]:
 
 def number(data: bytes, at: int) -> tuple[int, int]:
     """Return the variable-size integer at `at` (UNKNOWN if all its bits are set) and its length."""
-    width = 9 - data[at].bit_length() if at < len(data) else 9
-    if width > 8 or at + width > len(data):
+    width = _WIDTHS[data[at]] if at < len(data) else 9
+    if width == 1:
+        value, mask = data[at] & 0x7F, 0x7F
+    elif width > 8 or at + width > len(data):
         raise ContainerError("a number of an element is cut off")
-    mask = (1 << 7 * width) - 1
-    value = int.from_bytes(data[at : at + width], "big") & mask
+    else:
+        mask = (1 << 7 * width) - 1
+        value = int.from_bytes(data[at : at + width], "big") & mask
     return (UNKNOWN if value == mask else value), width
 
 

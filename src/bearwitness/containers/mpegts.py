@@ -46,6 +46,9 @@ _NULL_PID: Final = 0x1FFF
 _HEAD: Final = bytes(0x20 if byte & 0x80 else byte & 0x5F for byte in range(256))
 # Third byte after sync: 0 where the cell is all payload (adaptation_field_control 01).
 _ADAPTED: Final = bytes(0 if byte & 0x30 == 0x10 else 1 for byte in range(256))
+# In the third byte after sync, and in the flags of an adaptation field (2.4.3.2, 2.4.3.4).
+_SCRAMBLED: Final = 0xC0
+_ADAPTATION: Final = 0x20
 _RANDOM_ACCESS: Final = 0x40
 
 
@@ -157,10 +160,10 @@ class _Scan:
         """End the packet of `pid` before and begin another, if the cell begins a PES packet."""
         self._close(pid)
         head = self._payload(cell)
-        if head[:3] == PREFIX:
-            place_of_flags = cell * self._stride + self._skip + 5
-            adapted = self._adapted[cell] and self._block[place_of_flags - 1] > 0
-            key = adapted and self._block[place_of_flags] & _RANDOM_ACCESS
+        at = cell * self._stride + self._skip + 3
+        control, length, flags = self._block[at : at + 3]
+        if head[:3] == PREFIX and not control & _SCRAMBLED:
+            key = control & _ADAPTATION and length and flags & _RANDOM_ACCESS
             self._open[pid] = Pes(place, head, KEY if key else 0)
 
     def _continue(self, pes: Pes, head: int, begin: int, end: int) -> None:
@@ -203,7 +206,9 @@ class _Scan:
         if self._packets > PACKETS_MAX:
             raise TooLargeError(f"the file has more than {PACKETS_MAX:,} packets")
         size = size if header.body is None else header.body
-        columns = self.columns.setdefault(pid, Columns())
+        columns = self.columns.get(pid)
+        if columns is None:
+            columns = self.columns[pid] = Columns()
         columns.append(pes.flags, pes.pos, pes.end, size, header.pts, header.dts, UNTOLD)
 
     def cut(self, place: int) -> None:

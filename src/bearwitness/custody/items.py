@@ -31,13 +31,17 @@ Extent = tuple[str, int, int]  # pack (or "zero"), offset in its plaintext, leng
 
 _FIELD_HEAD: Final = b"\x00" + prefix("item-field")
 _ITEM_HEAD: Final = b"\x00" + prefix("item")
-_SALT: Final = [b"salt" + slot.to_bytes(8, "big") for slot in range(17)]
 _LEAF_SALT_SLOT: Final = 16
+_LEAF_SALT: Final = b"salt" + _LEAF_SALT_SLOT.to_bytes(8, "big")
+# For each field: its slot, what derives its salt, how its payload begins.
+_PREPARED: Final = {
+    name: (slot, b"salt" + slot.to_bytes(8, "big"), b'{"name":"%s","value":' % name.encode())
+    for name, slot in ITEM_SLOTS.items()
+}
 _FILLER: Final = [
     [b"filler" + level.to_bytes(8, "big") + i.to_bytes(8, "big") for i in range(16 >> level)]
     for level in range(ITEM_HEIGHT)
 ]
-_NAMES: Final = tuple(ITEM_SLOTS)
 
 
 def number(value: int) -> str:
@@ -57,7 +61,7 @@ def value_text(value: Json) -> str:
 
 def numbers(**values: int) -> str:
     """Return the canonical JSON text of an object of integers."""
-    return "{" + ",".join(f'"{name}":"{values[name]}"' for name in sorted(values)) + "}"
+    return "{" + ",".join([f'"{name}":"{values[name]}"' for name in sorted(values)]) + "}"
 
 
 def tree_text(kind: str, height: int, root: bytes) -> str:
@@ -69,29 +73,25 @@ def commit(values: Values, secret: bytes) -> bytes:
     """Return the item leaf (a hash) of an item with these fields under its `secret`."""
     key = keyed(derive(secret, b"fields"))
     nodes: list[bytes | None] = [None] * (1 << ITEM_HEIGHT)
-    for slot, name in enumerate(_NAMES):
-        value = values.get(name)
-        if value is not None:
-            salt = sha256(key + _SALT[slot]).digest()
-            payload = f'{{"name":"{name}","value":{value}}}'.encode()
-            nodes[slot] = sha256(_FIELD_HEAD + salt + payload).digest()
-    for level in range(ITEM_HEIGHT):
-        fillers = _FILLER[level]
+    for name, value in values.items():
+        slot, salt, head = _PREPARED[name]
+        leaf = _FIELD_HEAD + sha256(key + salt).digest() + head + value.encode() + b"}"
+        nodes[slot] = sha256(leaf).digest()
+    for fillers in _FILLER:
         above: list[bytes | None] = []
-        for index in range(0, len(nodes), 2):
-            left, right = nodes[index], nodes[index + 1]
+        for left, right, fill_left, fill_right in zip(
+            nodes[::2], nodes[1::2], fillers[::2], fillers[1::2], strict=True
+        ):
             if left is None and right is None:
                 above.append(None)
                 continue
-            if left is None:
-                left = sha256(key + fillers[index]).digest()
-            elif right is None:
-                right = sha256(key + fillers[index + 1]).digest()
-            above.append(sha256(b"\x01" + left + right).digest())  # type: ignore[operator]
+            left = left or sha256(key + fill_left).digest()  # noqa: PLW2901
+            right = right or sha256(key + fill_right).digest()  # noqa: PLW2901
+            above.append(sha256(b"\x01" + left + right).digest())
         nodes = above
     root = nodes[0] or b""
-    payload = f'{{"kind":"item-field","leaves":"16","root":"{b64(root)}"}}'.encode()
-    return sha256(_ITEM_HEAD + sha256(key + _SALT[16]).digest() + payload).digest()
+    payload = b'{"kind":"item-field","leaves":"16","root":"%s"}' % b64(root).encode()
+    return sha256(_ITEM_HEAD + sha256(key + _LEAF_SALT).digest() + payload).digest()
 
 
 @dataclass(frozen=True)

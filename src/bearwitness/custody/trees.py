@@ -50,8 +50,7 @@ class RunBuilder:
         self._secret = secret
         self._left = count
         self.height = 0 if single and count == 1 else hidden_height(count)
-        room = (1 << self.height) - count + 1
-        self.first = int.from_bytes(derive(secret, b"offset", 0)[:8], "big") % room
+        self.first = _offset(secret, self.height, count) if self.height else 0
         self._carry: list[bytes | None] = [None] * (self.height + 1)
         self._next = [self.first >> level for level in range(self.height + 1)]
 
@@ -87,6 +86,10 @@ class RunBuilder:
             nodes = pair_up(nodes)
         if nodes:
             self._carry[self.height] = nodes[0]
+
+
+def _offset(secret: bytes, height: int, count: int) -> int:
+    return int.from_bytes(derive(secret, b"offset", 0)[:8], "big") % ((1 << height) - count + 1)
 
 
 def pair_up(nodes: Sequence[bytes]) -> list[bytes]:

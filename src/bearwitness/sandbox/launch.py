@@ -10,14 +10,25 @@ import socket
 import sys
 import threading
 import weakref
+from pathlib import Path
 from typing import Final
 
+import bearwitness
 from bearwitness.errors import SandboxError
 
 from . import status
 from .conversation import printable
 from .wire import CONTROL, READY, REPLY_BYTES_MAX
 
+# Isolated (-I), Python looks for modules neither where one works nor in PYTHONPATH nor in ~/.local. We may
+# live in the last ourselves, so the zygote is told where the parent found us.
+_BOOT: Final = """
+import sys
+sys.path.append(sys.argv[1])
+from bearwitness.sandbox.zygote import main
+main(*sys.argv[2:])
+"""
+_HOME: Final = str(Path(bearwitness.__file__).parents[1])
 _START_SECONDS: Final = 60  # a cold disk may take long to give up the modules
 _SEND_SECONDS: Final = 30
 # Nothing of the parent's environment; libraries for arithmetic must not start threads when imported.
@@ -74,7 +85,7 @@ class ZygoteProcess:
         return self._control
 
     def _spawn(self, control: socket.socket, layers: frozenset[str]) -> None:
-        command = [sys.executable, "-I", "-m", "bearwitness.sandbox.zygote"]
+        command = [sys.executable, "-I", "-c", _BOOT, _HOME]
         command += [self._tasks, ",".join(sorted(layers)), *self._folders]
         actions = [
             (os.POSIX_SPAWN_DUP2, control.fileno(), CONTROL),

@@ -13,10 +13,11 @@ The zygote imports one such module by name. It has up to two tables:
         image = Image(task.files)
         return image.answer  # bytes -> bytes, once a question
 
-A task runs where nothing can be opened any more: import at the top of the module all that it needs, also what
-Python would load later by itself (`codecs.lookup("utf-16-le")`). It starts no thread while it is imported.
-Files are read with `os.pread`; `os.fstat` is denied, a file's length is `os.lseek(file, 0, os.SEEK_END)`.
-Whatever it raises reaches the parent as one line of untrusted text.
+A task runs where nothing can be opened any more: import at the top of the module all that it needs, also
+what Python would load later by itself (`codecs.lookup("utf-16-le")`). The module starts no thread while it is
+imported. Files are read with `os.pread`; `os.fstat` and `mmap` of a file are denied, its length is
+`os.lseek(file, 0, os.SEEK_END)`. Threads are allowed, each at some 70 MiB of address space. What a task
+prints goes nowhere; whatever it raises reaches the parent as one line of untrusted text.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The zygote: a process without keys that loads a module of tasks, locks itself and forks a child a request.
 
-    python -I -m bearwitness.sandbox.zygote MODULE LAYERS [FOLDER...]
-
-It is exec'ed, never forked from the parent, so nothing the parent ever held is in its memory. Forking from
-it is cheap, because the modules are loaded already, and safe, because it has one thread. It reads no hostile
-byte itself: requests come from the parent, and of its children it only learns that they ended.
+:mod:`.launch` has it exec'ed, never forked from the parent, so nothing the parent ever held is in its memory.
+Forking from it is cheap, because the modules are loaded already, and safe, because it has one thread. It
+reads no hostile byte itself: requests come from the parent, and of its children it only learns that they
+ended.
 """
 
 from __future__ import annotations
@@ -177,7 +176,3 @@ def _prepare() -> int:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write(_OOM_SCORE)
     return wanted
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -19,7 +19,7 @@ from bearwitness.sandbox.limits import Limits
 from bearwitness.vault.indexblob import IndexBlob
 from bearwitness_verify.canonical import Json
 
-from .intake import Indexed
+from .intake import Indexed, UnreadIndexError
 from .reading import Reading
 
 TASKS: Final = "bearwitness.containers.locked"
@@ -67,19 +67,22 @@ class ContainerIndexer:
         limits = Limits(seconds, float(2 * seconds), _MEMORY_BYTES, ANSWER_BYTES_MAX)
         try:
             untrusted = self._sandbox.call("index", b"", [file], limits)
-        except SandboxError:
-            return None
+        except SandboxError as error:
+            raise UnreadIndexError(str(error)) from None
         return indexed(untrusted, size)
 
 
 def indexed(untrusted: bytes | None, size: int) -> Indexed | None:
-    """Return what a child's answer gives for a file of `size` bytes, None if nothing that can be used."""
+    """Return what a child's answer gives for a file of `size` bytes, None for a container not read here.
+
+    Raises UnreadIndexError with the reason where the index is damaged.
+    """
     if untrusted is None:
         return None
     try:
         index = decode_index(untrusted, size)
-    except (ContainerError, MalformedError):
-        return None
+    except (ContainerError, MalformedError) as error:
+        raise UnreadIndexError(str(error)) from None
     cutting = cut(index, size) if index else None
     if index is None or cutting is None:
         return None

@@ -13,14 +13,16 @@ from bearwitness.custody import items
 from bearwitness.store.packs import PACK_BYTES, PackWriter
 from bearwitness.vault.indexblob import plain_lengths
 from bearwitness_verify import canonical
+from bearwitness_verify.leaves import SEGMENT_BYTES_MAX
 
-from .content import ContentHasher
+from .content import ContentHasher, one_segment
 from .reading import ChangedError, FileState, Loss, Reading
 from .sources import Source
 from .walk import Found
 
 ATTEMPTS: Final = 3  # a file that changes while it is read is read again so often
 HOLE_BYTES_MIN: Final = 1 << 20  # smaller holes are stored like data
+_WHOLE: Final = '{"type":"file"}'
 _ZEROS: Final = memoryview(bytes(1 << 20))
 
 NumberedExtent = tuple[int, int, int]  # number of the pack in its part (-1: zeros), offset, length
@@ -34,6 +36,11 @@ class Sealed(NamedTuple):
     index_extents: Sequence[NumberedExtent]
     size: int
     lost: str
+    unread: str = ""  # why the container's index could not be read, for a file cut in plain blocks
+
+
+class UnreadIndexError(Exception):
+    """The container's index can not be read; its message is the reason."""
 
 
 class Indexed(NamedTuple):
@@ -73,27 +80,59 @@ class FileIntake:
         """Return the sealed file, None if it changed meanwhile and this was not the `last` attempt."""
         reading.losses.clear()
         before = reading.state()
+        if 0 < before.size <= SEGMENT_BYTES_MAX and not self._md5:
+            sealed = self._take_small(reading, found, secret, before)
+            if sealed is not None:
+                return sealed
         copy = _Copy(self._writer, reading, before, self._progress)
         head = copy.begin()
-        indexed = self._index(reading, before.size, head)
+        indexed, unread = self._ask_index(reading, before.size, head)
         lengths = indexed.lengths if indexed else plain_lengths(before.size)
         hasher = ContentHasher(secret, lengths, md5=self._md5)
         copy.run(hasher)
-        after = reading.state()
-        changed = (after.size, after.mtime, after.ctime) != (before.size, before.mtime, before.ctime)
+        changed = not reading.is_still(before)
         if changed and not last:
             return None
-        fate = _fate(reading.losses, changed=changed)
-        values = _values(found.path, before, hasher) | {"fate": items.value_text(fate)}
-        attributes = reading.xattrs()
-        if attributes:
-            values["xattrs"] = items.value_text({n: canonical.b64(v) for n, v in attributes.items()})
+        digest, root, md5 = hasher.finish()
+        values = _values(found.path, before, digest, hasher.tree.height, root)
+        values["fate"] = _fate(reading.losses, changed=changed)
+        if md5:
+            values["md5"] = items.data(md5)
+        _add_xattrs(values, reading)
         index: Sequence[NumberedExtent] = []
         if indexed:
             values["tracks"], blob = indexed.table(hasher.tree.first, secret)
             index = copy.store(blob)
         copy.end()
-        return Sealed(values, copy.extents, index, before.size, _lost(reading.losses, changed=changed))
+        lost = _lost(reading.losses, changed=changed)
+        return Sealed(values, copy.extents, index, before.size, lost, unread)
+
+    def _ask_index(self, reading: Reading, size: int, head: memoryview) -> tuple[Indexed | None, str]:
+        """Return what the container's index gives, and why it gives nothing if it ought to."""
+        try:
+            return self._index(reading, size, head), ""
+        except UnreadIndexError as error:
+            return None, str(error)
+
+    def _take_small(self, reading: Reading, found: Found, secret: bytes, before: FileState) -> Sealed | None:
+        """Take a file of one segment without ado; None if anything about it is out of the ordinary."""
+        size = before.size
+        room = self._writer.room(size)[:size]
+        reading.fill(room, 0)
+        indexed, unread = self._ask_index(reading, size, room)
+        if reading.losses or indexed is not None:
+            return None
+        digest, root = one_segment(secret, room)
+        if not reading.is_still(before):
+            return None
+        values = _values(found.path, before, digest, 0, root) | {"fate": _WHOLE}
+        _add_xattrs(values, reading)
+        extent = (len(self._writer.finished), self._writer.offset, size)
+        self._writer.commit(size)
+        if self._writer.offset >= PACK_BYTES:
+            self._writer.close_pack()
+        self._progress(size)
+        return Sealed(values, [extent], [], size, "", unread)
 
 
 class _Copy:
@@ -205,19 +244,21 @@ def _holes(reading: Reading, state: FileState) -> list[tuple[int, int]]:
     return holes
 
 
-def _values(path: bytes, state: FileState, hasher: ContentHasher) -> dict[str, str]:
-    digest, root, md5 = hasher.finish()
-    values = {
+def _values(path: bytes, state: FileState, digest: bytes, height: int, root: bytes) -> dict[str, str]:
+    return {
         "path": items.data(path),
         "size": items.number(state.size),
         "mtime": items.number(state.mtime),
         "stat": stat_text(state),
         "sha256": items.data(digest),
-        "content": items.tree_text("segment", hasher.tree.height, root),
+        "content": items.tree_text("segment", height, root),
     }
-    if md5:
-        values["md5"] = items.data(md5)
-    return values
+
+
+def _add_xattrs(values: dict[str, str], reading: Reading) -> None:
+    attributes = reading.xattrs()
+    if attributes:
+        values["xattrs"] = items.value_text({n: canonical.b64(v) for n, v in attributes.items()})
 
 
 def stat_text(state: FileState) -> str:
@@ -229,7 +270,10 @@ def stat_text(state: FileState) -> str:
     )  # fmt: skip
 
 
-def _fate(losses: Sequence[Loss], *, changed: bool) -> dict[str, canonical.Json]:
+def _fate(losses: Sequence[Loss], *, changed: bool) -> str:
+    """Return the canonical JSON text of the `fate` of a file that was read."""
+    if not changed and not losses:
+        return _WHOLE
     fate: dict[str, canonical.Json] = {"type": "file"}
     if changed:
         fate["changed"] = True
@@ -237,7 +281,7 @@ def _fate(losses: Sequence[Loss], *, changed: bool) -> dict[str, canonical.Json]
         fate["losses"] = [
             {"length": str(loss.length), "offset": str(loss.offset), "reason": loss.reason} for loss in losses
         ]
-    return fate
+    return items.value_text(fate)
 
 
 def _lost(losses: Sequence[Loss], *, changed: bool) -> str:

@@ -72,6 +72,7 @@ class PartResult:
     items: int = 0
     size: int = 0
     lost: list[Lost] = field(default_factory=list)
+    unread: list[Lost] = field(default_factory=list)  # sealed whole, but the container's index was not read
     inodes: list[tuple[tuple[int, int], bytes]] = field(default_factory=list)  # inode, item leaf
 
 
@@ -138,6 +139,8 @@ class PartSealer:
         result.size += sealed.size
         if sealed.lost:
             result.lost.append(Lost(found.path, sealed.lost))
+        if sealed.unread:
+            result.unread.append(Lost(found.path, sealed.unread))
         if found.inode and same_as is None:
             result.inodes.append((found.inode, leaf))
         return lambda names: items.record_line(

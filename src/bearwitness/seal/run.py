@@ -53,6 +53,7 @@ class Outcome:
 
     closed: Closed
     lost: list[Lost]
+    unread: list[Lost]
     resumed: bool
 
 
@@ -71,13 +72,13 @@ def seal_names(vault: Vault, intake: Intake, settings: Settings, progress: Progr
     run, resumed = find_run(vault, intake.identity, settings.compartment)
     if resumed:
         progress.on_resume(run.items, run.size)
-    closed, lost = was_closed(vault, run), []
+    closed, lost, unread = was_closed(vault, run), [], []
     if closed is None:
-        lost = _take_in(run, intake, settings, progress)
+        lost, unread = _take_in(run, intake, settings, progress)
         fields: dict[str, Json] = {"source": {"how": intake.source.how}, "complete": True, **settings.fields}
         closed = close(vault, run, fields)
     run.destroy()
-    return Outcome(closed, lost, resumed)
+    return Outcome(closed, lost, unread, resumed)
 
 
 def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool]:
@@ -92,8 +93,10 @@ def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool
     return run, False
 
 
-def _take_in(run: Run, intake: Intake, settings: Settings, progress: Progress) -> list[Lost]:
-    """Bring everything in the source into parts of the run; return what was lost."""
+def _take_in(
+    run: Run, intake: Intake, settings: Settings, progress: Progress
+) -> tuple[list[Lost], list[Lost]]:
+    """Bring everything in the source into parts of the run; return what was lost, and what not indexed."""
     recipient = age.Recipient.parse(run.info.recipient)
     part = PartSettings(run.temporary, run.info.delivery, recipient, settings.md5)
     pool = WorkerPool(part, intake.source, intake.indexer, settings.workers or worker_count())
@@ -104,7 +107,7 @@ def _take_in(run: Run, intake: Intake, settings: Settings, progress: Progress) -
         session.drive(batcher.link_batches(), batcher)
     finally:
         pool.close()
-    return session.lost
+    return session.lost, session.unread
 
 
 class _Session:
@@ -113,6 +116,7 @@ class _Session:
     def __init__(self, run: Run, pool: WorkerPool, progress: Progress) -> None:
         self._run, self._pool, self._progress = run, pool, progress
         self.lost: list[Lost] = []
+        self.unread: list[Lost] = []
 
     def drive(self, batches: Iterator[Batch], batcher: Batcher) -> None:
         """Hand out all `batches` and commit what comes back."""
@@ -129,5 +133,6 @@ class _Session:
         self._run.commit(results)
         for result in results:
             self.lost += result.lost
+            self.unread += result.unread
             batcher.sealed(result.inodes, item_id)
         self._progress.on_stored(self._run.items, self._run.size)

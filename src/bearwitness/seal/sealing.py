@@ -45,6 +45,7 @@ class Sealing:
     resumed: bool = False
     warnings: list[str] = field(default_factory=list)
     quarantine: Closed | None = None
+    unread: list[Lost] = field(default_factory=list)
 
 
 def seal(vault: Vault, source: Path | None, options: Options, progress: Progress) -> Sealing:
@@ -72,14 +73,18 @@ def _seal_files(vault: Vault, source: Path, kind: str, options: Options, progres
             intake = sources_of.file_intake(source, indexer)
         settings = Settings(fields=options.form.fields(), md5=options.md5)
         outcome = seal_names(vault, intake, settings, progress)
-    return Sealing(outcome.closed, intake.source.how, outcome.lost, outcome.resumed, warnings)
+    sealing = Sealing(outcome.closed, intake.source.how, outcome.lost, outcome.resumed, warnings)
+    sealing.unread = outcome.unread
+    return sealing
 
 
 @contextmanager
 def container_indexer(options: Options, warnings: list[str]) -> Iterator[Indexer]:
     """Give the indexer of containers; where the kernel lacks a layer, one that parses nothing."""
     try:
-        status.require(accept_weak=options.weak_sandbox)
+        layers = status.require(accept_weak=options.weak_sandbox)
+        if layers.lacking:
+            warnings.append(f"WEAK SANDBOX, as accepted: this kernel lacks {', '.join(layers.lacking)}")
     except SandboxUnavailableError as error:
         warnings.append(
             f"{error}: containers are not read, so single packets of these files can not be shown later; "

@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+DRIVE ?=
+
+.PHONY: help demo test test-all lint bench format clean wheels golden
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## seal a sample drive end to end, about a minute; DRIVE=/path takes a real one
+	@$(BIN)/python tools/demo.py $(if $(DRIVE),--drive "$(DRIVE)")
+
+test: $(STAMP) ## all tests with seeded samples, at most 15 minutes
+	@$(BIN)/ruff check -q
+	@$(BIN)/ruff format -q --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -n auto -q
+
+test-all: $(STAMP) ## every byte flipped, every kill: under 85 minutes
+	@BEARWITNESS_ALL=1 $(BIN)/python -m pytest -n auto -q
+
+lint: $(STAMP) ## ruff and mypy, strict
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(STAMP) ## bring the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMP) ## speed, as ratios against peers measured in the same run
+	@$(BIN)/python bench/run.py
+
+wheels: $(STAMP) ## build both wheels into dist/
+	@sh tools/wheels.sh
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache
+
+$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
+	@touch $@
