@@ -26,7 +26,7 @@ AVIS = [
 
 @pytest.mark.parametrize("indexed", [True, False], ids=["index", "walk"])
 @pytest.mark.parametrize("recipe", AVIS, ids=lambda r: r.name)
-def test_packets_are_those_ffmpeg_reads(made: Made, recipe: Recipe, indexed: bool) -> None:  # noqa: FBT001
+def test_packets_are_those_ffmpeg_reads(made: Made, recipe: Recipe, indexed: bool) -> None:
     path = made(recipe)
     data = path.read_bytes()
     found = ours_of(data if indexed else data.replace(b"idx1", b"JUNK"))
@@ -78,7 +78,7 @@ def packets_of(data: bytes, track: int = 0) -> list[Packet]:
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_idx1_counts_from_movi_or_from_the_file(absolute: bool) -> None:  # noqa: FBT001
+def test_idx1_counts_from_movi_or_from_the_file(absolute: bool) -> None:
     movi = chunk(b"00dc", b"frame") + chunk(b"00dc", b"") + chunk(b"00dc", b"other")
     at = avi(VIDEO, movi).index(b"movi") if absolute else 0
     entries = idx1(
@@ -137,7 +137,7 @@ def opendml(
 
 
 @pytest.mark.parametrize("field", [False, True])
-def test_opendml_indexes_reach_the_second_riff(field: bool) -> None:  # noqa: FBT001
+def test_opendml_indexes_reach_the_second_riff(field: bool) -> None:
     frames = chunk(b"00dc", b"first!") + chunk(b"00dc", b"second")
     data = opendml(frames, chunk(b"JUNK", b""), [(8, 6, 1), (22, 6, 0)], field=field)
     assert [(data[p.pos : p.end], p.flags) for p in packets_of(data)] == [(b"first!", KEY), (b"second", 0)]

@@ -52,7 +52,7 @@ class Columns:
         """Return the packets that lie inside a file of `size` bytes, and whether these are all."""
         if not self.end or (min(self.pos) >= 0 and max(self.end) <= size):
             return self, True
-        inside = bytes(0 <= begin and end <= size for begin, end in zip(self.pos, self.end, strict=True))
+        inside = bytes(begin >= 0 and end <= size for begin, end in zip(self.pos, self.end, strict=True))
         return Columns(*(array("q", compress(column, inside)) for column in self.all())), False
 
     def pack(self, track: int) -> bytes:

@@ -1,9 +1,10 @@
 """MP4 and QuickTime: sample tables of the moov, and fragments (ISO/IEC 14496-12, QuickTime File Format).
 
 Times are those of the media before any edit list; packets follow track and decoding. Of the file only
-the headers of top-level boxes, the moov and the moofs are read. A movie whose index is lost or damaged,
-that is compressed, or that changes its decoder on the way raises ContainerError; samples that lie beyond
-the end of the file are left out and the container is called incomplete.
+the headers of top-level boxes, the moov and the moofs are read. A movie whose index is lost, damaged or
+compressed raises ContainerError. The container is called incomplete where something had to be left out:
+samples beyond the end of the file, a track that can not be read or changes its decoder on the way, and
+all fragments from the first damaged one on.
 """
 
 from __future__ import annotations
@@ -103,13 +104,19 @@ def _read_moov(
     defaults = read_defaults(boxes, first.get(b"mvex"))
     heads: dict[int, Head] = {}
     tracks: dict[int, FragmentTrack] = {}
-    left, whole = PACKETS_MAX, layout.whole or not defaults
+    left, whole, damage = PACKETS_MAX, layout.whole or not defaults, ContainerError("the movie has no tracks")
     for trak in (box for box in top if box.kind == b"trak"):
-        head = read_head(boxes, trak, movie)
+        try:
+            head = read_head(boxes, trak, movie)
+            sound = head.media == "audio"
+            samples = read_samples(boxes, head.stbl, head.entry.grouping() if sound else None, left)
+        except TooLargeError:
+            raise
+        except ContainerError as error:
+            whole, damage = False, error
+            continue
         if head.number in heads or len(heads) == TRACKS_MAX:
             raise ContainerError("two tracks have one number, or there are too many")
-        sound = head.media == "audio"
-        samples = read_samples(boxes, head.stbl, head.entry.grouping() if sound else None, left)
         here = samples.columns if head.here else Columns()
         left -= len(here)
         whole = whole and samples.whole
@@ -118,8 +125,18 @@ def _read_moov(
             defaults.get(head.number), sound, samples.description, samples.end_time, here
         )
     if not heads:
-        raise ContainerError("the movie has no tracks")
-    fragments = Fragments(tracks, left)
-    for at, moof in layout.moofs:
-        fragments.add(_load(reader, moof, MOOF_BYTES_MAX), at)
+        raise damage
+    whole = _read_fragments(reader, layout, Fragments(tracks, left)) and whole
     return heads, {number: track.columns for number, track in tracks.items()}, whole
+
+
+def _read_fragments(reader: Reader, layout: _Layout, fragments: Fragments) -> bool:
+    """Add all fragments up to the first that is damaged; say whether there is none."""
+    for at, moof in layout.moofs:
+        try:
+            fragments.add(_load(reader, moof, MOOF_BYTES_MAX), at)
+        except TooLargeError:
+            raise
+        except ContainerError:
+            return False
+    return True

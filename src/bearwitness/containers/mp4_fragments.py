@@ -56,20 +56,23 @@ class Fragments:
 
     def add(self, boxes: Boxes, moof_at: int) -> None:
         """Add the samples of a moof whose header stands at `moof_at` of the file."""
-        base = moof_at
+        base: int | None = moof_at
         for traf in boxes.inside(0, len(boxes.data)):
             if traf.kind == b"traf":
                 base = self._track_fragment(boxes, traf, moof_at, base)
 
-    def _track_fragment(self, boxes: Boxes, traf: Box, moof_at: int, base: int) -> int:
-        """Add one traf; return where its data ends, the base of the next one that names none (8.8.7)."""
+    def _track_fragment(self, boxes: Boxes, traf: Box, moof_at: int, base: int | None) -> int | None:
+        """Add one traf; return where its data ends, the base of the next one that names none (8.8.7).
+
+        None if that can not be told, because the traf is of a track that was left out.
+        """
         parts = list(boxes.inside(traf.begin, traf.end))
         tfhd = next((box for box in parts if box.kind == b"tfhd"), None)
         if tfhd is None:
             raise ContainerError("a fragment does not say which track it is of")
         track = self._tracks.get(boxes.uint(tfhd, 4, 4))
         if track is None:
-            return base
+            return None
         if track.defaults is None:
             raise ContainerError("a fragment is of a track without defaults")
         flags, at, values = boxes.uint(tfhd, 1, 3), 8, dict(track.defaults)
@@ -77,6 +80,8 @@ class Fragments:
             base, at = boxes.uint(tfhd, at, 8), at + 8
         elif flags & _BASE_IS_MOOF:
             base = moof_at
+        if base is None:
+            raise ContainerError("a fragment does not tell where its samples are")
         for flag, name in _TFHD_FIELDS:
             if flags & flag:
                 values[name], at = boxes.uint(tfhd, at, 4), at + 4

@@ -11,9 +11,7 @@ from typing import Final, Protocol
 
 from .model import ContainerError, TooLargeError
 
-WINDOW_BYTES: Final = 8_192
-# Most an index may cost that stands apart from the pictures; a scanning parser sets its own.
-READ_BYTES_MAX: Final = 512 << 20
+WINDOW_BYTES: Final = 4_096
 
 
 class ByteSource(Protocol):
@@ -59,7 +57,7 @@ class BytesSource:
 class Reader:
     """Reads a source through a window; at most `budget` bytes altogether."""
 
-    def __init__(self, source: ByteSource, budget: int = READ_BYTES_MAX) -> None:
+    def __init__(self, source: ByteSource, budget: int) -> None:
         self.size = source.size
         self._source = source
         self._left = budget

@@ -6,28 +6,26 @@ purpose. :func:`index` is the same as values.
 
 from __future__ import annotations
 
+from typing import Final
+
 from . import matroska, mp4, mpegts, riff
 from .answer import encode_damaged, encode_index, encode_unknown
 from .model import ContainerError, Index
-from .reader import READ_BYTES_MAX, ByteSource, Reader
+from .reader import ByteSource, Reader
 
-_HEAD_BYTES = 4_096
+_HEAD_BYTES: Final = 4_096
+# A file is walked over at most twice; more than that is a walk in circles (an index that names one place often).
+_SPARE_BYTES: Final = 64 << 20
 
 
 def index(source: ByteSource) -> Index | None:
     """Return the index of a file, None if it is of no kind read here; raise ContainerError if damaged."""
     head = source.pread(0, min(_HEAD_BYTES, source.size))
-    # Scanning parsers see each header of the file once; a window may be read twice at its edge.
-    scan = 2 * source.size + READ_BYTES_MAX
+    reader = Reader(source, 2 * source.size + _SPARE_BYTES)
     try:
-        if mp4.recognise(head):
-            return mp4.read(Reader(source))
-        if matroska.recognise(head):
-            return matroska.read(Reader(source, scan))
-        if riff.recognise(head):
-            return riff.read(Reader(source, scan))
-        if mpegts.recognise(head):
-            return mpegts.read(Reader(source, scan))
+        for container in (mp4, matroska, riff, mpegts):
+            if container.recognise(head):
+                return container.read(reader)
     except OverflowError:
         raise ContainerError("a number of the index is beyond 64 bits") from None
     return None

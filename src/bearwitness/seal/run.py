@@ -72,7 +72,9 @@ def seal_names(vault: Vault, intake: Intake, settings: Settings, progress: Progr
     run, resumed = find_run(vault, intake.identity, settings.compartment)
     if resumed:
         progress.on_resume(run.items, run.size)
-    closed, lost, unread = was_closed(vault, run), [], []
+    closed = was_closed(vault, run)
+    lost: list[Lost] = []
+    unread: list[Lost] = []
     if closed is None:
         lost, unread = _take_in(run, intake, settings, progress)
         fields: dict[str, Json] = {"source": {"how": intake.source.how}, "complete": True, **settings.fields}
