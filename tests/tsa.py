@@ -163,7 +163,7 @@ def issue(
     purposes_critical: bool = True,
     usage: str | None = "default",
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
-    digest: hashes.SHA256 | hashes.SHA384 | None = None,
+    digest: hashes.SHA224 | hashes.SHA256 | None = None,
     basic: bool = True,
 ) -> Node:
     """Issue a certificate: of an authority for time stamps, or with `ca` of one that issues."""
@@ -210,6 +210,7 @@ def revocation_list(
     until: datetime = NOW + timedelta(days=30),
     invalid_since: datetime | None = None,
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    entry_extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     signed_by: Key | None = None,
 ) -> bytes:
     builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
@@ -221,6 +222,8 @@ def revocation_list(
         entry = entry.revocation_date(since)
         if reason:
             entry = entry.add_extension(x509.CRLReason(reason), False)
+        for extension, critical in entry_extensions:
+            entry = entry.add_extension(extension, critical)
         if invalid_since:
             entry = entry.add_extension(x509.InvalidityDate(invalid_since.replace(tzinfo=None)), False)
         builder = builder.add_revoked_certificate(entry.build())
@@ -521,10 +524,11 @@ def sign(private: Key, data: bytes, digest: str, scheme: str) -> tuple[bytes, by
     if isinstance(private, ec.EllipticCurvePrivateKey):
         arc = {"sha256": "2", "sha384": "3", "sha512": "4"}[digest]
         return seq(oid("1.2.840.10045.4.3." + arc)), private.sign(data, ec.ECDSA(made))
-    if scheme == "pss":
-        salt = made.digest_size
+    if scheme.startswith("pss"):
+        salt = 20 if scheme == "pss-usual-salt" else made.digest_size
         mask = seq(oid("1.2.840.113549.1.1.8"), algorithm(digest))
-        parameters = seq(tlv(0xA0, algorithm(digest)), tlv(0xA1, mask), tlv(0xA2, integer(salt)))
+        said = b"" if salt == 20 else tlv(0xA2, integer(salt))  # DER leaves the default out
+        parameters = seq(tlv(0xA0, algorithm(digest)), tlv(0xA1, mask), said)
         filling = padding.PSS(padding.MGF1(made), salt)
         return seq(oid("1.2.840.113549.1.1.10"), parameters), private.sign(data, filling, made)
     named = "1.2.840.113549.1.1." + (arc if scheme == "with-hash" else "1")

@@ -566,6 +566,8 @@ def _check_entry(crl: x509.CertificateRevocationList, certificate: Certificate, 
             reason = extension.value.reason
         elif isinstance(extension.value, x509.InvalidityDate):
             since = min(since, extension.value.invalidity_date.replace(tzinfo=UTC))
+        elif extension.critical:
+            raise SignatureError(f"a revocation list says of {certificate.title} what is not known here")
     if since <= at or reason not in _HARMLESS:
         why = reason.value if reason else "no reason given"
         raise SignatureError(

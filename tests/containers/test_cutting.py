@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -147,16 +148,13 @@ def _slow_lengths(places: list[tuple[int, int]], cuts: list[int], size: int) -> 
     firm = {0, size, *cuts, *(end for _, end in places)}
     bounds = sorted({*firm, *(begin for begin, _ in places)})
     kept = [0]
-    for before, bound in zip(bounds, bounds[1:], strict=False):
+    for before, bound in pairwise(bounds):
         is_header = bound not in firm and before in firm and bound - before <= 32
         if not is_header:
             kept.append(bound)
     found = []
-    for begin, end in zip(kept, kept[1:], strict=False):
-        while begin < end:
-            step = min(65_536, end - begin)
-            found.append(step)
-            begin += step
+    for begin, end in pairwise(kept):
+        found += [min(65_536, end - at) for at in range(begin, end, 65_536)]
     return found
 
 

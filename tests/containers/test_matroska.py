@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def lacing_xiph(*frames: bytes) -> bytes:
 
 def lacing_ebml(*frames: bytes) -> bytes:
     sizes = (0x4000 | len(frames[0])).to_bytes(2, "big")
-    for before, frame in zip(frames, frames[1:-1], strict=False):
+    for before, frame in pairwise(frames[:-1]):
         sizes += (0x4000 | len(frame) - len(before) + 0x1FFF).to_bytes(2, "big")
     return bytes([len(frames) - 1]) + sizes + b"".join(frames)
 

@@ -243,6 +243,24 @@ def test_times_the_tables_do_not_tell_are_not_made_up() -> None:
     assert found.container == "mp4, incomplete"
 
 
+def test_the_description_that_samples_name_is_the_one_told() -> None:
+    other = craft.VIDEO_ENTRY.replace(b"avc1", b"hvc1").replace(b"avcC", b"hvcC")
+    tables = stbl([5, 5], [AT, AT + 5], per_chunk=[(1, 1, 2)])
+    found = ours_of(movie(tables, entry=craft.VIDEO_ENTRY + other))
+    decoder = found.tracks[0].fields["decoder"]
+    assert isinstance(decoder, dict)
+    assert decoder["codec"] == "hvc1"
+    with pytest.raises(ContainerError, match="how it is coded"):
+        ours_of(movie(tables, entry=craft.VIDEO_ENTRY))
+
+
+def test_chunks_of_sound_without_samples_are_no_packets() -> None:
+    tables = full(b"stsz", u32(4, 30)) + table(b"stsc", [(1, 20, 1), (2, 0, 1), (3, 10, 1)])
+    tables += table(b"stco", [(AT,), (AT + 80,), (AT + 90,)]) + table(b"stts", [(30, 1)])
+    sound = packets_of(movie(tables, handler=b"soun", entry=SOUND_ENTRY))
+    assert [(p.pos - AT, p.size, p.dts, p.duration) for p in sound] == [(0, 80, 0, 20), (90, 40, 20, 10)]
+
+
 def test_samples_in_another_file_are_not_looked_for_in_this_one() -> None:
     found = ours_of(movie(stbl([5], [AT]), dref_flags=0))
     assert found.tracks[0].fields["extent"] == {"packets": "0", "duration": "5000"}
@@ -310,13 +328,17 @@ def test_defaults_come_from_trex_unless_the_fragment_or_the_run_tells_better() -
     ]
 
 
-def test_without_tfdt_a_fragment_goes_on_where_the_samples_before_end() -> None:
+def test_without_tfdt_a_fragment_goes_on_where_the_samples_before_end(tmp_path: Path) -> None:
     first = full(b"trun", u32(1, 0x02000000), flags=0x004)
     data = fragmented(
         moof(first), moof(first, time=500), moof(first), tables=stbl([3, 3], [10], per_chunk=[(1, 2, 1)])
     )
-    found = packets_of(data + bytes(99))
+    data += bytes(99)
+    found = packets_of(data)
     assert [p.dts for p in found] == [0, 40, 80, 500, 540]
+    path = tmp_path / "hand.mp4"
+    path.write_bytes(data)
+    assert_same(data, found, peer(path)[0])
     assert [p.flags for p in found] == [KEY, KEY, KEY, KEY, KEY]
 
 

@@ -118,7 +118,7 @@ def test_chunks_within_records_are_found() -> None:
 def opendml(
     second_riff: bytes, movi: bytes, entries: list[tuple[int, int, int]], *, field: bool = False
 ) -> bytes:
-    """Return an AVI whose stream has a super index of one ix00 in the second RIFF; places count from `base`."""
+    """Return an AVI whose stream has a super index of one ix00 in the second RIFF."""
     longs = 3 if field else 2
 
     def build(place: int, base: int) -> tuple[bytes, bytes]:
@@ -141,6 +141,22 @@ def test_opendml_indexes_reach_the_second_riff(field: bool) -> None:
     frames = chunk(b"00dc", b"first!") + chunk(b"00dc", b"second")
     data = opendml(frames, chunk(b"JUNK", b""), [(8, 6, 1), (22, 6, 0)], field=field)
     assert [(data[p.pos : p.end], p.flags) for p in packets_of(data)] == [(b"first!", KEY), (b"second", 0)]
+
+
+def test_lists_and_indexes_made_by_hand_are_read_alike_by_ffmpeg(tmp_path: Path) -> None:
+    frames = chunk(b"00dc", b"first!") + chunk(b"00dc", b"second")
+    record = chunk(b"LIST", b"rec ", chunk(b"00dc", b"frame"), chunk(b"01wb", bytes(8)))
+    for data in (
+        opendml(frames, chunk(b"JUNK", b""), [(8, 6, 1), (22, 6, 0)]),
+        avi(VIDEO + SOUND, record * 2),
+    ):
+        path = tmp_path / "hand.avi"
+        path.write_bytes(data)
+        found = by_track(ours(path))
+        for number, stream in enumerate(peer(path)):
+            assert [(data[p.pos : p.end], p.dts) for p in found[number]] == [
+                (p.data, p.dts) for p in stream.packets
+            ]
 
 
 def test_without_any_index_all_riffs_are_walked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import socket
 import sys
@@ -65,6 +66,15 @@ def test_the_request_asks_for_sha256_a_certificate_and_carries_a_fresh_nonce() -
     assert nonce.bit_length() > 32
     assert stamping.request_bytes(MESSAGE)[1] != nonce
     assert MESSAGE not in der
+
+
+def test_a_request_without_a_nonce_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = rfc3161_client.TimestampRequestBuilder
+    wishes: list[dict[str, Any]] = [{"nonce": False}, {"cert_req": False}]
+    for without in wishes:
+        monkeypatch.setattr(rfc3161_client, "TimestampRequestBuilder", functools.partial(plain, **without))
+        with pytest.raises(MalformedError, match="lacks its nonce"):
+            stamping.request_bytes(MESSAGE)
 
 
 # --- The reply ----------------------------------------------------------------------------------
@@ -262,9 +272,13 @@ def test_a_redirection_is_followed_with_the_same_request_but_to_no_other_scheme(
             ("POST", "/there", b"query"),
         ]
         assert asked[1].headers["Content-Type"] == "application/timestamp-query"
-    for target in ("https://127.0.0.1:1/", "ftp://127.0.0.1/x", "file:///etc/passwd"):
+    for target, why in (
+        ("https://127.0.0.1:1/", "redirects to https"),
+        ("ftp://127.0.0.1/", "redirects to ftp"),
+        ("file:///etc/passwd", "302"),
+    ):
         answer, asked = answering((302, {"Location": target}, b""))
-        with serving(answer) as url, pytest.raises(BearwitnessError):
+        with serving(answer) as url, pytest.raises(BearwitnessError, match=why):
             stamping.fetch(url, b"query")
         assert len(asked) == 1
     answer, asked = answering((302, {"Location": "/again"}, b""))

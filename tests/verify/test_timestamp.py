@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,6 +171,7 @@ def test_what_the_rfcs_allow_is_accepted_as_openssl_and_rfc3161_client_do(w: Wor
     [
         ("rsa2048", {"scheme": "pss"}),
         ("rsa2048", {"scheme": "pss", "digest": "sha512"}),
+        ("rsa2048", {"scheme": "pss-usual-salt"}),
         ("p521", {"by_key_id": True}),
     ],
 )
@@ -202,6 +204,7 @@ def test_a_name_among_the_alternatives_of_the_certificate_is_accepted(w: World) 
     uri = tlv(0xA0, tlv(0x86, b"https://tsa.example"))
     assert check(forge(signer, MESSAGE, tsa=uri))
     refused(forge(w.rsa, MESSAGE, tsa=uri), "another authority")
+    refused(forge(signer, MESSAGE, tsa=tlv(0xA0, tlv(0x86, b"https://other.example"))), "another authority")
 
 
 # --- Tampering ----------------------------------------------------------------------------------
@@ -531,6 +534,19 @@ def test_the_ends_of_validity_are_taken_to_the_second(w: World) -> None:
 
 # --- The path -----------------------------------------------------------------------------------
 
+
+def test_a_certificate_signed_with_an_outdated_hash_is_refused(w: World) -> None:
+    refused(forge(issue("Weak", w.middle, digest=hashes.SHA224()), MESSAGE), "outdated hash")
+    middle = issue("Weak Middle", w.root, ca=True, digest=hashes.SHA224())
+    refused(forge(issue("Stamps", middle), MESSAGE), "outdated hash", middle)
+
+
+def test_a_certificate_with_a_negative_serial_number_is_refused(w: World) -> None:
+    serial = integer(w.middle.certificate.serial_number)
+    negative = w.middle.der.replace(serial, b"\x02" + serial[1:2] + b"\xff" + serial[3:], 1)
+    refused(forge(w.rsa, MESSAGE, certificates=[w.rsa.der, negative]), "no proper serial number")
+
+
 BAD_MIDDLES: dict[str, tuple[dict[str, Any], str]] = {
     "no-authority": ({"ca": False, "purposes": (), "usage": None}, "may not issue certificates"),
     "no-basic-constraints": ({"basic": False}, "may not issue certificates"),
@@ -687,6 +703,19 @@ def test_a_key_known_to_be_bad_since_before_its_revocation_is_refused(w: World) 
         w.middle, w.revoked, reason=x509.ReasonFlags.superseded, invalid_since=NOW - 30 * DAY
     )
     refused(forge(w.revoked, MESSAGE, time=NOW - 20 * DAY), "was revoked", crls=[later])
+
+
+def test_what_else_a_list_says_of_a_certificate_is_refused_if_it_must_be_known(w: World) -> None:
+    reply = forge(w.revoked, MESSAGE, time=NOW - 20 * DAY)
+    strange = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    for critical in (True, False):
+        told = tsa.revocation_list(
+            w.middle, w.revoked, reason=x509.ReasonFlags.superseded, entry_extensions=[(strange, critical)]
+        )
+        if critical:
+            refused(reply, "what is not known here", crls=[told])
+        else:
+            assert check(reply, crls=[told])
 
 
 def test_a_list_that_does_not_verify_is_refused_rather_than_passed_over(w: World) -> None:

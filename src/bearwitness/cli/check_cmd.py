@@ -14,6 +14,7 @@ from pathlib import Path
 from bearwitness.errors import UsageError
 from bearwitness.keep.checking import CheckOptions, check, total_bytes
 from bearwitness.vault.opening import open_vault
+from bearwitness_verify import anchors
 
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, EXIT_FAILED, Output
@@ -34,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="CHECKPOINT", type=Path, help="a checkpoint that the log must continue"
     )
     parser.add_argument(
+        "--tsa-root", metavar="PEM", action="append", default=[],
+        help="roots of time-stamping authorities: all stamps must be by one below them",
+    )  # fmt: skip
+    parser.add_argument(
         "--deep",
         action="store_true",
         help="also compute SHA-256 and MD5 of every file again (needs --identity)",
@@ -46,7 +51,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         raise UsageError("--deep needs --identity")
     vault = open_vault(options.vault)
     unlocked = unlock(vault, options.identity) if options.identity else None
-    settings = CheckOptions(deep=options.deep)
+    settings = CheckOptions(deep=options.deep, roots=anchors.load((), (), (), options.tsa_root).roots)
     if options.since:
         try:
             settings.since = options.since.read_bytes()

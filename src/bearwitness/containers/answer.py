@@ -40,8 +40,9 @@ from .model import (
     record_words,
 )
 
-# All tracks with their edit lists and parameters; a camera's take 2 kB.
-HEADER_BYTES_MAX: Final = 16 << 20
+# All tracks with their edit lists and parameters; a camera's take 2 kB. As JSON it may cost the parent
+# thirty times as much memory.
+HEADER_BYTES_MAX: Final = 4 << 20
 ANSWER_BYTES_MAX: Final = HEADER_BYTES_MAX + PACKETS_MAX * RECORD_BYTES + CUTS_MAX * 8
 _REASON = re.compile(r"[\x20-\x7e]{1,200}\Z")
 _CUT_BYTES: Final = 8

@@ -40,14 +40,16 @@ def cut(index: Index, file_size: int) -> Cutting | None:
     belong to no packet stay with the packet they precede, whose header they are. What is longer than
     65,536 bytes between is cut at multiples of that from its beginning.
     """
+    if len(index.cuts) * MEAN_BYTES_MIN > file_size:
+        return None
     words = record_words(index.packets)
     begins, ends = words[1::RECORD_WORDS], words[2::RECORD_WORDS]
     firm = {0, file_size, *ends, *index.cuts}
     bounds = sorted(chain(begins, firm))
-    pieces = [
+    stops = [
         b for a, b in pairwise(bounds) if a < b and (b - a > HEADER_BYTES_MAX or b in firm or a not in firm)
     ]
-    lengths = array("q", map(sub, pieces, chain((0,), pieces)))
+    lengths = array("q", map(sub, stops, chain((0,), stops)))
     if lengths and max(lengths) > SEGMENT_BYTES_MAX:
         lengths = array("q", chain.from_iterable(map(_split, lengths)))
     if not lengths or len(lengths) * MEAN_BYTES_MIN > file_size:

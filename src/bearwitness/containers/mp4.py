@@ -107,7 +107,7 @@ def _read_moov(
     left, whole, damage = PACKETS_MAX, layout.whole or not defaults, ContainerError("the movie has no tracks")
     for trak in (box for box in top if box.kind == b"trak"):
         try:
-            head = read_head(boxes, trak, movie)
+            head = read_head(boxes, trak, movie, defaults)
             sound = head.media == "audio"
             samples = read_samples(boxes, head.stbl, head.entry.grouping() if sound else None, left)
         except TooLargeError:
@@ -122,7 +122,7 @@ def _read_moov(
         whole = whole and samples.whole
         heads[head.number] = head
         tracks[head.number] = FragmentTrack(
-            defaults.get(head.number), sound, samples.description, samples.end_time, here
+            defaults.get(head.number), sound, head.description, samples.end_time, here
         )
     if not heads:
         raise damage

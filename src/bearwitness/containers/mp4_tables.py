@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice, repeat, takewhile
+from itertools import accumulate, chain, compress, islice, repeat, takewhile
 from operator import add, sub
 from typing import Final
 
@@ -30,10 +30,9 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The packets of a track's tables; `whole` if every sample has a place."""
+    """The packets of a track's tables; `whole` if every sample has a place and a time."""
 
     columns: Columns
-    description: int
     whole: bool
     end_time: int
 
@@ -45,10 +44,10 @@ def read_samples(boxes: Boxes, stbl: Mapping[bytes, Box], sound: Grouping | None
     """
     constant, sizes, count = _sizes(boxes, stbl)
     offsets = _chunk_offsets(boxes, stbl)
-    in_chunk, description = _samples_per_chunk(boxes.table(stbl.get(b"stsc"), 3), len(offsets))
+    in_chunk = _samples_per_chunk(boxes.table(stbl.get(b"stsc"), 3), len(offsets))
     stts = boxes.table(stbl.get(b"stts"), 2)
     if sound is not None and constant and set(stts[1::2]) == {1}:
-        return _chunks(offsets, in_chunk, count, _bytes_per_frame(sound, constant), description)
+        return _chunks(offsets, in_chunk, count, _bytes_per_frame(sound, constant), most)
     if count > most:
         raise TooLargeError(f"the index names more than {PACKETS_MAX:,} packets")
     if not sizes:
@@ -67,7 +66,7 @@ def read_samples(boxes: Boxes, stbl: Mapping[bytes, Box], sound: Grouping | None
         _key_flags(boxes, stbl.get(b"stss"), count), pos, array("q", map(add, pos, sizes)),
         array("q", sizes), pts, dts, duration,
     )  # fmt: skip
-    return Samples(columns, description, whole and told == count, end_time)
+    return Samples(columns, whole and told == count, end_time)
 
 
 def _sizes(boxes: Boxes, stbl: Mapping[bytes, Box]) -> tuple[int, array[int], int]:
@@ -94,8 +93,8 @@ def _chunk_offsets(boxes: Boxes, stbl: Mapping[bytes, Box]) -> array[int]:
     return array("q", offsets)
 
 
-def _samples_per_chunk(stsc: array[int], chunks: int) -> tuple[array[int], int]:
-    """Return how many samples each chunk has and the number of their description (8.7.4)."""
+def _samples_per_chunk(stsc: array[int], chunks: int) -> array[int]:
+    """Return how many samples each chunk has, all of one description (8.7.4)."""
     firsts = [min(first, chunks + 1) for first in stsc[0::3]]
     runs = list(map(sub, [*firsts[1:], chunks + 1], firsts))
     if chunks and (not firsts or firsts[0] != 1 or min(runs) < 0):
@@ -103,7 +102,7 @@ def _samples_per_chunk(stsc: array[int], chunks: int) -> tuple[array[int], int]:
     used = {description for description, run in zip(stsc[2::3], runs, strict=True) if run}
     if len(used) > 1:
         raise ContainerError("a track changes its decoder on the way")
-    return array("q", chain.from_iterable(map(repeat, stsc[1::3], runs))), max(used, default=1)
+    return array("q", chain.from_iterable(map(repeat, stsc[1::3], runs)))
 
 
 def _spread(values: Iterable[int], counts: Iterable[int], most: int) -> array[int]:
@@ -149,18 +148,17 @@ def _bytes_per_frame(sound: Grouping, constant: int) -> Grouping:
     return sound if sound.frames and sound.bytes else Grouping(1, constant)
 
 
-def _chunks(
-    offsets: array[int], in_chunk: array[int], count: int, sound: Grouping, description: int
-) -> Samples:
+def _chunks(offsets: array[int], in_chunk: array[int], count: int, sound: Grouping, most: int) -> Samples:
     """Return a packet for each chunk of samples that last one unit of time each (QuickTime sound)."""
     ends = array("q", (min(end, count) for end in accumulate(in_chunk)))
     begins = array("q", chain((0,), ends[:-1]))
     samples = array("q", map(sub, ends, begins))
+    pos, time = (array("q", compress(column, samples)) for column in (offsets, begins))
+    samples = array("q", filter(None, samples))
+    if len(samples) > most:
+        raise TooLargeError(f"the index names more than {PACKETS_MAX:,} packets")
     size = array("q", (min(n // sound.frames * sound.bytes, _PLACE_MAX) for n in samples))
-    used = sum(1 for n in samples if n)
-    columns = Columns(
-        array("q", [KEY]) * used, offsets[:used], array("q", map(add, offsets, size[:used])),
-        size[:used], begins[:used], begins[:used], samples[:used],
-    )  # fmt: skip
-    whole = (ends[-1] if ends else 0) == count
-    return Samples(columns, description, whole, ends[-1] if ends else 0)
+    keys = array("q", [KEY]) * len(samples)
+    end_time = ends[-1] if ends else 0
+    columns = Columns(keys, pos, array("q", map(add, pos, size)), size, time, time, samples)
+    return Samples(columns, end_time == count, end_time)

@@ -6,6 +6,7 @@ purpose. :func:`index` is the same as values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from . import matroska, mp4, mpegts, riff
@@ -14,8 +15,14 @@ from .model import ContainerError, Index
 from .reader import ByteSource, Reader
 
 _HEAD_BYTES: Final = 4_096
-# A file is walked over at most twice; more than that is a walk in circles (an index that names one place often).
+# A file is walked over at most twice; what reads more than that walks in circles.
 _SPARE_BYTES: Final = 64 << 20
+_CONTAINERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Reader], Index | None]], ...]] = (
+    (mp4.recognise, mp4.read),
+    (matroska.recognise, matroska.read),
+    (riff.recognise, riff.read),
+    (mpegts.recognise, mpegts.read),
+)
 
 
 def index(source: ByteSource) -> Index | None:
@@ -23,9 +30,9 @@ def index(source: ByteSource) -> Index | None:
     head = source.pread(0, min(_HEAD_BYTES, source.size))
     reader = Reader(source, 2 * source.size + _SPARE_BYTES)
     try:
-        for container in (mp4, matroska, riff, mpegts):
-            if container.recognise(head):
-                return container.read(reader)
+        for recognise, read in _CONTAINERS:
+            if recognise(head):
+                return read(reader)
     except OverflowError:
         raise ContainerError("a number of the index is beyond 64 bits") from None
     return None

@@ -15,9 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from bearwitness.catalogue.catalogue import Catalogue, ItemRow
-from bearwitness.custody import items as commitments
-from bearwitness.custody.trees import Proof, scatter
 from bearwitness.crypto.derive import derive
+from bearwitness.custody import items as commitments
+from bearwitness.custody.log import Log
+from bearwitness.custody.trees import Proof, scatter
 from bearwitness.errors import RefusedError, TamperedError, UsageError, storage_error
 from bearwitness.vault import stampfiles
 from bearwitness.vault.delivery import OpenDelivery, Record, Tombstone
@@ -211,12 +212,12 @@ class _Builder:
         entry = proofs.entry_json(record.sealed.entry, record.body, names)
         return {"entry": entry, "import": imported, "items": items, "log": own}
 
-    def _log(self, log: proofs.Log, index: int, limit: int, extra: Sequence[int]) -> Json:
+    def _log(self, log: Log, index: int, limit: int, extra: Sequence[int]) -> Json:
         stamps = stampfiles.by_size(self._ledger.vault, log)
         sizes = proofs.covering_sizes(log, index, stamps.keys(), limit, extra)
         return proofs.log_json(log, index, sizes, stamps)
 
-    def _device_log(self, log: proofs.Log, index: int, imported: int) -> Json:
+    def _device_log(self, log: Log, index: int, imported: int) -> Json:
         """Return the proof in the imported checkpoint, and in earlier ones that the kit had stamped."""
         stamps = stampfiles.by_size(self._ledger.vault, log)
         stamped = [size for size in stamps if index < size < imported]

@@ -19,7 +19,6 @@ from bearwitness.store.packs import pack_path
 from bearwitness.vault.delivery import ZERO, OpenDelivery, Record, Tombstone
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths
 from bearwitness.vault.ledger import DeliveryRecord
-from bearwitness_verify import canonical
 from bearwitness_verify.canonical import unb64
 from bearwitness_verify.leaves import HIDDEN_HEIGHTS, TreeRef, content_ref, hash_leaf, item_id, prefix
 

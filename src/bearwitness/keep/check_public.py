@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from multiprocessing import get_context
+
+from cryptography import x509
 
 from bearwitness.custody.log import OWN, Log
 from bearwitness.errors import BearwitnessError, TamperedError
 from bearwitness.store.base import Store
 from bearwitness.store.packs import pack_path
+from bearwitness.vault import stampfiles
 from bearwitness.vault.delivery import Descriptor
 from bearwitness.vault.ledger import log_name
 from bearwitness.vault.vault import Vault
-from bearwitness_verify import note, stamps
+from bearwitness_verify import note, stamps, timestamp
 from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
 from bearwitness_verify.note import VerifierKey
+from bearwitness_verify.stamps import StampFile
 
 from .findings import Findings
 
@@ -99,17 +103,26 @@ def check_files(vault: Vault, findings: Findings) -> list[Descriptor]:
     return descriptors
 
 
-def check_stamps(vault: Vault, log: Log, findings: Findings) -> None:
-    """Check that each stamp is over its checkpoint, or over an older stamp of it."""
-    from bearwitness.vault import stampfiles
-
+def check_stamps(vault: Vault, log: Log, findings: Findings, roots: Sequence[x509.Certificate] = ()) -> None:
+    """Check that each stamp is over its checkpoint or an older stamp; with `roots` also by whom."""
     try:
         for size, files in stampfiles.by_size(vault, log).items():
             plain = note.parse(log.note_bytes(size)).plain(log.key).encode()
-            stamps.check_links(files, plain)
+            known = {sha256(data).digest(): data for data in files}
+            for data in files:
+                stamp = StampFile.parse(data)
+                message = plain if stamp.renewed is None else known.get(stamp.renewed)
+                if message is None or not stamp.is_of(message):
+                    raise TamperedError(
+                        f"a stamp of checkpoint {size} of log {log.name} is of something else"
+                    )
+                timestamp.check_consistent(timestamp.parse_reply(stamp.reply), message, stamp.certificates)
+            if roots:
+                for group in stamps.apart(files):
+                    stamps.verify_chain(group, plain, roots)
             findings.count("stamps", len(files))
     except BearwitnessError as error:
-        findings.problem(str(error))
+        findings.problem(f"stamps of log {log.name}: {error}")
 
 
 def check_since(vault: Vault, data: bytes, findings: Findings) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from cryptography import x509
 
 from bearwitness.errors import BearwitnessError
 from bearwitness.machine import worker_count
@@ -22,6 +24,7 @@ class CheckOptions:
 
     since: bytes | None = None
     deep: bool = False
+    roots: Sequence[x509.Certificate] = ()
     workers: int = field(default_factory=worker_count)
 
 
@@ -48,7 +51,7 @@ def _check(
     logs = [vault.log, *check_public.device_logs(vault)]
     for log in logs:
         check_public.check_log(log, findings)
-        check_public.check_stamps(vault, log, findings)
+        check_public.check_stamps(vault, log, findings, options.roots)
     check_public.check_pointer(vault, findings)
     check_public.check_device_key(vault, findings)
     if options.since is not None:
