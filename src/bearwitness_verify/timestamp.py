@@ -407,6 +407,7 @@ def _signed_body(data: bytes, what: str) -> Reader:
 
 
 def _load_all(certificates: Iterable[bytes]) -> list[Certificate]:
+    """Read the certificates that come with a time stamp, each once."""
     distinct = list(dict.fromkeys(certificates))
     if len(distinct) > CERTIFICATES_MAX:
         raise MalformedError(f"a time stamp comes with more than {CERTIFICATES_MAX} certificates")

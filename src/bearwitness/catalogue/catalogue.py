@@ -22,7 +22,7 @@ from bearwitness.crypto import age
 from bearwitness.custody import items as commitments
 from bearwitness.errors import TamperedError, UsageError
 from bearwitness.vault.delivery import Record, Tombstone
-from bearwitness.vault.ledger import DeliveryRecord, Ledger
+from bearwitness.vault.ledger import VAULT, DeliveryRecord, Ledger
 from bearwitness.vault.vault import digest_of
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, unb64
@@ -54,8 +54,8 @@ class ItemRow:
 class Catalogue:
     """The open database."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, compartment: str = VAULT) -> None:
+        self._engine, self._compartment = engine, compartment
 
     @classmethod
     def open(cls, path: Path, identity: age.Identity) -> Catalogue:
@@ -75,6 +75,13 @@ class Catalogue:
             return cls.open(path, identity)
         return cls(engine)
 
+    @classmethod
+    def in_memory(cls, compartment: str) -> Catalogue:
+        """Make one that is gone when it is closed: what source keepers see leaves no trace."""
+        engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
+        schema.metadata.create_all(engine)
+        return cls(engine, compartment)
+
     def close(self) -> None:
         """Close the database."""
         self._engine.dispose()
@@ -91,7 +98,7 @@ class Catalogue:
                     select(schema.deliveries.c.delivery, schema.deliveries.c.descriptor)
                 )
             }
-            for position, record in enumerate(ledger.deliveries()):
+            for position, record in enumerate(ledger.deliveries(self._compartment)):
                 digest = digest_of(ledger.descriptor(record.delivery).encode())
                 if known.get(record.delivery) != digest:
                     _forget(connection, record.delivery)

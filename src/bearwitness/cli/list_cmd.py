@@ -8,7 +8,7 @@ from typing import Any
 from bearwitness.catalogue.catalogue import ItemRow
 from bearwitness_verify.report import printable_path
 
-from .options import add_identity, add_vault, path_text
+from .options import add_identity, add_quarantine, add_vault, path_text
 from .output import EXIT_DONE, Output, human_size, plural
 from .unlocking import Opened, opened
 
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_vault(parser)
     add_identity(parser)
     parser.add_argument("--delivery", metavar="ID", default="", help="only this delivery (or its beginning)")
+    add_quarantine(parser)
     parser.add_argument("--lost", action="store_true", help="only what could not be read, or not whole")
 
 

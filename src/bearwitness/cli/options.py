@@ -34,6 +34,15 @@ def add_items(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )  # fmt: skip
 
 
+def add_quarantine(parser: argparse.ArgumentParser) -> None:
+    """Add --quarantine."""
+    parser.add_argument(
+        "--quarantine",
+        action="store_true",
+        help="what is kept apart for source keepers, instead of the evidence",
+    )
+
+
 def ask(prompt: str) -> str:
     """Ask a person for something secret; without a terminal, read a line of standard input."""
     if not sys.stdin.isatty():

@@ -13,7 +13,7 @@ from bearwitness.keep.restoring import Restorer
 from bearwitness.vault.delivery import Folder, Record
 from bearwitness_verify.canonical import Json
 
-from .options import add_identity, add_items, add_vault
+from .options import add_identity, add_items, add_quarantine, add_vault
 from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
 from .unlocking import Opened, opened
 
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_identity(parser)
     add_items(parser, required=False)
     parser.add_argument("--delivery", metavar="ID", default="", help="only this delivery (or its beginning)")
+    add_quarantine(parser)
     parser.add_argument(
         "--not-recorded", action="store_true",
         help="do not enter it in the log: for a mirror, when the vault itself is lost",
@@ -47,7 +48,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
             result = restorer.finish()
         if not options.not_recorded:
             ids: list[Json] = [row.item for row in rows] if options.item else ["all"]
-            at.vault.append({"kind": "restored", "items": ids})
+            recipient = at.vault.source_recipient if options.quarantine else None
+            at.vault.append({"kind": "restored", "items": ids}, recipient=recipient)
     data = {
         "files": result.files,
         "bytes": result.bytes,

@@ -11,7 +11,7 @@ from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.errors import UsageError
 from bearwitness.vault import keyring
 from bearwitness.vault.keyring import Unlocked
-from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.ledger import SOURCE, Ledger
 from bearwitness.vault.opening import open_vault_proper
 from bearwitness.vault.vault import Vault
 
@@ -46,15 +46,21 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
     """Open the vault that the options name; `writing` takes its lock and needs its signing key."""
     vault = open_vault_proper(options.vault)
     unlocked = unlock(vault, options.identity)
-    identity = keyring.require_vault(unlocked)
     with ExitStack() as stack:
         if writing:
             stack.enter_context(vault.writing())
             vault.signer()
-        vault.local.mkdir(mode=0o700, exist_ok=True)
-        catalogue = Catalogue.open(vault.local / "catalogue.db", identity)
+        catalogue = _catalogue(vault, unlocked, quarantine=getattr(options, "quarantine", False))
         stack.callback(catalogue.close)
         ledger = Ledger(vault, unlocked)
         with out.bar("catalogue", None, unit=" items") as progress:
             catalogue.refresh(ledger, progress)
         yield Opened(vault, unlocked, ledger, catalogue)
+
+
+def _catalogue(vault: Vault, unlocked: Unlocked, *, quarantine: bool) -> Catalogue:
+    if quarantine:
+        keyring.require_source(unlocked)
+        return Catalogue.in_memory(SOURCE)
+    vault.local.mkdir(mode=0o700, exist_ok=True)
+    return Catalogue.open(vault.local / "catalogue.db", keyring.require_vault(unlocked))

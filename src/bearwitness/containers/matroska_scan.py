@@ -1,4 +1,4 @@
-"""One walk over the headers of a Matroska segment (RFC 9559): its tracks, and where the frames of all blocks are."""
+"""One walk over the headers of a Matroska segment: its tracks and the frames of its blocks (RFC 9559)."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _check_with_keys(
     closed = sum(act.body is None for act in ledger.acts())
     if closed:
         findings.note(f"{closed} entries are closed to the keys given (the source keepers' own)")
-    for record in ledger.deliveries():
+    for record in ledger.all_deliveries():
         try:
             delivery = ledger.open_delivery(record.delivery)
             check_delivery(delivery, record, findings, progress, options.workers, deep=options.deep)

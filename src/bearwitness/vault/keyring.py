@@ -153,6 +153,13 @@ def require_vault(unlocked: Unlocked) -> age.Identity:
     return unlocked.identity
 
 
+def require_source(unlocked: Unlocked) -> age.Identity:
+    """Return the quarantine's identity; refuse one who is no source keeper."""
+    if unlocked.source is None:
+        raise KeyUnlockError("the identities given do not open the quarantine: it is for source keepers")
+    return unlocked.source
+
+
 def _unwrap(
     vault: Vault, folder: str, recipient: age.Recipient, given: Given
 ) -> tuple[age.Identity | None, frozenset[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from bearwitness.crypto import age
 from bearwitness.custody.entries import Body, Entry
@@ -22,6 +23,9 @@ from bearwitness_verify.note import VerifierKey, parse
 from .delivery import Descriptor, OpenDelivery
 from .keyring import Unlocked
 from .vault import Vault
+
+VAULT: Final = "vault"
+SOURCE: Final = "source"
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,18 @@ class Ledger:
             raise TamperedError(f"the log of kit {key.name} is not the one that was imported")
         return log, checkpoint
 
-    def deliveries(self) -> Iterator[DeliveryRecord]:
-        """Yield the deliveries whose entries the keys open, those of kits through their imports."""
+    def deliveries(self, compartment: str = VAULT) -> Iterator[DeliveryRecord]:
+        """Yield the deliveries of a compartment whose entries the keys open.
+
+        What is in the quarantine (`SOURCE`) is for source keepers who ask for it by name; it never
+        mixes with the evidence, whoever holds which keys.
+        """
+        for record in self.all_deliveries():
+            if self.descriptor(record.delivery).compartment == compartment:
+                yield record
+
+    def all_deliveries(self) -> Iterator[DeliveryRecord]:
+        """Yield every delivery whose entry the keys open, those of kits through their imports."""
         taken: dict[str, int] = {}
         for act in self.acts():
             if act.body is None:
