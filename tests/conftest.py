@@ -1,4 +1,4 @@
-"""Fixtures that tests of every folder share."""
+"""Fixtures that tests of every folder share. Longer runs are asked for with BEARWITNESS_ALL (scale.py)."""
 
 from __future__ import annotations
 

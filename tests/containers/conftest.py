@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from .media import Recipe, make
+pytest.register_assert_rewrite(f"{__package__}.media")
+
+from .media import Recipe, make  # noqa: E402 it asserts too
 
 
 @pytest.fixture(scope="session")

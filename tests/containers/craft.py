@@ -49,10 +49,14 @@ def trak(
     scale: int = 1000,
     edits: bytes = b"",
     dref_flags: int = 1,
+    long: bool = False,
 ) -> bytes:
-    """Return a trak with the sample tables `stbl`."""
-    tkhd = full(b"tkhd", u32(0, 0, number, 0, 0, 0, 0, 0, 0), MATRIX, u32(64 << 16, 48 << 16))
-    mdhd = full(b"mdhd", u32(0, 0, scale, 5000, 0))
+    """Return a trak with the sample tables `stbl`; `long`: headers of version 1."""
+    times, version = (u32(0, 0, 0, 0), 1) if long else (u32(0, 0), 0)
+    length = u32(0, 5000) if long else u32(5000)
+    shape = MATRIX + u32(64 << 16, 48 << 16)
+    tkhd = full(b"tkhd", times, u32(number, 0), length, u32(0, 0, 0, 0), shape, version=version)
+    mdhd = full(b"mdhd", times, u32(scale), length, u32(0), version=version)
     hdlr = full(b"hdlr", u32(0), handler, bytes(13))
     dinf = box(b"dinf", full(b"dref", u32(1), full(b"url ", flags=dref_flags)))
     stsd = full(b"stsd", u32(1), entry)
@@ -60,8 +64,9 @@ def trak(
     return box(b"trak", tkhd, edits, box(b"mdia", mdhd, hdlr, minf))
 
 
-def moov(*children: bytes) -> bytes:
-    mvhd = full(b"mvhd", u32(0, 0, 600, 0, 0x10000, 0, 0, 0), MATRIX, bytes(28))
+def moov(*children: bytes, matrix: bytes = MATRIX, long: bool = False) -> bytes:
+    times, length, version = (u32(0, 0, 0, 0), u32(0, 0), 1) if long else (u32(0, 0), u32(0), 0)
+    mvhd = full(b"mvhd", times, u32(600), length, u32(0x10000, 0, 0, 0), matrix, bytes(28), version=version)
     return box(b"moov", mvhd, *children)
 
 
@@ -92,6 +97,29 @@ def stbl(
 
 
 FTYP = box(b"ftyp", b"isom", u32(512), b"isomiso2")
+
+
+AT = len(FTYP) + 8  # where the pictures of `movie` begin
+
+
+def movie(tables: bytes, *, payload: int = 4000, **about: object) -> bytes:
+    """Return a movie of one track."""
+    data = box(b"mdat", bytes(payload))
+    return FTYP + data + moov(trak(1, tables, **about))  # type: ignore[arg-type]
+
+
+def trex(track: int = 1, *, duration: int = 40, size: int = 7, flags: int = 0x10000) -> bytes:
+    return full(b"trex", u32(track, 1, duration, size, flags))
+
+
+def fragmented(*moofs: bytes, tables: bytes | None = None, **about: object) -> bytes:
+    empty = stbl([], [], per_chunk=[]) if tables is None else tables
+    return FTYP + moov(trak(1, empty, **about), box(b"mvex", trex())) + b"".join(moofs)  # type: ignore[arg-type]
+
+
+def moof(*runs: bytes, tfhd: bytes = b"", tfhd_flags: int = 0x20000, time: int | None = None) -> bytes:
+    tfdt = b"" if time is None else full(b"tfdt", time.to_bytes(8, "big"), version=1)
+    return box(b"moof", box(b"traf", full(b"tfhd", u32(1), tfhd, flags=tfhd_flags), tfdt, *runs))
 
 
 # --- EBML ---------------------------------------------------------------------------------------

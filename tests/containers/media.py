@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bearwitness.containers.answer import decode_index
-from bearwitness.containers.model import UNTOLD, Index, Packet, unpack
+from bearwitness.containers.model import IN_PIECES, KEY, UNTOLD, Index, Packet, unpack
 from bearwitness.containers.reader import BytesSource
 from bearwitness.containers.tasks import index_file
 
@@ -31,7 +31,6 @@ class Recipe:
     name: str
     video: str | None = None
     audio: str | None = None
-    subtitle: bool = False
     frames: int = 40
     video_options: Mapping[str, str] = field(default_factory=dict)
     muxer: str | None = None
@@ -150,3 +149,23 @@ def by_track(index: Index) -> dict[int, list[Packet]]:
 def told(value: int) -> int | None:
     """Return a time, None where the container does not tell."""
     return None if value == UNTOLD else value
+
+
+def packets_of(data: bytes, track: int = 1) -> list[Packet]:
+    """Return the packets of one track of a file in memory."""
+    return by_track(ours_of(data))[track]
+
+
+def assert_same(data: bytes, mine: list[Packet], theirs: PeerStream) -> None:
+    """Say whether packets of MP4 or QuickTime are those FFmpeg read."""
+    assert [data[p.pos : p.end] for p in mine] == [p.data for p in theirs.packets]
+    assert [(p.size, p.pts) for p in mine] == [(len(p.data), p.pts) for p in theirs.packets]
+    # Where 0 is written FFmpeg puts in what it knows of the codec.
+    assert [p.duration for p in mine] == [
+        q.duration if p.duration else 0 for p, q in zip(mine, theirs.packets, strict=True)
+    ]
+    # Where offsets are negative FFmpeg moves all decoding times so that none comes after its picture.
+    shifts = {p.dts - q.dts for p, q in zip(mine, theirs.packets, strict=True) if q.dts is not None}
+    assert len(shifts) == 1
+    assert [bool(p.flags & KEY) for p in mine] == [p.key for p in theirs.packets]
+    assert not any(p.flags & IN_PIECES for p in mine)

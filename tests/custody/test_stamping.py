@@ -6,11 +6,9 @@ import base64
 import functools
 import io
 import socket
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import pytest
@@ -20,14 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tsa
 from bearwitness.custody import stamping
 from bearwitness.errors import BearwitnessError, MalformedError, SignatureError, UsageError, VerifyError
 from bearwitness_verify import stamps, timestamp
 from bearwitness_verify.der import Reader
 from bearwitness_verify.stamps import StampFile
-
-sys.path.append(str(Path(__file__).parents[1]))
-import tsa
 from tsa import NOW, Asked, Openssl, World, forge, issue, needs_openssl, serving
 
 NOTE = "vault/1\n3\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" + (

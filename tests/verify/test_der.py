@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,8 +12,6 @@ from hypothesis import strategies as st
 from bearwitness_verify import der
 from bearwitness_verify.der import Reader
 from bearwitness_verify.errors import MalformedError
-
-sys.path.append(str(Path(__file__).parents[1]))
 from tsa import gentime, integer, octets, oid, seq, set_of, tlv
 
 

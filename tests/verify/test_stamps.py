@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tsa
 from bearwitness_verify import canonical, stamps
 from bearwitness_verify.canonical import b64
 from bearwitness_verify.errors import MalformedError, SignatureError, VerifyError
 from bearwitness_verify.stamps import StampFile
-
-sys.path.append(str(Path(__file__).parents[1]))
-import tsa
 from tsa import NOW, Node, Openssl, World, forge, issue, needs_openssl
 
 SIGNATURE = "\N{EM DASH} vault/1 " + base64.b64encode(bytes(68)).decode() + "\n"

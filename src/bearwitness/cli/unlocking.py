@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.errors import UsageError
 from bearwitness.vault import keyring
 from bearwitness.vault.keyring import Unlocked
@@ -17,6 +17,9 @@ from bearwitness.vault.vault import Vault
 
 from .options import ask
 from .output import Output
+
+if TYPE_CHECKING:
+    from bearwitness.catalogue.catalogue import Catalogue
 
 
 @dataclass
@@ -59,6 +62,8 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
 
 
 def _catalogue(vault: Vault, unlocked: Unlocked, *, quarantine: bool) -> Catalogue:
+    from bearwitness.catalogue.catalogue import Catalogue  # its library is slow to load, and check needs none
+
     if quarantine:
         keyring.require_source(unlocked)
         return Catalogue.in_memory(SOURCE)

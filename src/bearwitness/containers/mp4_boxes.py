@@ -44,7 +44,9 @@ class Boxes:
             elif size == 0:  # QuickTime ends some lists so
                 return
             self._left -= 1
-            if size < header or size > end - begin or self._left < 0:
+            if self._left < 0:
+                raise TooLargeError("the index has more boxes than any real one")
+            if size < header or size > end - begin:
                 raise ContainerError("a box does not fit into the box around it")
             yield Box(self.data[begin + 4 : begin + 8], begin + header, begin + size)
             begin += size

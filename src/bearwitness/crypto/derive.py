@@ -22,5 +22,7 @@ def keyed(secret: bytes) -> bytes:
 
 def derive(secret: bytes, label: bytes, *numbers: int) -> bytes:
     """Return 32 bytes for `label` and `numbers`: one-step KDF, NIST SP 800-56C r2 §4, option 1."""
-    tail = b"".join(n.to_bytes(8, "big") for n in numbers)
-    return sha256(_COUNTER + secret + label + tail).digest()
+    block = _COUNTER + secret + label
+    for number in numbers:
+        block += number.to_bytes(8, "big")
+    return sha256(block).digest()

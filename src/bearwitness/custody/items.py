@@ -38,6 +38,8 @@ _PREPARED: Final = {
     name: (slot, b"salt" + slot.to_bytes(8, "big"), b'{"name":"%s","value":' % name.encode())
     for name, slot in ITEM_SLOTS.items()
 }
+_FIELDS_OF_A_FILE: Final = {"path", "size", "mtime", "stat", "sha256", "content", "fate"}
+_TRACKS: Final = ITEM_SLOTS["tracks"]
 _FILLER: Final = [
     [b"filler" + level.to_bytes(8, "big") + i.to_bytes(8, "big") for i in range(16 >> level)]
     for level in range(ITEM_HEIGHT)
@@ -59,11 +61,6 @@ def value_text(value: Json) -> str:
     return canonical.dumps(value).decode()
 
 
-def numbers(**values: int) -> str:
-    """Return the canonical JSON text of an object of integers."""
-    return "{" + ",".join([f'"{name}":"{values[name]}"' for name in sorted(values)]) + "}"
-
-
 def tree_text(kind: str, height: int, root: bytes) -> str:
     """Return the canonical JSON text of a tree reference."""
     return f'{{"kind":"{kind}","leaves":"{1 << height}","root":"{b64(root)}"}}'
@@ -77,6 +74,13 @@ def commit(values: Values, secret: bytes) -> bytes:
         slot, salt, head = _PREPARED[name]
         leaf = _FIELD_HEAD + sha256(key + salt).digest() + head + value.encode() + b"}"
         nodes[slot] = sha256(leaf).digest()
+    root = _root_of_file(nodes, key) if values.keys() == _FIELDS_OF_A_FILE else _root(nodes, key)
+    payload = b'{"kind":"item-field","leaves":"16","root":"%s"}' % b64(root).encode()
+    return sha256(_ITEM_HEAD + sha256(key + _LEAF_SALT).digest() + payload).digest()
+
+
+def _root(nodes: list[bytes | None], key: bytes) -> bytes:
+    """Return the root over 16 slots, absent subtrees being fillers."""
     for fillers in _FILLER:
         above: list[bytes | None] = []
         for left, right, fill_left, fill_right in zip(
@@ -89,9 +93,19 @@ def commit(values: Values, secret: bytes) -> bytes:
             right = right or sha256(key + fill_right).digest()  # noqa: PLW2901
             above.append(sha256(b"\x01" + left + right).digest())
         nodes = above
-    root = nodes[0] or b""
-    payload = b'{"kind":"item-field","leaves":"16","root":"%s"}' % b64(root).encode()
-    return sha256(_ITEM_HEAD + sha256(key + _LEAF_SALT).digest() + payload).digest()
+    return nodes[0] or b""
+
+
+def _root_of_file(nodes: list[bytes | None], key: bytes) -> bytes:
+    """Return what :func:`_root` does for the fields nearly every file has: the left half but slot 6."""
+    nodes[_TRACKS] = sha256(key + _FILLER[0][_TRACKS]).digest()
+    level = nodes[:8]
+    while len(level) > 1:
+        level = [
+            sha256(b"\x01" + left + right).digest()  # type: ignore[operator]
+            for left, right in zip(level[::2], level[1::2], strict=True)
+        ]
+    return sha256(b"\x01" + (level[0] or b"") + sha256(key + _FILLER[3][1]).digest()).digest()
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from hashlib import md5, sha256
+from hashlib import sha256
 from multiprocessing import get_context
 
 from bearwitness.crypto import age
-from bearwitness.crypto.derive import derive, keyed
+from bearwitness.crypto.derive import derive
 from bearwitness.custody import items as commitments
+from bearwitness.custody.content import ContentHasher, root_of_one
 from bearwitness.custody.items import Extent
 from bearwitness.custody.tracks import track_tree
-from bearwitness.custody.trees import RunBuilder, scatter
+from bearwitness.custody.trees import scatter
 from bearwitness.errors import BearwitnessError, TamperedError
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.delivery import ZERO, OpenDelivery, Record, Tombstone
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths
 from bearwitness.vault.ledger import DeliveryRecord
 from bearwitness_verify.canonical import unb64
-from bearwitness_verify.leaves import HIDDEN_HEIGHTS, TreeRef, content_ref, hash_leaf, item_id, prefix
+from bearwitness_verify.leaves import (
+    HIDDEN_HEIGHTS,
+    SEGMENT_BYTES_MAX,
+    TreeRef,
+    content_ref,
+    hash_leaf,
+    item_id,
+)
 
 from .findings import Findings
 
@@ -112,19 +120,13 @@ def _check_part(opened: OpenDelivery, number: int, deep: bool) -> PartCheck:
 
 
 def _check_item(packs: _Packs, record: Record, deep: bool) -> list[str]:
-    if record.size is None:
+    """Return what is wrong with an item's bytes."""
+    if record.size is None or "content" not in record.values:
         return []
     try:
         blob = IndexBlob.decode(b"".join(packs.read(record.index)), "its index") if record.index else None
-        lengths = blob.lengths if blob else plain_lengths(record.size)
-        whole = [sha256()] + ([md5(usedforsecurity=False)] if "md5" in record.values else []) if deep else []
-        root = _content_root(packs, record, lengths, [hasher.update for hasher in whole])
-        if content_ref(record.value("content")).root != root:
+        if content_ref(record.value("content")).root != _content_root(packs, record, blob, deep):
             raise TamperedError("its bytes are not those its content tree commits to")
-        if deep and whole[0].digest() != unb64(record.value("sha256")):
-            raise TamperedError("its SHA-256 is not the one that was sealed")
-        if len(whole) > 1 and whole[1].digest() != unb64(record.value("md5")):
-            raise TamperedError("its MD5 is not the one that was sealed")
         if blob:
             _check_tracks(record, blob)
     except BearwitnessError as error:
@@ -132,33 +134,20 @@ def _check_item(packs: _Packs, record: Record, deep: bool) -> list[str]:
     return []
 
 
-def _content_root(
-    packs: _Packs, record: Record, lengths: Sequence[int], also: list[Callable[[memoryview], None]]
-) -> bytes:
-    """Return the root of the content tree over what the packs hold."""
-    secret = derive(record.secret, b"content")
-    builder = RunBuilder(secret, len(lengths), single=True)
-    head, key = b"\x00" + prefix("segment"), keyed(secret) + b"salt"
-    number, missing = 0, lengths[0]
-    segment = sha256(head + sha256(key + bytes(8)).digest())
+def _content_root(packs: _Packs, record: Record, blob: IndexBlob | None, deep: bool) -> bytes:
+    """Return the root of the content tree over what the packs hold; with `deep` check the digests too."""
+    size = record.size or 0
+    if not deep and blob is None and len(record.extents) == 1 and 0 < size <= SEGMENT_BYTES_MAX:
+        return root_of_one(record.secret, b"".join(packs.read(record.extents)))
+    lengths = blob.lengths if blob else plain_lengths(size)
+    hasher = ContentHasher(record.secret, lengths, whole=deep, md5=deep and "md5" in record.values)
     for piece in packs.read(record.extents):
-        for update in also:
-            update(piece)
-        leaves, at = [], 0
-        while at < len(piece):
-            step = min(missing, len(piece) - at)
-            segment.update(piece[at : at + step])
-            missing -= step
-            at += step
-            if not missing:
-                leaves.append(segment.digest())
-                number += 1
-                missing = lengths[number] if number < len(lengths) else len(piece) + 1
-                segment = sha256(head + sha256(key + number.to_bytes(8, "big")).digest())
-        builder.extend(leaves)
-    if not record.size:
-        builder.extend([segment.digest()])
-    return builder.root()
+        hasher.feed(piece)
+    hashes = hasher.finish()
+    for name, found in (("sha256", hashes.sha256), ("md5", hashes.md5)):
+        if found and found != unb64(record.value(name)):
+            raise TamperedError(f"its {name} is not the one that was sealed")
+    return hashes.root
 
 
 def _check_tracks(record: Record, blob: IndexBlob) -> None:

@@ -28,26 +28,18 @@ _SECONDS_LEAST: Final = 20
 _BYTES_A_SECOND: Final = 100_000_000  # slower than the slowest scan we measured on a slow disk
 _MEMORY_BYTES: Final = 1 << 30
 _SMALLEST_BYTES: Final = 256
+_FIRST_WORDS: Final = frozenset({b"\x1aE\xdf\xa3", b"RIFF", b"RF64", b"BW64"})
+_SECOND_WORDS: Final = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"moof", b"styp", b"sidx"}
+)
 
 
-def looks_indexed(head: bytes) -> bool:
+def looks_indexed(head: memoryview) -> bool:
     """Say whether a file that begins so may be a container read here; only then is a child asked."""
-    if head[4:8] in (
-        b"ftyp",
-        b"moov",
-        b"mdat",
-        b"wide",
-        b"free",
-        b"skip",
-        b"pnot",
-        b"moof",
-        b"styp",
-        b"sidx",
-    ):
+    first = bytes(head[:8])
+    if first[4:] in _SECOND_WORDS or first[:4] in _FIRST_WORDS:
         return True
-    if head[:4] in (b"\x1aE\xdf\xa3", b"RIFF", b"RF64", b"BW64"):
-        return True
-    return any(head[skip::stride][:3] == b"GGG" for stride, skip in ((188, 0), (192, 4)))
+    return bytes(head[0:565:188]) == b"GGGG" or bytes(head[4:581:192]) == b"GGGG"
 
 
 class ContainerIndexer:
@@ -60,8 +52,8 @@ class ContainerIndexer:
         """Return segments and track table of the file, None where it is cut in plain blocks."""
         file = reading.descriptor()
         if file is None:
-            return indexed(reading.untrusted_index(), size) if looks_indexed(bytes(head[:1024])) else None
-        if size < _SMALLEST_BYTES or not looks_indexed(bytes(head[:1024])):
+            return indexed(reading.untrusted_index(), size) if looks_indexed(head) else None
+        if size < _SMALLEST_BYTES or not looks_indexed(head):
             return None
         seconds = _SECONDS_LEAST + size // _BYTES_A_SECOND
         limits = Limits(seconds, float(2 * seconds), _MEMORY_BYTES, ANSWER_BYTES_MAX)

@@ -6,16 +6,17 @@ import errno
 import os
 from array import array
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from bearwitness.crypto import age
 from bearwitness.custody import items
+from bearwitness.custody.content import ContentHasher, root_of_one
 from bearwitness.store.packs import PACK_BYTES, PackWriter
 from bearwitness.vault.indexblob import plain_lengths
 from bearwitness_verify import canonical
 from bearwitness_verify.leaves import SEGMENT_BYTES_MAX
 
-from .content import ContentHasher, one_segment
 from .reading import ChangedError, FileState, Loss, Reading
 from .sources import Source
 from .walk import Found
@@ -93,11 +94,11 @@ class FileIntake:
         changed = not reading.is_still(before)
         if changed and not last:
             return None
-        digest, root, md5 = hasher.finish()
-        values = _values(found.path, before, digest, hasher.tree.height, root)
+        hashes = hasher.finish()
+        values = _values(found.path, before, hashes.sha256, hasher.tree.height, hashes.root)
         values["fate"] = _fate(reading.losses, changed=changed)
-        if md5:
-            values["md5"] = items.data(md5)
+        if hashes.md5:
+            values["md5"] = items.data(hashes.md5)
         _add_xattrs(values, reading)
         index: Sequence[NumberedExtent] = []
         if indexed:
@@ -122,7 +123,7 @@ class FileIntake:
         indexed, unread = self._ask_index(reading, size, room)
         if reading.losses or indexed is not None:
             return None
-        digest, root = one_segment(secret, room)
+        digest, root = sha256(room).digest(), root_of_one(secret, room)
         if not reading.is_still(before):
             return None
         values = _values(found.path, before, digest, 0, root) | {"fate": _WHOLE}
@@ -263,11 +264,11 @@ def _add_xattrs(values: dict[str, str], reading: Reading) -> None:
 
 def stat_text(state: FileState) -> str:
     """Return the canonical JSON text of an item's `stat` field."""
-    btime = {} if state.btime is None else {"btime": state.btime}
-    return items.numbers(
-        atime=state.atime, ctime=state.ctime, gid=state.gid, mode=state.mode,
-        nlink=state.nlink, uid=state.uid, **btime,
-    )  # fmt: skip
+    btime = "" if state.btime is None else f'"btime":"{state.btime}",'
+    return (
+        f'{{"atime":"{state.atime}",{btime}"ctime":"{state.ctime}","gid":"{state.gid}",'
+        f'"mode":"{state.mode}","nlink":"{state.nlink}","uid":"{state.uid}"}}'
+    )
 
 
 def _fate(losses: Sequence[Loss], *, changed: bool) -> str:

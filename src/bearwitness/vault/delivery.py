@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bearwitness.crypto import age
-from bearwitness.custody.items import Extent, Values, value_text
+from bearwitness.custody.items import Extent, Values
 from bearwitness.errors import MalformedError, TamperedError
 from bearwitness.store.base import Store
 from bearwitness.store.packs import pack_path
@@ -251,7 +251,7 @@ def _line(value: Json, part: int, what: str) -> Record | Folder | Tombstone:
         fields = got["fields"]
         if not isinstance(fields, dict) or not fields.keys() <= ITEM_SLOTS.keys():
             raise MalformedError(f"{what} has an item with unknown fields")
-        values = {name: value_text(v) for name, v in fields.items()}
+        values = {name: canonical.part_text(v) for name, v in fields.items()}
         secret = unb64(got["secret"], what, 32)
         return Record(values, secret, _extents(got["extents"], what), _extents(got["index"], what), part)
     if kind == "folder":

@@ -1,11 +1,11 @@
-"""Hashes a file while it streams by: SHA-256 of all bytes, and the content tree (docs/format.md, 3.1)."""
+"""Hashes a file while it streams by: SHA-256 of all bytes, and its content tree (docs/format.md, 3.1)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from bearwitness.crypto.derive import derive, keyed
 from bearwitness.custody.trees import RunBuilder
@@ -17,24 +17,43 @@ _FIRST_SALT: Final = b"salt" + bytes(8)
 _NONE_LEFT: Final = 1 << 64  # longer than any file
 
 
-def one_segment(item_secret: bytes, data: memoryview) -> tuple[bytes, bytes]:
-    """Return SHA-256 and content root of a file that is one segment: what ContentHasher gives, faster."""
+def root_of_one(item_secret: bytes, data: memoryview | bytes) -> bytes:
+    """Return the content root of a file that is one segment: what ContentHasher gives, faster."""
     salt = sha256(keyed(derive(item_secret, b"content")) + _FIRST_SALT).digest()
     segment = sha256(_SEGMENT_HEAD + salt)
     segment.update(data)
-    return sha256(data).digest(), segment.digest()
+    return segment.digest()
+
+
+class Hashes(NamedTuple):
+    """What a file is committed to by; those not asked for are empty."""
+
+    root: bytes
+    sha256: bytes
+    md5: bytes
 
 
 class ContentHasher:
     """Takes the bytes of one file in order and gives its hashes at the end."""
 
-    def __init__(self, item_secret: bytes, lengths: Sequence[int], *, md5: bool = False) -> None:
+    def __init__(
+        self,
+        item_secret: bytes,
+        lengths: Sequence[int],
+        *,
+        whole: bool = True,
+        md5: bool = False,
+        keep_leaves: bool = False,
+    ) -> None:
+        """`lengths` are those of the segments; `whole`: hash all bytes together as well."""
         self._lengths = lengths
         secret = derive(item_secret, b"content")
         self._key = keyed(secret)
         self.tree = RunBuilder(secret, len(lengths), single=True)
-        self._whole = sha256()
+        self._whole = sha256() if whole else None
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
+        self.leaves: list[bytes] = []  # of all segments, if they are to be kept
+        self._keep_leaves = keep_leaves
         self._number = 0
         self._begin_segment()
 
@@ -45,8 +64,9 @@ class ContentHasher:
         self._missing = self._lengths[number] if number < len(self._lengths) else _NONE_LEFT
 
     def feed(self, data: memoryview) -> None:
-        """Take the next bytes."""
-        self._whole.update(data)
+        """Take the next bytes; what comes after the last segment is hashed into none and found at the end."""
+        if self._whole:
+            self._whole.update(data)
         if self._md5:
             self._md5.update(data)
         leaves: list[bytes] = []
@@ -60,10 +80,19 @@ class ContentHasher:
         if at < end:
             self._segment.update(data[at:])
             self._missing -= end - at
+        self._take(leaves)
+
+    def _take(self, leaves: list[bytes]) -> None:
+        if self._keep_leaves:
+            self.leaves += leaves
         self.tree.extend(leaves)
 
-    def finish(self) -> tuple[bytes, bytes, bytes | None]:
-        """Return SHA-256, content root and MD5 (None unless asked for) of the whole file."""
+    def finish(self) -> Hashes:
+        """Return the hashes of the file; raise ProofError unless it had all its bytes."""
         if not self._number and self._lengths[0] == 0:  # the one empty segment of an empty file
-            self.tree.extend([self._segment.digest()])
-        return self._whole.digest(), self.tree.root(), self._md5.digest() if self._md5 else None
+            self._take([self._segment.digest()])
+        return Hashes(
+            self.tree.root(),
+            self._whole.digest() if self._whole else b"",
+            self._md5.digest() if self._md5 else b"",
+        )
