@@ -13,6 +13,10 @@
     │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
+    ├── ContainerError               1  a container's index is damaged (containers.model)
+    │   └── TooLargeError            1  or asks for more than any file is given
+    ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
+    ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError
 
 Exit code 3 (done with losses, all listed) and 4 (consistent only) are no errors; see docs/exit-codes.md.

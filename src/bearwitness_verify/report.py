@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
+
+from .canonical import Json
 
 
 class Verdict(enum.IntEnum):
@@ -80,3 +83,22 @@ def printable(text: str, limit: int = 300) -> str:
 def printable_path(path: bytes) -> str:
     """Return a file's path for people; bytes that are not UTF-8 are shown as backslash escapes."""
     return printable(path.decode("utf-8", "backslashreplace"))
+
+
+def in_words(value: Json) -> str:
+    """Return a JSON value for people, without braces and quotes."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_words(member)}" for name, member in value.items())
+    if isinstance(value, list):
+        return "; ".join(in_words(member) for member in value)
+    return "" if value is None else str(value)
+
+
+def moment(nanoseconds: int) -> str:
+    """Return a time since 1970 for people, in UTC, to the nanosecond if it has any."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    try:
+        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{nanoseconds} ns since 1970"
+    return f"{text}{f'.{rest:09}' if rest else ''} UTC"

@@ -22,10 +22,10 @@ from pathlib import Path
 from . import archive, evidence, leaves, note, release, trust
 from .anchors import Anchors
 from .archive import Package
-from .canonical import Json, text, unb64
+from .canonical import Json, integer, text, unb64
 from .errors import ProofError, SignatureError, VerifyError
 from .release import Release, ShownDelivery, ShownItem
-from .report import Report, printable, printable_path
+from .report import Report, in_words, moment, printable, printable_path
 
 SIGNATURE_BYTES_MAX = 64 * 1024
 
@@ -171,7 +171,7 @@ def _told(fields: dict[str, Json]) -> list[str]:
     """Return in words what else is shown of a sealed entry."""
     hidden = ("kind", "delivery", "items")
     return [
-        f"{name}: {printable(value if isinstance(value, str) else str(value))}"
+        f"{name}: {printable(in_words(value))}"
         for name, value in sorted(fields.items())
         if name not in hidden
     ]
@@ -184,7 +184,9 @@ def _described(fields: Mapping[str, Json]) -> str:
         out += f", path {printable_path(unb64(fields['path'], 'a path'))}"
     fate = fields["fate"]
     if fate != {"type": "file"}:
-        out += f", fate {printable(str(fate))}"
-    for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content"}):
-        out += f", {name} {printable(str(fields[name]))}"
+        out += f", fate {printable(in_words(fate))}"
+    if "mtime" in fields:
+        out += f", modified {moment(integer(fields['mtime'], 'a time', -(2**63), 2**63 - 1))}"
+    for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content", "mtime"}):
+        out += f", {name} {printable(in_words(fields[name]))}"
     return out

@@ -11,7 +11,7 @@ from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import Act, Ledger
 from bearwitness.vault.opening import open_vault
 from bearwitness.vault.vault import Vault
-from bearwitness_verify.report import printable
+from bearwitness_verify.report import in_words, printable
 
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, Output, human_size
@@ -93,16 +93,8 @@ def _text(data: dict[str, Any]) -> str:
 def _details(fields: dict[str, Any]) -> str:
     hidden = ("kind", "time", "tool", "delivery", "descriptor", "checkpoint", "device", "vault", "keepers")
     parts = [
-        f"{name}: {printable(_words(value), 80)}"
+        f"{name}: {printable(in_words(value), 80)}"
         for name, value in fields.items()
         if name not in (*hidden, "source_keepers")
     ]
     return "  " + "; ".join(parts) if parts else ""
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_words(member) for member in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_words(member)}" for name, member in value.items())
-    return str(value)

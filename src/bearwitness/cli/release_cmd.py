@@ -15,7 +15,7 @@ from pathlib import Path
 from bearwitness.disclose.release import choose, release
 from bearwitness.errors import UsageError
 from bearwitness_verify import note
-from bearwitness_verify.checkpoint import read_checkpoint
+from bearwitness_verify.checkpoint import Checkpoint
 
 from .options import add_identity, add_items, add_vault
 from .output import EXIT_DONE, Output, plural
@@ -47,8 +47,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     names = [name.strip() for text in options.reveal for name in text.split(",") if name.strip()]
     chosen = choose(names)
     with opened(options, out, writing=True) as at:
-        sizes = [_known_size(at, path) for path in options.checkpoint]
-        done = release(at.ledger, at.catalogue, options.destination, options.item, chosen, sizes, out.say)
+        known = [_known(at, path) for path in options.checkpoint]
+        done = release(at.ledger, at.catalogue, options.destination, options.item, chosen, known, out.say)
     data = {
         "release": str(done.path),
         "release_sha256": done.statement_sha256,
@@ -65,15 +65,15 @@ def run(options: argparse.Namespace, out: Output) -> int:
     return EXIT_DONE
 
 
-def _known_size(at: Opened, path: Path) -> int:
-    """Return the size of a checkpoint of this vault's log."""
+def _known(at: Opened, path: Path) -> Checkpoint:
+    """Return a checkpoint of the vault's log, or of a kit's that was imported."""
     try:
-        checkpoint, _ = read_checkpoint(path.read_bytes(), at.vault.config.vault_key)
+        signed = note.parse(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path} can not be read: {error.strerror}") from None
-    if at.vault.log.root_at(checkpoint.size) != checkpoint.root:
-        raise UsageError(f"{path} is not a checkpoint of this log")
-    kept = note.parse(at.vault.log.note_bytes(checkpoint.size))
-    if kept.text != checkpoint.text():
-        raise UsageError(f"{path} is not a checkpoint of this log")
-    return checkpoint.size
+    checkpoint = Checkpoint.parse(signed.text)
+    for log in (at.vault.log, *at.ledger.device_logs()):
+        known = log.key.name == checkpoint.origin and checkpoint.size in log.note_sizes()
+        if known and note.parse(log.note_bytes(checkpoint.size)).text == signed.text:
+            return checkpoint
+    raise UsageError(f"{path} is not a checkpoint of this vault's log, nor of a kit's")

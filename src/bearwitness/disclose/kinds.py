@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-HEAD_BYTES: Final = 64
+HEAD_BYTES: Final = 200
 _MAGIC: Final = (
     (0, b"\xff\xd8\xff", "jpg"),
     (0, b"\x89PNG\r\n\x1a\n", "png"),
@@ -30,6 +30,8 @@ _MAGIC: Final = (
 
 def extension_of(head: bytes) -> str:
     """Return an extension without dot; ``bin`` for what is not recognised."""
+    if head[:1] == b"G" and len(head) > 188 and head[188:189] == b"G":
+        return "ts"
     for offset, magic, extension in _MAGIC:
         if head[offset:].startswith(magic):
             return extension

@@ -72,14 +72,12 @@ def log_json(log: Log, index: int, sizes: Sequence[int], stamps: Mapping[int, li
     return {"further": list(proofs[1:]), "key": log.key.encode(), **proofs[0]}
 
 
-def covering_sizes(
-    log: Log, index: int, stamped: Collection[int], limit: int, extra: Collection[int]
-) -> list[int]:
+def covering_sizes(log: Log, index: int, stamped: Collection[int], extra: Collection[int]) -> list[int]:
     """Return sizes of checkpoints that hold entry `index`: the earliest stamped one, else the earliest.
 
     Later ones would tell of activity; `extra` are added because the recipient holds them already.
     """
-    covering = [size for size in log.note_sizes() if index < size <= limit]
+    covering = [size for size in log.note_sizes() if size > index]
     if not covering:
         raise VaultError(f"no checkpoint of log {log.name} covers entry {index}")
     first = next((size for size in covering if size in stamped), covering[0])

@@ -26,6 +26,7 @@ from bearwitness.vault.ledger import DeliveryRecord, Ledger
 from bearwitness_verify import archive, canonical
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json
+from bearwitness_verify.checkpoint import Checkpoint
 from bearwitness_verify.leaves import ENTRY_SLOTS, ITEM_SLOTS, hash_leaf, item_id
 from bearwitness_verify.release import SIGNATURE_NAME, STATEMENT_NAME
 from bearwitness_verify.report import Verdict
@@ -74,7 +75,7 @@ def release(
     destination: Path,
     wanted: Sequence[str],
     chosen: Chosen,
-    checkpoints: Sequence[int] = (),
+    checkpoints: Sequence[Checkpoint] = (),
     progress: Callable[[str], None] = lambda text: None,
 ) -> Released:
     """Make a release of the items `wanted` at `destination` (a folder, or a file ending in .zip)."""
@@ -156,7 +157,9 @@ class _Shown:
 class _Builder:
     """Writes the files of a release into a folder."""
 
-    def __init__(self, ledger: Ledger, folder: Path, chosen: Chosen, checkpoints: Sequence[int]) -> None:
+    def __init__(
+        self, ledger: Ledger, folder: Path, chosen: Chosen, checkpoints: Sequence[Checkpoint]
+    ) -> None:
         self._ledger, self._folder, self._chosen, self._checkpoints = ledger, folder, chosen, checkpoints
         self._exhibits: list[Exhibit] = []
         self._number = 0
@@ -203,25 +206,31 @@ class _Builder:
             act, body = record.imported, record.imported.body
             imported = {
                 "entry": proofs.entry_json(act.entry, body, ("kind", "device", "checkpoint")),
-                "log": self._log(log, act.index, log.size, self._checkpoints),
+                "log": self._log(log, act.index),
             }
             log, checkpoint = self._ledger.device_log(act)
             own = self._device_log(log, record.sealed.index, checkpoint.size)
         else:
-            own = self._log(log, record.sealed.index, log.size, self._checkpoints)
+            own = self._log(log, record.sealed.index)
         entry = proofs.entry_json(record.sealed.entry, record.body, names)
         return {"entry": entry, "import": imported, "items": items, "log": own}
 
-    def _log(self, log: Log, index: int, limit: int, extra: Sequence[int]) -> Json:
+    def _log(self, log: Log, index: int) -> Json:
         stamps = stampfiles.by_size(self._ledger.vault, log)
-        sizes = proofs.covering_sizes(log, index, stamps.keys(), limit, extra)
+        sizes = proofs.covering_sizes(log, index, stamps.keys(), self._asked(log))
         return proofs.log_json(log, index, sizes, stamps)
 
     def _device_log(self, log: Log, index: int, imported: int) -> Json:
-        """Return the proof in the imported checkpoint, and in earlier ones that the kit had stamped."""
+        """Return the proof in the imported checkpoint, and in earlier ones: stamped, or asked for."""
         stamps = stampfiles.by_size(self._ledger.vault, log)
-        stamped = [size for size in stamps if index < size < imported]
-        return proofs.log_json(log, index, [imported, *stamped[:1]], stamps)
+        stamped = [size for size in stamps if index < size < imported][:1]
+        asked = [size for size in self._asked(log) if index < size < imported]
+        sizes = [imported, *sorted({*stamped, *asked})]
+        return proofs.log_json(log, index, sizes, stamps)
+
+    def _asked(self, log: Log) -> list[int]:
+        """Return the sizes of this log's checkpoints that the recipient holds already."""
+        return [known.size for known in self._checkpoints if known.origin == log.key.name]
 
     def _item(self, opened: OpenDelivery, shown: _Shown) -> Json:
         self._number += 1

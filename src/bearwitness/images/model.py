@@ -74,6 +74,7 @@ class Entry:
     target: bytes | None = None
     sparse: bool = False
     several: bool = False  # names
+    local: bool = False  # its times are those of a clock on a wall, the zone unknown
     reason: str = ""  # a code of REASONS
 
 
@@ -102,7 +103,6 @@ class Volume:
     length: int
     kind: str  # what the partition table calls it
     file_system: str  # empty where none can be read
-    local_times: bool  # times are those of a clock on a wall, its zone unknown
     root: int
     orphans: int  # address of the virtual folder of lost deleted files, 0 if there is none
     trouble: str  # why it can not be read

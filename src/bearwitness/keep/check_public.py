@@ -125,11 +125,15 @@ def check_stamps(vault: Vault, log: Log, findings: Findings, roots: Sequence[x50
         findings.problem(f"stamps of log {log.name}: {error}")
 
 
-def check_since(vault: Vault, data: bytes, findings: Findings) -> None:
-    """Check that the log continues a checkpoint that was kept elsewhere."""
+def check_since(logs: Sequence[Log], data: bytes, findings: Findings) -> None:
+    """Check that one of the logs continues a checkpoint of it that was kept elsewhere."""
     try:
-        known, _ = read_checkpoint(data, vault.config.log_key)
-        if vault.log.root_at(known.size) != known.root:
+        origin = Checkpoint.parse(note.parse(data).text).origin
+        log = next((log for log in logs if log.key.name == origin), None)
+        if log is None:
+            raise TamperedError(f"the checkpoint is of the log {origin}, which is not in this vault")
+        known, _ = read_checkpoint(data, log.key)
+        if log.root_at(known.size) != known.root:
             raise TamperedError(
                 "FORK: the log does not continue that checkpoint; its history was rewritten",
                 "keep both as evidence",

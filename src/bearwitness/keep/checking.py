@@ -55,7 +55,7 @@ def _check(
     check_public.check_pointer(vault, findings)
     check_public.check_device_key(vault, findings)
     if options.since is not None:
-        check_public.check_since(vault, options.since, findings)
+        check_public.check_since(logs, options.since, findings)
     descriptors = check_public.check_files(vault, findings)
     check_public.check_strays(vault, descriptors, findings)
     opened = set()

@@ -112,6 +112,16 @@ class Ledger:
             raise TamperedError(f"the log of kit {key.name} is not the one that was imported")
         return log, checkpoint
 
+    def device_logs(self) -> Iterator[Log]:
+        """Yield the logs of kits that were imported, each once."""
+        seen = set()
+        for act in self.acts():
+            if act.body is not None and act.body.kind == "imported":
+                log, _ = self.device_log(act)
+                if log.name not in seen:
+                    seen.add(log.name)
+                    yield log
+
     def deliveries(self, compartment: str = VAULT) -> Iterator[DeliveryRecord]:
         """Yield the deliveries of a compartment whose entries the keys open.
 

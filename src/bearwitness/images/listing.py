@@ -1,0 +1,139 @@
+"""The names in one folder of a volume, a page at a time (locked child).
+
+Structures that The Sleuth Kit shows as if they were files ($MFT, $FAT1, the label of a volume) are left out: they
+are the file system, which the image holds, and some of them keep the names of deleted files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+import pytsk3
+
+from .content import touches
+from .facts import Facts, OpenVolume
+from .facts_ntfs import DATA
+from .model import FILE, FOLDER, UNREADABLE, UNREADABLE_FOLDER, Entry, Page, Place, Stream
+from .volumes import Disk
+
+_NTFS_SYSTEM_FILES: Final = 24  # records below this are the file system's own
+_STREAMS_MAX: Final = 1_000  # of one file
+_VIRTUAL: Final = (int(pytsk3.TSK_FS_META_TYPE_VIRT), int(pytsk3.TSK_FS_META_TYPE_VIRT_DIR))
+_HFS_RESOURCE: Final = int(pytsk3.TSK_FS_ATTR_TYPE_HFS_RSRC)
+_ALLOCATED_NAME: Final = int(pytsk3.TSK_FS_NAME_FLAG_ALLOC)
+_ALLOCATED: Final = int(pytsk3.TSK_FS_META_FLAG_ALLOC)
+_SPARSE: Final = int(pytsk3.TSK_FS_ATTR_SPARSE) | int(pytsk3.TSK_FS_ATTR_COMP)
+_DOTS: Final = (b".", b"..")
+
+
+class Listing:
+    """Lists folders; goes on in the one it listed last without beginning anew."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._at: tuple[int, int, bool, int] | None = None  # volume, folder, deleted, names given
+        self._rest: Iterator[Any] = iter(())
+
+    def page(self, number: int, address: int, skip: int, count: int, *, deleted: bool) -> Page:
+        """Return the entries that `count` names of a folder give, after the first `skip`; raise OSError.
+
+        A name may give no entry, or several: one for each of a file's streams.
+        """
+        volume = self._disk.open(number)
+        if self._at != (number, address, deleted, skip):
+            self._rest = iter(volume.fs.open_dir(inode=address))
+            for _ in islice(self._rest, skip):
+                pass
+        self._at = None  # if this fails the next page begins anew
+        entries: list[Entry] = []
+        seen = 0
+        for file in islice(self._rest, count):
+            seen += 1
+            entries += self._entries(volume, file, address, deleted=deleted)
+        self._at = (number, address, deleted, skip + seen)
+        damaged = not skip and touches(volume, volume.fs.open_meta(address))
+        return Page(entries, seen == count, damaged)
+
+    def _entries(self, volume: OpenVolume, file: Any, folder: int, *, deleted: bool) -> Iterator[Entry]:
+        name, meta = file.info.name, file.info.meta
+        live = bool(int(name.flags) & _ALLOCATED_NAME)
+        if meta is not None and int(meta.type) in _VIRTUAL or _is_dots(file) or _is_system(volume, name, folder):
+            return
+        if meta is None:
+            if live or deleted:
+                yield _nameless(volume, file, "record" if live else "name-only", deleted=not live)
+            return
+        free = not int(meta.flags) & _ALLOCATED
+        if not live and not deleted:
+            return
+        reader = self._disk.facts(volume)
+        facts = reader.read(file)
+        if facts.no_file:
+            return
+        if live and free:
+            facts.reason = "free"
+        yield from _streams(volume, file, facts, deleted=not live)
+
+
+def _is_dots(file: Any) -> bool:
+    """Say whether this is a folder's entry for itself or for the one above."""
+    name = file.info.name
+    folder = int(pytsk3.TSK_FS_NAME_TYPE_DIR)
+    return bytes(name.name) in _DOTS and int(name.type) in (folder, int(pytsk3.TSK_FS_NAME_TYPE_UNDEF))
+
+
+def _is_system(volume: OpenVolume, name: Any, folder: int) -> bool:
+    return volume.file_system == "ntfs" and (
+        int(name.meta_addr) < _NTFS_SYSTEM_FILES and int(name.flags) & _ALLOCATED_NAME != 0
+        or 5 != folder < _NTFS_SYSTEM_FILES
+    )
+
+
+def _nameless(volume: OpenVolume, file: Any, reason: str, *, deleted: bool) -> Entry:
+    """Return an entry of which there is only the name."""
+    folder = int(file.info.name.type) == int(pytsk3.TSK_FS_NAME_TYPE_DIR)
+    place = Place(volume.number, max(0, int(file.info.name.meta_addr)))
+    kind = UNREADABLE_FOLDER if folder else UNREADABLE
+    return Entry(place, bytes(file.info.name.name), kind, 0, deleted=deleted, reason=reason)
+
+
+def _streams(volume: OpenVolume, file: Any, facts: Facts, *, deleted: bool) -> Iterator[Entry]:
+    """Yield the entry of a file, then those of its further streams."""
+    place = Place(volume.number, int(file.info.meta.addr))
+    name = facts.name if facts.name is not None else bytes(file.info.name.name)
+    attributes = list(islice(file, _STREAMS_MAX)) if facts.type in (FILE, FOLDER) else []
+    main = [a for a in attributes if not _further(volume, a)]
+    sparse = any(int(a.info.flags) & _SPARSE for a in main) or volume.file_system.startswith("ext")
+    kind = facts.type
+    if facts.reason:
+        kind = UNREADABLE_FOLDER if kind == FOLDER else UNREADABLE
+    yield _entry(place, name, kind, facts.size if kind == FILE else 0, facts, deleted=deleted, sparse=sparse)
+    for attribute in attributes:
+        if _further(volume, attribute):
+            info = attribute.info
+            further = Place(place.volume, place.address, Stream(int(info.type), int(info.id)))
+            full = name + b":" + bytes(info.name or b"rsrc")
+            is_sparse = bool(int(info.flags) & _SPARSE)
+            yield _entry(further, full, FILE, int(info.size), facts, deleted=deleted, sparse=is_sparse)
+
+
+def _further(volume: OpenVolume, attribute: Any) -> bool:
+    """Say whether an attribute is a stream beside the main one."""
+    kind = int(attribute.info.type)
+    if volume.file_system == "ntfs":
+        return kind == DATA and bool(attribute.info.name)
+    return volume.file_system == "hfs" and kind == _HFS_RESOURCE and int(attribute.info.size) > 0
+
+
+def _entry(
+    place: Place, name: bytes, kind: str, size: int, facts: Facts, *, deleted: bool, sparse: bool
+) -> Entry:
+    return Entry(
+        place, name, kind, size, deleted, facts.mtime, facts.atime, facts.ctime, facts.btime, facts.mode,
+        facts.uid, facts.gid, facts.nlink, facts.attributes, facts.target, sparse,
+        place.stream is None and kind == FILE and (facts.nlink or 0) > 1, facts.local, facts.reason,
+    )  # fmt: skip
+
+
