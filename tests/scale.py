@@ -13,14 +13,14 @@ _T = TypeVar("_T")
 
 
 def sample(values: Sequence[_T], count: int) -> list[_T]:
-    """Return about `count` of `values`, first and last among them, evenly spread; all with BEARWITNESS_ALL."""
+    """Return about `count` of `values`, evenly spread, ends included; all of them with BEARWITNESS_ALL."""
     if ALL or len(values) <= count:
         return list(values)
     return [values[i * (len(values) - 1) // (count - 1)] for i in range(count)]
 
 
 def examples(count: int) -> Any:
-    """Return Hypothesis settings: always the same `count` examples, twenty times as many with BEARWITNESS_ALL."""
+    """Return Hypothesis settings: always the same `count` examples; twenty times as many in `test-all`."""
     return settings(
         max_examples=count * (20 if ALL else 1),
         derandomize=not ALL,

@@ -51,15 +51,16 @@ class Listing:
         seen = 0
         for file in islice(self._rest, count):
             seen += 1
-            entries += self._entries(volume, file, address, deleted=deleted)
+            entries += self._entries(volume, file, deleted=deleted)
         self._at = (number, address, deleted, skip + seen)
         damaged = not skip and touches(volume, volume.fs.open_meta(address))
         return Page(entries, seen == count, damaged)
 
-    def _entries(self, volume: OpenVolume, file: Any, folder: int, *, deleted: bool) -> Iterator[Entry]:
+    def _entries(self, volume: OpenVolume, file: Any, *, deleted: bool) -> Iterator[Entry]:
         name, meta = file.info.name, file.info.meta
         live = bool(int(name.flags) & _ALLOCATED_NAME)
-        if meta is not None and int(meta.type) in _VIRTUAL or _is_dots(file) or _is_system(volume, name, folder):
+        virtual = meta is not None and int(meta.type) in _VIRTUAL
+        if virtual or _is_dots(file) or _is_system(volume, name):
             return
         if meta is None:
             if live or deleted:
@@ -84,11 +85,9 @@ def _is_dots(file: Any) -> bool:
     return bytes(name.name) in _DOTS and int(name.type) in (folder, int(pytsk3.TSK_FS_NAME_TYPE_UNDEF))
 
 
-def _is_system(volume: OpenVolume, name: Any, folder: int) -> bool:
-    return volume.file_system == "ntfs" and (
-        int(name.meta_addr) < _NTFS_SYSTEM_FILES and int(name.flags) & _ALLOCATED_NAME != 0
-        or 5 != folder < _NTFS_SYSTEM_FILES
-    )
+def _is_system(volume: OpenVolume, name: Any) -> bool:
+    system = int(name.meta_addr) < _NTFS_SYSTEM_FILES
+    return volume.file_system == "ntfs" and system and bool(int(name.flags) & _ALLOCATED_NAME)
 
 
 def _nameless(volume: OpenVolume, file: Any, reason: str, *, deleted: bool) -> Entry:
