@@ -284,14 +284,14 @@ def resize(place: Path, size: str) -> None:
 SOUND = "sound/talk.wav"
 FIRST = {
     "a.txt": b"the first file, quite short",
-    "b/second.bin": 70_000,
+    "b/second.bin": 1_700,
     "b/doomed.txt": b"this one will be destroyed" * 20,
     "empty": b"",
 }
-SECOND = {"from the kit.txt": b"sealed in the field", "more/кит.bin": 3000}
+SECOND = {"from the kit.txt": b"sealed in the field", "more/кит.bin": 900}
 
 
-def wav(seconds: float = 0.5, seed: int = SEED) -> bytes:
+def wav(seconds: float = 0.08, seed: int = SEED) -> bytes:
     """Return a small sound file: a container whose index is read."""
     data = io.BytesIO()
     with wave.open(data, "wb") as file:

@@ -23,7 +23,7 @@ _STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 def dumps(value: Json) -> bytes:
     """Return the canonical bytes of `value`; raise MalformedError for what can not be written."""
-    _check(value, DEPTH_MAX)
+    _check(value, "JSON")
     try:
         return _encode(value).encode("utf-8")
     except UnicodeEncodeError:
@@ -41,7 +41,7 @@ def loads(data: bytes, what: str = "JSON") -> Json:
     if again != text:
         raise MalformedError(f"{what} is not in canonical form")
     if not _is_flat_ascii(text):
-        dumps(value)
+        _check(value, what)
     return value
 
 
@@ -66,19 +66,19 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-def _check(value: object, depth: int) -> None:
-    if depth == 0:
-        raise MalformedError(f"JSON is nested deeper than {DEPTH_MAX} levels")
+def _check(value: object, what: str, depth: int = 1) -> None:
+    if isinstance(value, (dict, list)) and depth > DEPTH_MAX:
+        raise MalformedError(f"{what} is nested deeper than {DEPTH_MAX} levels")
     if isinstance(value, dict):
         for name, member in value.items():
             if not isinstance(name, str) or not _NAME.match(name):
-                raise MalformedError(f"JSON member name {name!r} is not printable ASCII")
-            _check(member, depth - 1)
+                raise MalformedError(f"{what} has a member name that is not printable ASCII, {name!r}")
+            _check(member, what, depth + 1)
     elif isinstance(value, list):
         for member in value:
-            _check(member, depth - 1)
+            _check(member, what, depth + 1)
     elif not (value is None or isinstance(value, (str, bool))):
-        raise MalformedError(f"canonical JSON holds no {type(value).__name__}")
+        raise MalformedError(f"{what} holds a {type(value).__name__}, which canonical JSON does not")
 
 
 def b64(data: bytes) -> str:

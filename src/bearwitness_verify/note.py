@@ -22,6 +22,7 @@ ED25519: Final = 0x01  # a signature over the text
 COSIGNATURE: Final = 0x04  # a timestamped cosignature of a checkpoint
 NOTE_BYTES_MAX: Final = 64 * 1024  # far above 16 signatures; a note is read whole
 SIGNATURES_MAX: Final = 64
+TIME_MAX: Final = 253_402_300_799  # 9999-12-31: what a calendar can show of the 2**63 - 1 that C2SP allows
 _NAME = re.compile(r"[^\s+\x00-\x1f]{1,200}\Z")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DASH = "\N{EM DASH} "
@@ -130,6 +131,8 @@ class VerifierKey:
         time, message = 0, text.encode()
         if self.algorithm == COSIGNATURE:
             time, data = int.from_bytes(data[:8], "big"), data[8:]
+            if time > TIME_MAX:
+                raise SignatureError(f"the cosignature by {self.name} claims a time beyond any calendar")
             message = f"cosignature/v1\ntime {time}\n".encode() + message
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(data, message)

@@ -108,7 +108,7 @@ class _Verification:
             self._report.ok(3, f"{name} was written by a field kit and imported (its checkpoint: {log.size})")
         fields = evidence.entry_fields(delivery.entry, "sealed")
         tree = leaves.delivery_ref(fields.get("delivery"))
-        self._report.ok(4, f"{name} shows {len(delivery.items)} items{_of_total(fields)}")
+        self._report.ok(4, f"{name} shows {_count(len(delivery.items), fields)}")
         for line in _told(fields):
             self._report.note(4, f"{name}: {line}")
         for item in delivery.items:
@@ -162,9 +162,14 @@ class _Verification:
                 self._report.fail(6, f"{file.name} belongs to no item that is proven")
 
 
-def _of_total(fields: dict[str, Json]) -> str:
+def _count(shown: int, fields: dict[str, Json]) -> str:
+    """Return in words how much is shown, and of how much if the vault's entry says so."""
     total = fields.get("items")
-    return f" of the {text(total)} it holds" if total is not None else ""
+    if total is None:
+        return f"{shown} items; how many it holds is not shown"
+    if integer(total, "the count of items") < shown:
+        raise ProofError(f"{shown} items are shown of a delivery that holds {text(total)}")
+    return f"{shown} of the {text(total)} items it holds"
 
 
 def _told(fields: dict[str, Json]) -> list[str]:

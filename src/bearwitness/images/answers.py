@@ -1,15 +1,16 @@
-"""Questions and answers between parent and locked child: canonical JSON, for bytes followed by 0A and the bytes.
+"""Questions and answers between parent and locked child: canonical JSON, for bytes followed by 0A and the
+bytes.
 
-The child may be in the hands of whoever made the image. The `decode_` functions believe nothing: a wrong type,
-range, count or name raises MalformedError, so that what comes out can be used without a look, as far as it goes:
-that a file has these bytes is the image's own word.
+The child may be in the hands of whoever made the image. The `decode_` functions believe nothing: a wrong
+type, range, count or name raises MalformedError, so that what comes out can be used without a look, as far as
+it goes: that a file has these bytes is the image's own word.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, array, b64, integer, members, text, unb64
@@ -121,9 +122,9 @@ def _entry(value: Json, volume: int) -> Entry:
     size = integer(got["size"], "a size", 0, _SIZE_MAX)
     if size and kind not in (FILE, "unreadable"):
         raise MalformedError("an entry that is not a file has a size")
-    numbers = {n: _number(got[n], n) for n in _NUMBERS if n in got}
-    flags = {n: _flag(got[n]) for n in _FLAGS}
-    return Entry(place, name, str(kind), size, target=target, reason=str(reason), **numbers, **flags)
+    found: dict[str, Any] = {n: _number(got[n], n) for n in _NUMBERS if n in got}
+    found |= {n: _flag(got[n]) for n in _FLAGS}
+    return Entry(place, name, str(kind), size, target=target, reason=str(reason), **found)
 
 
 def _number(value: Json, name: str) -> int:
@@ -182,8 +183,10 @@ def encode_layout(layout: Layout) -> bytes:
         }
         for v in layout.volumes
     ]  # fmt: skip
-    head = {"ids": dict(layout.ids), "size": str(layout.size), "table": layout.table, "v": "1"}
-    return canonical.dumps({**head, "volumes": volumes})
+    ids: dict[str, Json] = dict(layout.ids)
+    return canonical.dumps(
+        {"ids": ids, "size": str(layout.size), "table": layout.table, "v": "1", "volumes": volumes}
+    )
 
 
 def decode_layout(untrusted: bytes) -> Layout:
@@ -200,11 +203,16 @@ def decode_layout(untrusted: bytes) -> Layout:
 def _volume(value: Json) -> Volume:
     got = members(value, "a volume", "file_system ids kind length number offset orphans root trouble")
     return Volume(
-        integer(got["number"], "a volume", 0, VOLUMES_MAX), integer(got["offset"], "an offset", 0, _SIZE_MAX),
-        integer(got["length"], "a length", 0, 2**64 - 1), _text(got["kind"]), _file_system(got["file_system"]),
-        integer(got["root"], "a root"), integer(got["orphans"], "an address"), _text(got["trouble"]),
-        _ids(got["ids"]),
-    )  # fmt: skip
+        number=integer(got["number"], "a volume", 0, VOLUMES_MAX),
+        offset=integer(got["offset"], "an offset", 0, _SIZE_MAX),
+        length=integer(got["length"], "a length"),
+        kind=_text(got["kind"]),
+        file_system=_file_system(got["file_system"]),
+        root=integer(got["root"], "a root"),
+        orphans=integer(got["orphans"], "an address"),
+        trouble=_text(got["trouble"]),
+        ids=_ids(got["ids"]),
+    )
 
 
 def _file_system(value: Json) -> str:

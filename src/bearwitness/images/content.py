@@ -48,7 +48,8 @@ class Content:
         stored = max(0, min(length, self._valid - offset))
         holes: list[Hole] = []
         data = b"".join(self._pieces(offset, stored, holes)) + bytes(length - stored)
-        for reason, ranges in (("sector", self._volume.medium.bad), ("unstable", self._volume.medium.unstable)):
+        medium = self._volume.medium
+        for reason, ranges in (("sector", medium.bad), ("unstable", medium.unstable)):
             for begin, size in self._touched(offset, stored, ranges):
                 holes.append(Hole(begin, size, reason))
         return data, sorted(holes)

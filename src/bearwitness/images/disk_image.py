@@ -1,11 +1,13 @@
-"""The parent's side of a disk image: asks the locked child, checks what it says, starts another where one died.
+"""The parent's side of a disk image: asks the locked child, checks what it says, starts another where one
+died.
 
     with Sandbox(TASKS) as sandbox, DiskImage(sandbox, [descriptor], RAW) as image:
         for volume in image.layout().volumes:
             for entry in image.entries(volume.number, volume.root): ...
 
-A question on which two children died is not asked again: that file or folder is unreadable, with the reason, and
-everything else goes on. One object serves the processes forked after it was made; each has a child of its own.
+A question on which two children died is not asked again: that file or folder is unreadable, with the reason,
+and everything else goes on. One object serves the processes forked after it was made; each has a child of its
+own.
 """
 
 from __future__ import annotations
@@ -43,7 +45,6 @@ _RANGES_AT_ONCE: Final = 10_000
 _INDEX_SECONDS_LEAST: Final = 20
 _INDEX_BYTES_A_SECOND: Final = 50_000_000
 _INDEX_MEMORY_BYTES: Final = 1 << 30
-
 
 
 class ImageError(BearwitnessError):

@@ -2,8 +2,8 @@
 
 The Sleuth Kit rounds and replaces: a short name's letters beyond ASCII become `^`, control characters in a
 link's target too, times before 1970 or after 2037 are lost, the time zone of exFAT is not read, nor where its
-valid data ends. The readers beside this module (:mod:`.facts_fat`, :mod:`.facts_ext`, :mod:`.facts_ntfs`) take
-these from the raw records instead. Runs in the locked child.
+valid data ends. The readers beside this module (:mod:`.facts_fat`, :mod:`.facts_ext`, :mod:`.facts_ntfs`)
+take these from the raw records instead. Runs in the locked child.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TARGET_BYTES_MAX: Final = 65_536
 
 @dataclass
 class Facts:
-    """What is known of one file; None: not kept. `name`: its exact bytes, where those of the listing are not."""
+    """What is known of one file; None: not kept. `name` is there where that of the listing is not exact."""
 
     type: str
     size: int

@@ -13,7 +13,7 @@ FILE_NAME: Final = 48
 DATA: Final = 128
 REPARSE_POINT: Final = 192
 _SYMLINK_TAG, _MOUNT_POINT_TAG = 0xA000000C, 0xA0000003
-# Deduplicated, compressed by WIM or the system itself, kept in a cloud: the bytes on the disk are not the file's.
+# Deduplicated, compressed by WIM or the system itself: the bytes on the disk are not the file's.
 _ELSEWHERE_TAGS: Final = (0x80000013, 0x80000008, 0x80000017)
 _CLOUD_TAG, _CLOUD_MASK = 0x9000001A, 0xFFFF0FFF
 _REPARSE_BYTES_MAX: Final = 16_384 + 8

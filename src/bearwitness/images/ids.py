@@ -58,7 +58,8 @@ def volume_ids(medium: Medium, offset: int, file_system: str, fs: Any) -> dict[s
         return {"serial": boot[at : at + 4][::-1].hex(), "label": _root_label(fs) or said}
     if file_system.startswith("ext"):
         block = boot[1024:]
-        return {"uuid": str(uuid.UUID(bytes=block[104:120])), "label": label(block[120:136].decode("latin-1"))}
+        said = label(block[120:136].decode("latin-1"))
+        return {"uuid": str(uuid.UUID(bytes=block[104:120])), "label": said}
     return {}
 
 
@@ -89,7 +90,7 @@ def _root_label(fs: Any) -> str:
 
 def label(text: str) -> str:
     """Return a label without its padding."""
-    return text.split("\x00")[0].strip(" ")[:_LABEL_CHARACTERS_MAX]
+    return text.partition("\x00")[0].strip(" ")[:_LABEL_CHARACTERS_MAX]
 
 
 def _u32(data: bytes, at: int) -> int:

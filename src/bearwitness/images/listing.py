@@ -1,7 +1,7 @@
 """The names in one folder of a volume, a page at a time (locked child).
 
-Structures that The Sleuth Kit shows as if they were files ($MFT, $FAT1, the label of a volume) are left out: they
-are the file system, which the image holds, and some of them keep the names of deleted files.
+Structures that The Sleuth Kit shows as if they were files ($MFT, $FAT1, the label of a volume) are left out:
+they are the file system, which the image holds, and some of them keep the names of deleted files.
 """
 
 from __future__ import annotations
@@ -134,5 +134,3 @@ def _entry(
         facts.uid, facts.gid, facts.nlink, facts.attributes, facts.target, sparse,
         place.stream is None and kind == FILE and (facts.nlink or 0) > 1, facts.local, facts.reason,
     )  # fmt: skip
-
-

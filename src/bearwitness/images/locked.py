@@ -9,8 +9,8 @@ Questions (canonical JSON, :mod:`.answers`):
     know    bad unstable                          ranges the parent found unreadable or unstable
     acquisition                                   what an EWF image says of how it was made
 
-Each file's container is read by a child of its own (the call `index`): what a film may do to the parser of films
-it does not do to the one that reads everybody's files.
+Each file's container is read by a child of its own (the call `index`): what a film may do to the parser of
+films it does not do to the one that reads everybody's files.
 """
 
 from __future__ import annotations

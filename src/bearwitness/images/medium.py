@@ -1,13 +1,15 @@
 """The disk itself, as the locked child sees it: raw bytes, or what libewf decodes of an EWF image.
 
-A medium always gives as many bytes as it is asked for. What can not be read is zero and noted in `bad`, so that
-:mod:`.content` can tell which files it touches: The Sleuth Kit has no way to say "this part I could not read".
+A medium always gives as many bytes as it is asked for. What can not be read is zero and noted in `bad`, so
+that :mod:`.content` can tell which files it touches: The Sleuth Kit has no way to say "this part I could not
+read".
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import pyewf
@@ -56,7 +58,7 @@ class Medium:
         size, end = _STEPS[step], offset + length
         first = offset + size - offset % size
         cuts = [offset, *range(first, end, size), end]
-        return b"".join(self._salvage(a, b - a, step + 1) for a, b in zip(cuts, cuts[1:], strict=False))
+        return b"".join(self._salvage(a, b - a, step + 1) for a, b in pairwise(cuts))
 
 
 class RawMedium(Medium):

@@ -22,7 +22,7 @@ TYPES: Final = (
     "fifo", "character-device", "block-device", "socket", "other",
 )  # fmt: skip
 
-# Why an entry can not be read, as the child may say it; a code, so that it can not write sentences of its own.
+# Why an entry can not be read, as the child may say it: codes, so that it writes no sentences of its own.
 REASONS: Final = {
     "record": "its record in the file system can not be read",
     "free": "the file system counts its record as free",
@@ -111,7 +111,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is on a medium: its size, its partition table, its volumes. `ids` tell one disk from all others."""
+    """What is on a medium. `ids` tell this disk from all others."""
 
     size: int
     table: str

@@ -122,6 +122,7 @@ class Restorer:
                 return
             if kind == "symlink":
                 os.symlink(unb64(fate["target"]), place.name, dir_fd=place.folder)
+                os.utime(place.name, ns=_times(record), dir_fd=place.folder, follow_symlinks=False)
                 self.result.others += 1
                 return
         raise RefusedError(f"nothing to restore: it was sealed as {kind}{_because(fate)}")
@@ -148,10 +149,15 @@ def _write_sparse(file: int, piece: bytes) -> None:
 
 def _set_attributes(file: int, record: Record) -> None:
     stats = record.value("stat")
-    mtime = int(text(record.value("mtime")))
+    os.utime(file, ns=_times(record))
     if isinstance(stats, dict):
-        os.utime(file, ns=(int(text(stats["atime"])), mtime))
         os.fchmod(file, stat.S_IMODE(int(text(stats["mode"]))) & 0o777)
+
+
+def _times(record: Record) -> tuple[int, int]:
+    """Return when the item was read and changed last, in nanoseconds."""
+    stats, mtime = record.value("stat"), int(text(record.value("mtime")))
+    return (int(text(stats["atime"])) if isinstance(stats, dict) else mtime, mtime)
 
 
 def _join(subfolder: bytes, path: bytes) -> bytes:

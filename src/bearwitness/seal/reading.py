@@ -31,18 +31,28 @@ class ChangedError(Exception):
 
 
 class FileState(NamedTuple):
-    """What the file system says of a file; times in nanoseconds, `btime` None where not kept."""
+    """What the file system says of a file; times in nanoseconds, None for what it does not keep."""
 
     size: int
-    mtime: int
-    atime: int
-    ctime: int
+    mtime: int | None
+    atime: int | None
+    ctime: int | None
     btime: int | None
-    mode: int
-    uid: int
-    gid: int
-    nlink: int
-    blocks: int
+    mode: int | None
+    uid: int | None
+    gid: int | None
+    nlink: int | None
+    blocks: int  # of 512 bytes that are stored: fewer than the size takes where there are holes
+    attributes: int | None = None  # of DOS and Windows
+
+
+def state_of(status: os.stat_result, btime: int | None) -> FileState:
+    """Return what `stat` told, and the birth time it does not tell."""
+    s = status
+    return FileState(
+        s.st_size, s.st_mtime_ns, s.st_atime_ns, s.st_ctime_ns, btime,
+        s.st_mode, s.st_uid, s.st_gid, s.st_nlink, s.st_blocks,
+    )  # fmt: skip
 
 
 @dataclass
@@ -94,11 +104,7 @@ class FileReading:
 
     def state(self) -> FileState:
         """Return what the file system says of it now."""
-        s = os.fstat(self._file)
-        return FileState(
-            s.st_size, s.st_mtime_ns, s.st_atime_ns, s.st_ctime_ns, statx.birth_time(self._file),
-            s.st_mode, s.st_uid, s.st_gid, s.st_nlink, s.st_blocks,
-        )  # fmt: skip
+        return state_of(os.fstat(self._file), statx.birth_time(self._file))
 
     def is_still(self, state: FileState) -> bool:
         """Say whether size and times are those of `state`."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
-from .reading import FileReading, Reading
+from bearwitness_verify.canonical import Json
+
+from .reading import FileReading, FileState, Reading, state_of
+from .walk import Found
 
 
 class Source(Protocol):
-    """Names below a source, opened by path."""
+    """Names below a source, opened as they were found."""
 
     how: str
 
     def present(self) -> bool:
         """Say whether the source is still there: a drive that was pulled out is no unreadable file."""
 
-    def open(self, path: bytes) -> Reading:
-        """Open the file at `path` (relative) for reading; raise OSError."""
+    def open(self, found: Found) -> Reading:
+        """Open a file for reading; raise OSError."""
 
-    def lstat(self, path: bytes) -> os.stat_result:
-        """Return what the file system says of the name itself."""
+    def lstat(self, found: Found) -> FileState:
+        """Return what the file system says of the name itself; raise OSError."""
 
-    def link_target(self, path: bytes) -> bytes:
-        """Return where a symbolic link points."""
+    def link_target(self, found: Found) -> bytes:
+        """Return where a symbolic link points; raise OSError."""
+
+    def origin(self, found: Found) -> dict[str, Json] | None:
+        """Return where on an imaged device it lay, None for what its path says all about."""
 
 
 class FolderSource:
@@ -48,14 +54,17 @@ class FolderSource:
             return False
         return (status.st_dev, status.st_ino) == self._root_inode
 
-    def open(self, path: bytes) -> Reading:
-        """Open the file at `path`."""
-        return FileReading(os.path.join(self.root, path))
+    def open(self, found: Found) -> Reading:
+        """Open a file."""
+        return FileReading(os.path.join(self.root, found.path))
 
-    def lstat(self, path: bytes) -> os.stat_result:
+    def lstat(self, found: Found) -> FileState:
         """Return what the file system says of the name itself."""
-        return os.lstat(os.path.join(self.root, path))
+        return state_of(os.lstat(os.path.join(self.root, found.path)), None)
 
-    def link_target(self, path: bytes) -> bytes:
+    def link_target(self, found: Found) -> bytes:
         """Return where a symbolic link points."""
-        return os.readlink(os.path.join(self.root, path))
+        return os.readlink(os.path.join(self.root, found.path))
+
+    def origin(self, found: Found) -> None:
+        """Return nothing: the path says it."""

@@ -35,6 +35,7 @@ class Found(NamedTuple):
     tag: bytes
     inode: tuple[int, int] | None  # device and number where the file has several names
     reason: str = ""
+    where: object = None  # what a source needs beside the path to open it (disk images)
 
 
 def walk(root: bytes, run_key: bytes, exclude: frozenset[tuple[int, int]]) -> Iterator[Found]:

@@ -1,0 +1,1 @@
+"""Tests of whole commands in processes of their own."""
