@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ def load(
     try:
         return Anchors(
             tuple(_vault_key(_text(value)) for value in vault_keys),
-            tuple(VerifierKey.parse(_text(value)) for value in cosigners),
+            tuple(_cosigner(_text(value)) for value in cosigners),
             tuple(_checkpoint(path) for path in checkpoints),
             tuple(c for path in roots for c in _certificates(path)),
         )
@@ -58,9 +59,16 @@ def load(
         raise AnchorError(f"what was given to check against can not be used: {error}") from None
 
 
+def _cosigner(text: str) -> VerifierKey:
+    key = VerifierKey.parse(text)
+    if key.algorithm != note.COSIGNATURE:
+        raise AnchorError(f"{text} is the key of a log, not of a cosigner")
+    return key
+
+
 def _text(value: str) -> str:
     """Return the text of a key: the argument itself, or the first line of the file it names."""
-    if "+" in value and not Path(value).exists():
+    if "+" in value and not os.path.exists(value):  # says no, unlike Path, to what is too long for a name
         return value.strip()
     if _FINGERPRINT.match(_hex(value)):
         return value

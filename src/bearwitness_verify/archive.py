@@ -6,6 +6,7 @@ first. The archive is read strictly: every byte that is not file content is comp
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import struct
@@ -59,10 +60,14 @@ class FolderPackage:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._sizes = dict(sorted(self._scan("")))
+        self._sizes = dict(sorted(itertools.islice(self._scan(""), FILES_MAX + 1)))
+        if len(self._sizes) > FILES_MAX:
+            raise MalformedError(f"the release holds more than {FILES_MAX} files")
 
     def _scan(self, prefix: str) -> Iterator[tuple[str, int]]:
-        for entry in os.scandir(self._root / prefix):
+        with os.scandir(self._root / prefix) as found:
+            entries = list(found)
+        for entry in entries:
             name = prefix + entry.name
             mode = entry.stat(follow_symlinks=False).st_mode
             if stat.S_ISDIR(mode) and not prefix:
@@ -158,15 +163,16 @@ class ZipPackage:
         self._file = file
         self._size = file.seek(0, os.SEEK_END)
         self._members: dict[str, tuple[_Member, int]] = {}
-        at = 0
+        at, last = 0, ""
         while self._read(at, 4) == b"PK\x03\x04":
             member = self._member(at)
             begin = at + len(member.local())
             at = begin + member.size
-            names = list(self._members)
-            if at > self._size or len(names) >= FILES_MAX or (names and names[-1] >= member.name):
+            if at > self._size or last >= member.name:
                 raise MalformedError("the archive is cut short, or its names are not in order")
-            self._members[member.name] = (member, begin)
+            self._members[member.name], last = (member, begin), member.name
+            if len(self._members) > FILES_MAX:
+                raise MalformedError(f"the archive holds more than {FILES_MAX} files")
         tail = _tail([member for member, _ in self._members.values()], at)
         if self._size - at != len(tail) or self._read(at, len(tail)) != tail:
             raise MalformedError("the end of the archive is not as it must be: altered or cut short")

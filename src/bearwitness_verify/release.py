@@ -13,7 +13,7 @@ from . import canonical
 from .canonical import Json, integer, members, unb64
 from .errors import MalformedError
 from .leaves import ENTRY_HEIGHT, TreeRef, field_payload
-from .note import VerifierKey
+from .note import ED25519, VerifierKey
 
 STATEMENT_NAME: Final = "release.json"
 SIGNATURE_NAME: Final = "release.sig"
@@ -129,7 +129,7 @@ def parse(data: bytes) -> Release:
     deliveries = tuple(_delivery(value) for value in canonical.array(got["deliveries"], "deliveries"))
     if not deliveries:
         raise MalformedError("the release shows no delivery")
-    return Release(VerifierKey.parse(canonical.text(got["vault"], "the vault's key")), files, deliveries)
+    return Release(_log_key(got["vault"], "the vault's key"), files, deliveries)
 
 
 def _file(value: Json) -> ListedFile:
@@ -190,8 +190,15 @@ def _log(value: Json) -> LogEvidence:
     for member in canonical.array(got["further"], "further checkpoints"):
         inner = members(member, "a further checkpoint", "proof stamps")
         further.append(_stamped(inner["proof"], inner["stamps"]))
-    key = VerifierKey.parse(canonical.text(got["key"], "the key of a log"))
+    key = _log_key(got["key"], "the key of a log")
     return LogEvidence(key, _stamped(got["proof"], got["stamps"]), tuple(further))
+
+
+def _log_key(value: Json, what: str) -> VerifierKey:
+    key = VerifierKey.parse(canonical.text(value, what))
+    if key.algorithm != ED25519:
+        raise MalformedError(f"{what} is the key of a cosigner, not of a log")
+    return key
 
 
 def _stamped(proof: Json, stamps: Json) -> StampedProof:

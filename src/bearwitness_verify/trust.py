@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from . import evidence, note, stamps
 from .anchors import Anchors
 from .checkpoint import Checkpoint, LogProof, read_checkpoint
-from .errors import ProofError, SignatureError, VerifyError
+from .errors import MalformedError, ProofError, SignatureError, VerifyError
 from .note import VerifierKey
 from .release import Release, ShownDelivery
 from .report import Report, printable
@@ -27,8 +27,11 @@ def check_stamps(delivery: ShownDelivery, name: str, anchors: Anchors, report: R
             report.note(7, f"{name} carries {len(files)} time stamps; give --tsa-root to check them")
         elif files:
             plain = note.parse(proof.note).plain(key).encode()
-            for chain in stamps.apart(files):
-                _chain(chain, plain, name, anchors, report, times, reasons)
+            try:
+                for chain in stamps.apart(files):
+                    _chain(chain, plain, name, anchors, report, times, reasons)
+            except VerifyError as error:
+                reasons.append(printable(str(error)))
     for reason in reasons:
         (report.note if times else report.fail)(7, f"{name}: {reason}")
     if times:
@@ -87,12 +90,15 @@ def _vault_proofs(shown: Release, delivery: ShownDelivery) -> list[LogProof]:
 
 def _cosigned(shown: Release, cosigner: VerifierKey, report: Report) -> bool:
     for number, delivery in enumerate(shown.deliveries, start=1):
-        times, reason = [], ""
-        for proof in _vault_proofs(shown, delivery):
-            try:
-                times.append(cosigner.verify(note.parse(proof.note)))
-            except SignatureError as error:
-                reason = str(error)
+        times, reason = [], "no checkpoint of the vault's is shown"
+        try:
+            for proof in _vault_proofs(shown, delivery):
+                try:
+                    times.append(cosigner.verify(note.parse(proof.note)))
+                except SignatureError as error:
+                    reason = str(error)
+        except MalformedError as error:
+            reason = str(error)
         if not times:
             report.fail(8, f"delivery {number} is not cosigned by {cosigner.name}: {reason}")
             return False

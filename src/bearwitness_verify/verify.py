@@ -24,7 +24,7 @@ from .anchors import Anchors
 from .archive import Package
 from .canonical import Json, integer, text, unb64
 from .errors import ProofError, SignatureError, VerifyError
-from .release import Release, ShownDelivery, ShownItem
+from .release import Content, Release, ShownDelivery, ShownItem
 from .report import Report, in_words, moment, printable, printable_path
 
 SIGNATURE_BYTES_MAX = 64 * 1024
@@ -49,22 +49,29 @@ def _statement(package: Package, report: Report) -> Release:
     signature = archive.read_file(package, release.SIGNATURE_NAME, SIGNATURE_BYTES_MAX)
     shown = release.parse(data)
     report.ok(1, "the statement is well formed")
+    try:
+        _signed(shown, data, signature)
+        report.ok(2, f"the statement is signed by the vault it names, {shown.vault.name}")
+    except VerifyError as error:
+        report.fail(2, printable(str(error)))
+    return shown
+
+
+def _signed(shown: Release, data: bytes, signature: bytes) -> None:
     signed = note.parse(signature)
     shown.vault.verify(signed)
     if len(signed.signatures) != 1:
         raise SignatureError("the release carries signatures besides the vault's")
     if signed.text != f"bearwitness/1/release\n{hashlib.sha256(data).hexdigest()}\n":
         raise SignatureError("the signature is over another statement")
-    report.ok(2, f"the statement is signed by the vault it names, {shown.vault.name}")
-    return shown
 
 
 def _listed_files(package: Package, shown: Release, report: Report) -> None:
     """Step 1, the files: exactly those listed are there."""
     listed = {file.name: file for file in shown.files}
-    expected = sorted([*listed, release.STATEMENT_NAME, release.SIGNATURE_NAME])
-    surplus = [name for name in package.names() if name not in expected]
-    missing = [name for name in expected if name not in package.names()]
+    expected = {*listed, release.STATEMENT_NAME, release.SIGNATURE_NAME}
+    there = set(package.names())
+    surplus, missing = sorted(there - expected), sorted(expected - there)
     for name in surplus:
         report.fail(1, f"the package holds {printable(name)}, which the statement does not list")
     for name in missing:
@@ -87,11 +94,15 @@ class _Verification:
     ) -> None:
         self._package, self._shown, self._anchors = package, shown, anchors
         self._report, self._progress = report, progress
+        self._there = {file.name for file in shown.files} & set(package.names())
         self._used: set[str] = set()
         self._hashes: dict[str, str] = {}
 
     def run(self) -> None:
         """Do all steps, going on after a failure wherever something is left to check."""
+        entries = [evidence.entry_leaf(delivery.entry) for delivery in self._shown.deliveries]
+        if len(set(entries)) != len(entries):
+            self._report.fail(3, "a delivery is shown twice")
         for number, delivery in enumerate(self._shown.deliveries, start=1):
             name = f"delivery {number}"
             try:
@@ -106,34 +117,47 @@ class _Verification:
         self._report.ok(3, f"{name} is an entry of the vault's log, checkpoint of size {vault.size}")
         if delivery.imported:
             self._report.ok(3, f"{name} was written by a field kit and imported (its checkpoint: {log.size})")
-        fields = evidence.entry_fields(delivery.entry, "sealed")
-        tree = leaves.delivery_ref(fields.get("delivery"))
-        self._report.ok(4, f"{name} shows {_count(len(delivery.items), fields)}")
-        for line in _told(fields):
-            self._report.note(4, f"{name}: {line}")
-        for item in delivery.items:
-            self._item(item, tree)
+        self._contents(delivery, name)
         trust.check_stamps(delivery, name, self._anchors, self._report)
 
-    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> None:
+    def _contents(self, delivery: ShownDelivery, name: str) -> None:
+        """Steps 4 to 6 for one delivery."""
+        try:
+            fields = evidence.entry_fields(delivery.entry, "sealed")
+            tree = leaves.delivery_ref(fields.get("delivery"))
+            self._report.ok(4, f"{name} shows {_count(len(delivery.items), fields)}")
+        except VerifyError as error:
+            self._report.fail(4, f"{name}: {printable(str(error))}")
+            return
+        for line in _told(fields):
+            self._report.note(4, f"{name}: {line}")
+        proven = [item for item in (self._item(item, tree) for item in delivery.items) if item]
+        if proven != sorted(set(proven)):
+            self._report.fail(5, f"{name}: an item is shown twice, or they are not in their order")
+
+    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> str:
+        """Check one item; return its id, empty if it is not proven to be in the delivery."""
         try:
             proven = evidence.prove_item(item, tree)
+            self._report.ok(5, f"item {proven.item} is in the delivery{_described(proven.fields)}")
         except VerifyError as error:
             self._report.fail(5, f"{item.file or 'an item without content'}: {printable(str(error))}")
-            return
-        self._report.ok(5, f"item {proven.item} is in the delivery{_described(proven.fields)}")
-        if item.file is None or item.content is None:
-            return
-        self._used.add(item.file)
+            return ""
+        if item.file is not None and item.content is not None:
+            self._file(item.file, item.content, proven)
+        return proven.item
+
+    def _file(self, name: str, content: Content, proven: evidence.ProvenItem) -> None:
+        self._used.add(name)
         try:
-            if item.file not in {file.name for file in self._shown.files}:
-                raise ProofError("the file of an item is not listed in the release")
-            size = evidence.check_content(proven.fields, item.content, self._pieces(item.file))
+            if name not in self._there:
+                raise ProofError("the file of an item is missing, or not listed in the release")
+            size = evidence.check_content(proven.fields, content, self._pieces(name))
         except VerifyError as error:
-            self._report.fail(6, f"{item.file}: {printable(str(error))}")
+            self._report.fail(6, f"{name}: {printable(str(error))}")
             return
         digest = unb64(proven.fields["sha256"]).hex()
-        self._report.ok(6, f"{item.file} is byte for byte the sealed file: {size} bytes, SHA-256 {digest}")
+        self._report.ok(6, f"{name} is byte for byte the sealed file: {size} bytes, SHA-256 {digest}")
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes and note their SHA-256 for the list of files."""
@@ -146,9 +170,8 @@ class _Verification:
 
     def _other_files(self) -> None:
         """Step 6 for every listed file: its own hash; and that no exhibit stands without an item."""
-        names = set(self._package.names())
         for file in self._shown.files:
-            if file.name not in names:
+            if file.name not in self._there:
                 continue
             try:
                 if file.name not in self._hashes:

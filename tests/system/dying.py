@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import errno
 import json
-import mmap
+import multiprocessing
 import os
 import pathlib
 import signal
-import struct
 import sys
 from typing import Any
 
@@ -25,15 +24,15 @@ OPERATIONS = (
 )
 PLAN: dict[str, Any] = json.loads(sys.argv[1])
 WRITES = (os.write, os.pwrite)
-COUNTER = mmap.mmap(-1, 8)  # shared with the processes forked from this one
+COUNTER: Any = multiprocessing.get_context("fork").Value("q", 0)  # shared with the workers
 PARENT = os.getpid()
 
 
 def is_time() -> bool:
     """Count one thing; say whether it is the N-th."""
-    number = struct.unpack("q", COUNTER[:])[0] + 1
-    COUNTER[:] = struct.pack("q", number)
-    return bool(number == PLAN["at"])
+    with COUNTER.get_lock():
+        COUNTER.value += 1
+        return bool(COUNTER.value == PLAN["at"])
 
 
 def die() -> None:
@@ -102,7 +101,7 @@ def main() -> int:
 
     code = command(sys.argv[2:])
     if PLAN.get("count"):
-        pathlib.Path(PLAN["count"]).write_text(str(struct.unpack("q", COUNTER[:])[0]))
+        pathlib.Path(PLAN["count"]).write_text(str(COUNTER.value))
     return code
 
 

@@ -20,7 +20,7 @@ from sqlcipher3 import dbapi2
 
 from bearwitness.crypto import age
 from bearwitness.custody import items as commitments
-from bearwitness.errors import TamperedError, UsageError
+from bearwitness.errors import TamperedError, UsageError, VaultBusyError
 from bearwitness.vault.delivery import Record, Tombstone
 from bearwitness.vault.ledger import VAULT, DeliveryRecord, Ledger
 from bearwitness.vault.vault import digest_of
@@ -69,8 +69,12 @@ class Catalogue:
                     raise dbapi2.DatabaseError("another version")
                 _set_meta(connection, "version", schema.VERSION)
                 connection.commit()
-        except (dbapi2.DatabaseError, sqlalchemy.exc.DatabaseError):
+        except (dbapi2.DatabaseError, sqlalchemy.exc.DatabaseError) as error:
             engine.dispose()
+            if "locked" in str(error):
+                raise VaultBusyError(
+                    "another command is using the catalogue of this vault", "wait until it has ended"
+                ) from None
             discard(path)
             return cls.open(path, identity)
         return cls(engine)

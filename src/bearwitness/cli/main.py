@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from bearwitness import __version__
 from bearwitness.errors import BearwitnessError, UsageError
+from bearwitness.machine import keep_off_the_disk
 
 from .output import EXIT_DONE, EXIT_FAILED, Output, show_error
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"bearwitness {__version__}")
         return EXIT_DONE
+    keep_off_the_disk()
     try:
         return _run(words)
     except BearwitnessError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from bearwitness.errors import UsageError
 from bearwitness.vault import keyring
 from bearwitness.vault.keyring import Unlocked
-from bearwitness.vault.ledger import SOURCE, Ledger
+from bearwitness.vault.ledger import SOURCE, VAULT, Ledger
 from bearwitness.vault.opening import open_vault_proper
 from bearwitness.vault.vault import Vault
 
@@ -67,5 +68,8 @@ def _catalogue(vault: Vault, unlocked: Unlocked, *, quarantine: bool) -> Catalog
     if quarantine:
         keyring.require_source(unlocked)
         return Catalogue.in_memory(SOURCE)
+    identity = keyring.require_vault(unlocked)
+    if not os.access(vault.local if vault.local.exists() else vault.root, os.W_OK):
+        return Catalogue.in_memory(VAULT)  # a mirror on a medium that can not be written
     vault.local.mkdir(mode=0o700, exist_ok=True)
-    return Catalogue.open(vault.local / "catalogue.db", keyring.require_vault(unlocked))
+    return Catalogue.open(vault.local / "catalogue.db", identity)

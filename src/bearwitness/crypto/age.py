@@ -141,7 +141,24 @@ def decrypt(data: bytes, identity: Identity, what: str = "the file") -> bytes:
 
     Raises KeyUnlockError if it is for somebody else, MalformedError if it is damaged.
     """
-    return Reader(lambda at, size: data[at : at + size], len(data), identity, what).read_all()
+    return bytes(decrypt_buffer(data, identity, what))
+
+
+def decrypt_buffer(data: bytes, identity: Identity, what: str = "the file") -> bytearray:
+    """Return what :func:`decrypt` does, in a buffer filled in place: for packs, of which there are many."""
+    payload_key, at = open_header(data[:HEADER_BYTES_MAX], identity, what)
+    aead, sealed = ChaCha20Poly1305(payload_key), memoryview(data)[at:]
+    plain = bytearray(_plaintext_bytes(len(sealed), what))
+    into, begin, count = memoryview(plain), 0, _chunk_count(len(sealed))
+    for number in range(count):
+        chunk = sealed[number * SEALED_CHUNK_BYTES : (number + 1) * SEALED_CHUNK_BYTES]
+        size = len(chunk) - TAG_BYTES
+        try:
+            aead.decrypt_into(_nonce(number, count), chunk, None, into[begin : begin + size])
+        except InvalidTag:
+            raise MalformedError(f"{what} is damaged or cut short (chunk {number})") from None
+        begin += size
+    return plain
 
 
 class Reader:
@@ -154,18 +171,14 @@ class Reader:
         payload_key, self._payload_at = open_header(fetch(0, min(size, HEADER_BYTES_MAX)), identity, what)
         self._aead = ChaCha20Poly1305(payload_key)
         sealed = size - self._payload_at
-        self._chunks = max(1, -(-sealed // SEALED_CHUNK_BYTES))
-        self.plaintext_bytes = sealed - self._chunks * TAG_BYTES
-        if self.plaintext_bytes < 0 or (self._chunks > 1 and sealed % SEALED_CHUNK_BYTES in range(1, 17)):
-            raise MalformedError(f"{what} is cut short")
+        self._chunks = _chunk_count(sealed)
+        self.plaintext_bytes = _plaintext_bytes(sealed, what)
 
     def chunk(self, number: int) -> bytes:
         """Return chunk `number` decrypted (65,536 bytes, the last one shorter)."""
-        last = number == self._chunks - 1
-        nonce = number.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
         sealed = self._fetch(self._payload_at + number * SEALED_CHUNK_BYTES, SEALED_CHUNK_BYTES)
         try:
-            return self._aead.decrypt(nonce, sealed, None)
+            return self._aead.decrypt(_nonce(number, self._chunks), sealed, None)
         except InvalidTag:
             raise MalformedError(f"{self._what} is damaged or cut short (chunk {number})") from None
 
@@ -183,6 +196,23 @@ class Reader:
     def read_all(self) -> bytes:
         """Return the whole plaintext, its last chunk checked to be the last."""
         return b"".join(self.chunk(n) for n in range(self._chunks))
+
+
+def _chunk_count(sealed_bytes: int) -> int:
+    return max(1, -(-sealed_bytes // SEALED_CHUNK_BYTES))
+
+
+def _plaintext_bytes(sealed_bytes: int, what: str) -> int:
+    count = _chunk_count(sealed_bytes)
+    size = sealed_bytes - count * TAG_BYTES
+    # The last chunk is never empty unless the whole payload is.
+    if size < 0 or (count > 1 and sealed_bytes % SEALED_CHUNK_BYTES in range(1, TAG_BYTES + 1)):
+        raise MalformedError(f"{what} is cut short")
+    return size
+
+
+def _nonce(number: int, count: int) -> bytes:
+    return number.to_bytes(11, "big") + (b"\x01" if number == count - 1 else b"\x00")
 
 
 def open_header(data: bytes, identity: Identity, what: str = "the file") -> tuple[bytes, int]:

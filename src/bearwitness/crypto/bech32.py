@@ -24,7 +24,8 @@ def encode(prefix: str, data: bytes) -> str:
 def decode(prefix: str, text: str) -> bytes:
     """Return the bytes of Bech32 `text`; raise MalformedError if it or its prefix is wrong."""
     lower = text.lower()
-    if text not in (lower, text.upper()) or not lower.startswith(prefix + "1"):
+    one_case = text.isascii() and text in (lower, text.upper())  # the Kelvin sign is a k in lower case
+    if not one_case or not lower.startswith(prefix + "1"):
         raise MalformedError(f"the text does not begin with {prefix}1")
     symbols = lower[len(prefix) + 1 :]
     if len(symbols) < _CHECKSUM_LENGTH or any(c not in _ALPHABET for c in symbols):

@@ -162,15 +162,12 @@ class DiskImage:
             holes += found
         return holes
 
-    def untrusted_index(self, place: Place, size: int) -> bytes | None:
-        """Return what a child of its own says of a file's container, None if it says nothing."""
+    def untrusted_index(self, place: Place, size: int) -> bytes:
+        """Return what a child of its own says of a file's container; raise SandboxError."""
         arguments = {**self._arguments(), "place": answers.place_json(place)}
         seconds = _INDEX_SECONDS_LEAST + size // _INDEX_BYTES_A_SECOND
         limits = Limits(seconds, float(4 * seconds), _INDEX_MEMORY_BYTES, INDEX_BYTES_MAX)
-        try:
-            return self._sandbox.call("index", canonical.dumps(arguments), self._medium.files, limits)
-        except SandboxError:
-            return None
+        return self._sandbox.call("index", canonical.dumps(arguments), self._medium.files, limits)
 
     def _ask(self, ask: str, **values: Json) -> bytes:
         """Return the child's answer, which is untrusted; ask another child once if it dies of it."""

@@ -81,8 +81,8 @@ class OpenVolume:
 class FactsReader(Protocol):
     """Finds out what one kind of file system keeps of a file."""
 
-    def read(self, file: Any) -> Facts:
-        """Return the facts of a file of The Sleuth Kit that has a record."""
+    def read(self, file: Any, name: Any) -> Facts:
+        """Return the facts of a file of The Sleuth Kit that has a record, found under `name`."""
 
     def valid_bytes(self, address: int) -> int | None:
         """Return after how many bytes a file was never written; None where it does not apply."""
@@ -94,7 +94,7 @@ class SleuthFacts:
     def __init__(self, volume: OpenVolume) -> None:
         self._volume = volume
 
-    def read(self, file: Any) -> Facts:
+    def read(self, file: Any, name: Any) -> Facts:
         """Return the facts of `file`."""
         facts = basic_facts(file)
         meta = file.info.meta

@@ -32,15 +32,15 @@ class ExtFacts:
         # With meta block groups the descriptors are elsewhere; then The Sleuth Kit's word must do.
         self._usable = not features & _META_BG and self._per_group > 0 and self._inode_bytes >= 128
 
-    def read(self, file: Any) -> Facts:
+    def read(self, file: Any, name: Any) -> Facts:
         """Return the facts of `file`."""
-        facts = self._basic.read(file)
+        facts = self._basic.read(file, name)
         inode = self._inode(int(file.info.meta.addr)) if self._usable else None
         if inode is None:
             return facts
         extra = _EXTRA_AT + _u16(inode, _EXTRA_AT) if len(inode) > _EXTRA_AT else _EXTRA_AT
-        for name, (at, more) in _TIMES.items():
-            setattr(facts, name, _time(inode, at, more, extra))
+        for time, (at, more) in _TIMES.items():
+            setattr(facts, time, _time(inode, at, more, extra))
         if facts.type == SYMLINK:
             facts.target = self._target(file, inode, facts.size)
         return facts

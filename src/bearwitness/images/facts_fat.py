@@ -32,7 +32,7 @@ class FatFacts:
         per_fat = per_fat or int.from_bytes(boot[36:40], "little")
         self._data = int.from_bytes(boot[14:16], "little") + fats * per_fat
 
-    def read(self, file: Any) -> Facts:
+    def read(self, file: Any, name: Any) -> Facts:
         """Return the facts of `file`."""
         facts = basic_facts(file)
         entry = read_entry(self._volume, self._data, self._sector, int(file.info.meta.addr))
@@ -43,7 +43,7 @@ class FatFacts:
         facts.atime = dos_time(_u16(entry, 18), 0, 0)
         facts.mtime = dos_time(_u16(entry, 24), _u16(entry, 22), 0)
         facts.local = True
-        if not file.info.name.shrt_name:
+        if not name.shrt_name:
             facts.name = short_name(entry)
         return facts
 
@@ -63,7 +63,7 @@ class ExfatFacts:
         self._fat = int.from_bytes(boot[80:84], "little")
         self._data = int.from_bytes(boot[88:92], "little")
 
-    def read(self, file: Any) -> Facts:
+    def read(self, file: Any, name: Any) -> Facts:
         """Return the facts of `file`."""
         facts = basic_facts(file)
         entry = read_entry(self._volume, self._data, self._sector, int(file.info.meta.addr))

@@ -27,7 +27,7 @@ class NtfsFacts:
     def __init__(self, volume: OpenVolume) -> None:
         self._volume = volume
 
-    def read(self, file: Any) -> Facts:
+    def read(self, file: Any, name: Any) -> Facts:
         """Return the facts of `file`."""
         facts = basic_facts(file)
         facts.nlink = int(file.info.meta.nlink)
@@ -41,8 +41,8 @@ class NtfsFacts:
         if reparse:
             _follow(facts, reparse)
         facts.mode = mode_without_owner(facts.type, facts.attributes or 0)
-        if b"^" in file.info.name.name:
-            facts.name = _exact_name(file)
+        if b"^" in name.name:
+            facts.name = _exact_name(file, bytes(name.name))
         return facts
 
     def valid_bytes(self, address: int) -> int | None:
@@ -82,9 +82,8 @@ def _follow(facts: Facts, reparse: bytes) -> None:
         facts.reason = "elsewhere"
 
 
-def _exact_name(file: Any) -> bytes | None:
+def _exact_name(file: Any, shown: bytes) -> bytes | None:
     """Return the name with what The Sleuth Kit replaced (halves of surrogate pairs), if it can be told."""
-    shown = bytes(file.info.name.name)
     ids = [int(a.info.id) for a in file if int(a.info.type) == FILE_NAME][:_NAMES_MAX]
     for number in ids:
         record = _read(file, FILE_NAME, {FILE_NAME: number}, 66 + 510)

@@ -56,52 +56,65 @@ class Listing:
         damaged = not skip and touches(volume, volume.fs.open_meta(address))
         return Page(entries, seen == count, damaged)
 
-    def _entries(self, volume: OpenVolume, file: Any, *, deleted: bool) -> Iterator[Entry]:
-        name, meta = file.info.name, file.info.meta
+    def _entries(self, volume: OpenVolume, found: Any, *, deleted: bool) -> Iterator[Entry]:
+        name = found.info.name
         live = bool(int(name.flags) & _ALLOCATED_NAME)
+        file = found if live else _deleted_file(volume, found)
+        meta = file.info.meta
         virtual = meta is not None and int(meta.type) in _VIRTUAL
-        if virtual or _is_dots(file) or _is_system(volume, name):
+        if virtual or _is_dots(name) or _is_system(volume, name) or not (live or deleted):
             return
         if meta is None:
-            if live or deleted:
-                yield _nameless(volume, file, "record" if live else "name-only", deleted=not live)
+            yield _nameless(volume, name, "record" if live else "name-only", deleted=not live)
             return
-        free = not int(meta.flags) & _ALLOCATED
-        if not live and not deleted:
-            return
-        reader = self._disk.facts(volume)
-        facts = reader.read(file)
+        facts = self._disk.facts(volume).read(file, name)
         if facts.no_file:
             return
-        if live and free:
+        if live and not int(meta.flags) & _ALLOCATED:
             facts.reason = "free"
-        yield from _streams(volume, file, facts, deleted=not live)
+        yield from _streams(volume, file, bytes(name.name), facts, deleted=not live)
 
 
-def _is_dots(file: Any) -> bool:
+def _deleted_file(volume: OpenVolume, found: Any) -> Any:
+    """Return a deleted file with its record, which NTFS counts as one use older than its name."""
+    name = found.info.name
+    if (
+        volume.file_system != "ntfs"
+        or found.info.meta is not None
+        or int(name.meta_addr) < _NTFS_SYSTEM_FILES
+    ):
+        return found
+    try:
+        file = volume.fs.open_meta(int(name.meta_addr))
+    except OSError:
+        return found
+    meta = file.info.meta
+    unused = not int(meta.flags) & _ALLOCATED and int(meta.seq) == int(name.meta_seq) + 1
+    return file if unused else found
+
+
+def _is_dots(name: Any) -> bool:
     """Say whether this is a folder's entry for itself or for the one above."""
-    name = file.info.name
     folder = int(pytsk3.TSK_FS_NAME_TYPE_DIR)
     return bytes(name.name) in _DOTS and int(name.type) in (folder, int(pytsk3.TSK_FS_NAME_TYPE_UNDEF))
 
 
 def _is_system(volume: OpenVolume, name: Any) -> bool:
-    system = int(name.meta_addr) < _NTFS_SYSTEM_FILES
-    return volume.file_system == "ntfs" and system and bool(int(name.flags) & _ALLOCATED_NAME)
+    return volume.file_system == "ntfs" and int(name.meta_addr) < _NTFS_SYSTEM_FILES
 
 
-def _nameless(volume: OpenVolume, file: Any, reason: str, *, deleted: bool) -> Entry:
+def _nameless(volume: OpenVolume, name: Any, reason: str, *, deleted: bool) -> Entry:
     """Return an entry of which there is only the name."""
-    folder = int(file.info.name.type) == int(pytsk3.TSK_FS_NAME_TYPE_DIR)
-    place = Place(volume.number, max(0, int(file.info.name.meta_addr)))
+    folder = int(name.type) == int(pytsk3.TSK_FS_NAME_TYPE_DIR)
+    place = Place(volume.number, max(0, int(name.meta_addr)))
     kind = UNREADABLE_FOLDER if folder else UNREADABLE
-    return Entry(place, bytes(file.info.name.name), kind, 0, deleted=deleted, reason=reason)
+    return Entry(place, bytes(name.name), kind, 0, deleted=deleted, reason=reason)
 
 
-def _streams(volume: OpenVolume, file: Any, facts: Facts, *, deleted: bool) -> Iterator[Entry]:
+def _streams(volume: OpenVolume, file: Any, shown: bytes, facts: Facts, *, deleted: bool) -> Iterator[Entry]:
     """Yield the entry of a file, then those of its further streams."""
     place = Place(volume.number, int(file.info.meta.addr))
-    name = facts.name if facts.name is not None else bytes(file.info.name.name)
+    name = shown if facts.name is None else facts.name
     attributes = list(islice(file, _STREAMS_MAX)) if facts.type in (FILE, FOLDER) else []
     main = [a for a in attributes if not _further(volume, a)]
     sparse = any(int(a.info.flags) & _SPARSE for a in main) or volume.file_system.startswith("ext")

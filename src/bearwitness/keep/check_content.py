@@ -16,6 +16,7 @@ from bearwitness.custody.items import Extent
 from bearwitness.custody.tracks import track_tree
 from bearwitness.custody.trees import scatter
 from bearwitness.errors import BearwitnessError, TamperedError
+from bearwitness.machine import keep_off_the_disk
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.delivery import ZERO, OpenDelivery, Record, Tombstone
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths
@@ -59,7 +60,7 @@ def check_delivery(
     count = len(opened.descriptor.parts)
     leaves: list[bytes] = []
     size = tombstones = 0
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    with ProcessPoolExecutor(workers, get_context("fork"), keep_off_the_disk) as pool:
         for part in pool.map(_check_part, [opened] * count, range(count), [deep] * count):
             findings.problems += part.problems
             for leaf, length in zip(part.leaves, part.sizes, strict=True):
@@ -187,7 +188,7 @@ class _Packs:
         identity = self._opened.keys(self._part).get(name)
         if identity is None:
             raise TamperedError(f"there is no key for pack {name}")
-        self._plain = memoryview(age.decrypt(data, identity, f"pack {name}"))
+        self._plain = memoryview(age.decrypt_buffer(data, identity, f"pack {name}"))
         self._name = name
         return self._plain
 

@@ -23,6 +23,7 @@ from .walk import Found
 
 ATTEMPTS: Final = 3  # a file that changes while it is read is read again so often
 HOLE_BYTES_MIN: Final = 1 << 20  # smaller holes are stored like data
+_STAT: Final = ("atime", "attributes", "btime", "ctime", "gid", "mode", "nlink", "uid")
 _WHOLE: Final = '{"type":"file"}'
 _ZEROS: Final = memoryview(bytes(1 << 20))
 
@@ -64,7 +65,7 @@ class FileIntake:
 
     def take(self, source: Source, found: Found, secret: bytes) -> Sealed:
         """Seal the file; raises OSError if it can not be opened, or if the source is gone."""
-        reading = source.open(found.path)
+        reading = source.open(found)
         try:
             for attempt in range(ATTEMPTS):
                 try:
@@ -85,6 +86,7 @@ class FileIntake:
             sealed = self._take_small(reading, found, secret, before)
             if sealed is not None:
                 return sealed
+            reading.losses.clear()
         copy = _Copy(self._writer, reading, before, self._progress)
         head = copy.begin()
         indexed, unread = self._ask_index(reading, before.size, head)
@@ -249,10 +251,9 @@ def _values(path: bytes, state: FileState, digest: bytes, height: int, root: byt
     return {
         "path": items.data(path),
         "size": items.number(state.size),
-        "mtime": items.number(state.mtime),
-        "stat": stat_text(state),
         "sha256": items.data(digest),
         "content": items.tree_text("segment", height, root),
+        **state_values(state),
     }
 
 
@@ -262,8 +263,20 @@ def _add_xattrs(values: dict[str, str], reading: Reading) -> None:
         values["xattrs"] = items.value_text({n: canonical.b64(v) for n, v in attributes.items()})
 
 
-def stat_text(state: FileState) -> str:
-    """Return the canonical JSON text of an item's `stat` field."""
+def state_values(state: FileState) -> dict[str, str]:
+    """Return the canonical JSON texts of an item's `mtime` and `stat`, as far as they are kept."""
+    if None not in state[1:4] and None not in state[5:9] and state.attributes is None:
+        return {"mtime": items.number(state.mtime or 0), "stat": _whole_stat(state)}
+    numbers = {name: getattr(state, name) for name in _STAT}
+    kept: dict[str, canonical.Json] = {n: str(value) for n, value in numbers.items() if value is not None}
+    values = {"stat": items.value_text(kept)} if kept else {}
+    if state.mtime is not None:
+        values["mtime"] = items.number(state.mtime)
+    return values
+
+
+def _whole_stat(state: FileState) -> str:
+    """Return the text of `stat` where nothing is missing: as fast as can be, for it is every file's."""
     btime = "" if state.btime is None else f'"btime":"{state.btime}",'
     return (
         f'{{"atime":"{state.atime}",{btime}"ctime":"{state.ctime}","gid":"{state.gid}",'

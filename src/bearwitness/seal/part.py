@@ -24,8 +24,8 @@ from bearwitness.store.packs import PackWriter
 from bearwitness.vault.delivery import encode_keys
 from bearwitness_verify import canonical
 
-from .intake import FileIntake, Sealed, stat_text
-from .reading import FileState, SourceGoneError
+from .intake import FileIntake, Sealed, state_values
+from .reading import SourceGoneError
 from .sources import Source
 from .walk import FILE, FOLDER, TAG_BYTES, Found, reason_of
 
@@ -117,8 +117,9 @@ class PartSealer:
 
     def _folder_line(self, found: Found) -> Callable[[list[str]], bytes]:
         try:
-            status = self._source.lstat(found.path)
-            line = items.folder_line(found.path, stat.S_IMODE(status.st_mode), status.st_mtime_ns)
+            state = self._source.lstat(found)
+            mode = 0o700 if state.mode is None else stat.S_IMODE(state.mode)
+            line = items.folder_line(found.path, mode, state.mtime or 0)
         except OSError:
             line = items.folder_line(found.path, 0o700, 0)
         return lambda names: line
@@ -133,6 +134,9 @@ class PartSealer:
             sealed = self._file(found, secret)
         else:
             sealed = self._special(found)
+        origin = self._source.origin(found)
+        if origin is not None:
+            sealed.values["origin"] = items.value_text(origin)
         leaf = items.commit(sealed.values, secret)
         result.marks += pack_mark(Mark(found.tag, leaf, sealed.size, bool(sealed.lost)))
         result.items += 1
@@ -171,7 +175,7 @@ class PartSealer:
         fate: dict[str, canonical.Json] = {"type": found.type}
         if found.type == "symlink":
             try:
-                fate["target"] = canonical.b64(self._source.link_target(found.path))
+                fate["target"] = canonical.b64(self._source.link_target(found))
             except OSError as error:
                 return _unreadable(found, reason_of(error))
         sealed = self._nameless(found, fate)
@@ -182,18 +186,13 @@ class PartSealer:
     def _nameless(self, found: Found, fate: dict[str, canonical.Json]) -> Sealed:
         """Return a name without content of its own."""
         try:
-            status = self._source.lstat(found.path)
+            state = self._source.lstat(found)
         except OSError as error:
             return _unreadable(found, reason_of(error))
-        state = FileState(
-            0, status.st_mtime_ns, status.st_atime_ns, status.st_ctime_ns, None,
-            status.st_mode, status.st_uid, status.st_gid, status.st_nlink, 0,
-        )  # fmt: skip
         values = {
             "path": items.data(found.path),
-            "mtime": items.number(state.mtime),
-            "stat": stat_text(state),
             "fate": items.value_text(fate),
+            **state_values(state),
         }
         return Sealed(values, [], [], 0, "")
 

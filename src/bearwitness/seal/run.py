@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bearwitness.crypto import age
+from bearwitness.errors import TamperedError
 from bearwitness.machine import worker_count
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
@@ -59,12 +60,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Intake:
-    """What is to be sealed: a source, the names in it (asked with the run's key), the indexer."""
+    """What is to be sealed: a source, the names in it (asked with the run's key), the indexer.
+
+    `later` are names that are only known once those before are sealed; `told` is what the log's entry says of
+    the source, asked when all is sealed.
+    """
 
     identity: bytes
     source: Source
     names: Callable[[bytes], Iterator[Found]]
     indexer: Indexer
+    later: tuple[Callable[[bytes], Iterator[Found]], ...] = ()
+    told: Callable[[], dict[str, Json]] | None = None
 
 
 def seal_names(vault: Vault, intake: Intake, settings: Settings, progress: Progress) -> Outcome:
@@ -72,14 +79,22 @@ def seal_names(vault: Vault, intake: Intake, settings: Settings, progress: Progr
     run, resumed = find_run(vault, intake.identity, settings.compartment)
     if resumed:
         progress.on_resume(run.items, run.size)
+    outcome = seal_run(vault, run, intake, settings, progress, resumed=resumed)
+    run.destroy()
+    return outcome
+
+
+def seal_run(
+    vault: Vault, run: Run, intake: Intake, settings: Settings, progress: Progress, *, resumed: bool
+) -> Outcome:
+    """Seal what is left of an open run and enter it in the log; the run's folder stays."""
     closed = was_closed(vault, run)
     lost: list[Lost] = []
     unread: list[Lost] = []
     if closed is None:
         lost, unread = _take_in(run, intake, settings, progress)
-        fields: dict[str, Json] = {"source": {"how": intake.source.how}, "complete": True, **settings.fields}
-        closed = close(vault, run, fields)
-    run.destroy()
+        source: dict[str, Json] = intake.told() if intake.told else {"how": intake.source.how}
+        closed = close(vault, run, {"source": source, "complete": True, **settings.fields})
     return Outcome(closed, lost, unread, resumed)
 
 
@@ -88,11 +103,23 @@ def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool
     for run in open_runs(vault.store):
         if run.is_of(identity) and run.info.compartment == compartment:
             run.recover()
-            return run, True
+            if _can_be_opened(vault, run):
+                return run, True
+            run.destroy()  # a crash came before its key was wrapped, and so before anything was taken in
     key = age.Identity.generate()
     run = Run.create(vault.store, identity, key.recipient, compartment)
     write_identity(vault, run.descriptor(), key)
     return run, False
+
+
+def _can_be_opened(vault: Vault, run: Run) -> bool:
+    """Say whether the identity of an unfinished delivery was kept; raise TamperedError if it was and is gone."""
+    path = run.descriptor().identity_path
+    if vault.store.size(path) is not None:
+        return True
+    if run.parts:
+        raise TamperedError(f"{path}, the key of an unfinished run, is gone", "keep the vault as it is")
+    return False
 
 
 def _take_in(
@@ -105,7 +132,8 @@ def _take_in(
     session = _Session(run, pool, progress)
     try:
         batcher = Batcher(run)
-        session.drive(batcher.batches(intake.names(run.key)), batcher)
+        for names in (intake.names, *intake.later):
+            session.drive(batcher.batches(names(run.key)), batcher)
         session.drive(batcher.link_batches(), batcher)
     finally:
         pool.close()

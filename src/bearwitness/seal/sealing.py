@@ -59,6 +59,12 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
             sealing = imaging.seal_image(vault, source, kind, options, progress)
         else:
             sealing = _seal_files(vault, source, kind, options, progress)
+    left = len(open_runs(vault.store))
+    if left:
+        sealing.warnings.append(
+            f"unfinished seals left here: {left}; run their commands again, or close one with: "
+            "bearwitness seal --finish"
+        )
     if options.card:
         card.write(options.card, vault, sealing.closed, options.form, sealing.how)
     return sealing
@@ -107,5 +113,4 @@ def _finish(vault: Vault, options: Options) -> Sealing:
     fields: dict[str, Json] = {"source": {"how": "interrupted"}, "complete": False, **options.form.fields()}
     closed = close(vault, run, fields)
     run.destroy()
-    left = [f"{len(runs) - 1} more unfinished seals are left"] if len(runs) > 1 else []
-    return Sealing(closed, "interrupted", [], warnings=left)
+    return Sealing(closed, "interrupted", [])

@@ -45,20 +45,38 @@ def walk(root: bytes, run_key: bytes, exclude: frozenset[tuple[int, int]]) -> It
     while pending:
         folder = pending.pop()
         try:
-            with os.scandir(os.path.join(root, folder) if folder else root) as names:
-                for entry in names:
-                    path = folder + b"/" + entry.name if folder else entry.name
-                    found = _look(entry, path, run_key)
-                    if found.type == FOLDER:
-                        found = _enter(entry, found, device, exclude)
-                        if found.type == FOLDER:
-                            pending.append(path)
-                    yield found
+            for found in _list(root, folder, run_key, device, exclude):
+                if found.type == FOLDER:
+                    pending.append(found.path)
+                yield found
         except OSError as error:
             yield unreadable("unreadable-folder", folder, error, run_key)
 
 
-def _look(entry: os.DirEntry[bytes], path: bytes, run_key: bytes) -> Found:
+def _list(
+    root: bytes, folder: bytes, run_key: bytes, device: int, exclude: frozenset[tuple[int, int]]
+) -> Iterator[Found]:
+    """Yield the names in one folder, whose access time stays as it is where the system allows."""
+    descriptor = _open_folder(os.path.join(root, folder) if folder else root, follow=not folder)
+    try:
+        with os.scandir(descriptor) as names:
+            for entry in names:
+                name = os.fsencode(entry.name)
+                found = _look(entry, folder + b"/" + name if folder else name, run_key)
+                yield _enter(entry, found, device, exclude) if found.type == FOLDER else found
+    finally:
+        os.close(descriptor)
+
+
+def _open_folder(path: bytes, *, follow: bool) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        return os.open(path, flags | os.O_NOATIME)
+    except PermissionError:  # O_NOATIME is for the owner alone
+        return os.open(path, flags)
+
+
+def _look(entry: os.DirEntry[str], path: bytes, run_key: bytes) -> Found:
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError as error:
@@ -70,9 +88,7 @@ def _look(entry: os.DirEntry[bytes], path: bytes, run_key: bytes) -> Found:
     return Found(kind, path, size, tag_of(path, status, run_key), inode)
 
 
-def _enter(
-    entry: os.DirEntry[bytes], found: Found, device: int, exclude: frozenset[tuple[int, int]]
-) -> Found:
+def _enter(entry: os.DirEntry[str], found: Found, device: int, exclude: frozenset[tuple[int, int]]) -> Found:
     """Return `found` as it is if the folder may be entered, else with its fate."""
     try:
         status = entry.stat(follow_symlinks=False)
@@ -97,13 +113,14 @@ def reason_of(error: OSError) -> str:
 
 
 def tag_of(path: bytes, status: os.stat_result, run_key: bytes) -> bytes:
-    """Return the keyed tag by which a resumed run knows that this file, in this state, was sealed."""
-    state = b"%d %d %d %d %d %d\x00" % (
-        status.st_mode,
+    """Return the keyed tag by which a resumed run knows that this file, in this state, was sealed.
+
+    Numbers of inodes and devices are left out, and rights: a drive that is plugged in again has others.
+    """
+    state = b"%d %d %d %d\x00" % (
+        stat.S_IFMT(status.st_mode),
         status.st_size,
         status.st_mtime_ns,
         status.st_ctime_ns,
-        status.st_ino,
-        status.st_dev,
     )
     return hmac.digest(run_key, state + path, "sha256")[:TAG_BYTES]

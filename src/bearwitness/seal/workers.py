@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from bearwitness.errors import BearwitnessError, SourceError, storage_error
+from bearwitness.machine import keep_off_the_disk
 from bearwitness.store.directfile import DiskWriter
 from bearwitness.store.packs import PackWriter
 
@@ -142,6 +143,7 @@ def _work(
     if os.getppid() != parent:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_off_the_disk()
     for other in inherited:
         other.close()
     writer = PackWriter(settings.folder, DiskWriter())
