@@ -30,8 +30,8 @@ import tsa
 from bearwitness.cli.main import main
 from bearwitness.crypto import age
 from bearwitness_verify.__main__ import main as verify_main
+from scale import ALL
 
-ALL = os.environ.get("BEARWITNESS_ALL") == "1"
 SEED = 20_261_123
 TESTS = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent

@@ -13,11 +13,12 @@ from bearwitness.errors import KeyUnlockError, UsageError
 
 SECRET = bytes(range(32))
 # SLIP-39, vectors.json: number 2 (checksum wrong) and number 3 (padding wrong)
+WORDS = (
+    "duckling enlarge academic academic {} result length solution fridge kidney coal piece deal husband erode"
+)
 PUBLISHED_WRONG = [
-    "duckling enlarge academic academic agency result length solution fridge kidney coal piece deal husband erode "
-    "duke ajar critical decision kidney",
-    "duckling enlarge academic academic email result length solution fridge kidney coal piece deal husband erode "
-    "duke ajar music cargo fitness",
+    WORDS.format("agency") + " duke ajar critical decision kidney",
+    WORDS.format("email") + " duke ajar music cargo fitness",
 ]
 
 

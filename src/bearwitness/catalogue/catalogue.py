@@ -6,8 +6,10 @@ losing it loses nothing. :meth:`Catalogue.refresh` projects what is new or was c
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +22,7 @@ from sqlcipher3 import dbapi2
 
 from bearwitness.crypto import age
 from bearwitness.custody import items as commitments
-from bearwitness.errors import TamperedError, UsageError, VaultBusyError
+from bearwitness.errors import BearwitnessError, TamperedError, UsageError, VaultBusyError, storage_error
 from bearwitness.vault.delivery import Record, Tombstone
 from bearwitness.vault.ledger import VAULT, DeliveryRecord, Ledger
 from bearwitness.vault.vault import digest_of
@@ -54,11 +56,11 @@ class ItemRow:
 class Catalogue:
     """The open database."""
 
-    def __init__(self, engine: Engine, compartment: str = VAULT) -> None:
-        self._engine, self._compartment = engine, compartment
+    def __init__(self, engine: Engine, compartment: str = VAULT, path: Path | None = None) -> None:
+        self._engine, self._compartment, self._path = engine, compartment, path
 
     @classmethod
-    def open(cls, path: Path, identity: age.Identity) -> Catalogue:
+    def open(cls, path: Path, identity: age.Identity, *, again: bool = True) -> Catalogue:
         """Open or make the database; one of another version or key, or damaged, is thrown away."""
         engine = _engine(path, identity)
         try:
@@ -71,13 +73,12 @@ class Catalogue:
                 connection.commit()
         except (dbapi2.DatabaseError, sqlalchemy.exc.DatabaseError) as error:
             engine.dispose()
-            if "locked" in str(error):
-                raise VaultBusyError(
-                    "another command is using the catalogue of this vault", "wait until it has ended"
-                ) from None
+            failure = _failure(error, path)
+            if not again or not isinstance(failure, TamperedError):
+                raise failure from None
             discard(path)
-            return cls.open(path, identity)
-        return cls(engine)
+            return cls.open(path, identity, again=False)
+        return cls(engine, path=path)
 
     @classmethod
     def in_memory(cls, compartment: str) -> Catalogue:
@@ -89,6 +90,18 @@ class Catalogue:
     def close(self) -> None:
         """Close the database."""
         self._engine.dispose()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Say in a sentence what fails in the database; a damaged one is thrown away, the log has it all."""
+        try:
+            yield
+        except sqlalchemy.exc.DatabaseError as error:
+            failure = _failure(error, self._path)
+            if self._path is not None and isinstance(failure, TamperedError):
+                self.close()
+                discard(self._path)
+            raise failure from None
 
     def refresh(self, ledger: Ledger, progress: Callable[[int], None] = lambda done: None) -> None:
         """Project what the ledger holds and the catalogue does not, or holds otherwise."""
@@ -193,11 +206,27 @@ def discard(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def _failure(error: Exception, path: Path | None) -> BearwitnessError:
+    """Return what a failure of the database means."""
+    text = str(error)
+    if "locked" in text:
+        return VaultBusyError(
+            "another command is using the catalogue of this vault", "wait until it has ended"
+        )
+    if "full" in text:
+        return storage_error(OSError(errno.ENOSPC, ""), str(path))
+    return TamperedError(
+        "the catalogue was damaged and is thrown away; nothing is lost",
+        "run the same command again, it builds it anew",
+    )
+
+
 def _engine(path: Path, identity: age.Identity) -> Engine:
     key = HKDF(SHA256(), 32, None, _KEY_INFO).derive(identity.secret).hex()
 
     def connect() -> Any:
         connection = dbapi2.connect(str(path))
+        connection.execute("PRAGMA cipher_log_level = NONE")  # what is wrong with the file we say ourselves
         connection.execute(f"PRAGMA key = \"x'{key}'\"")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA secure_delete = ON")

@@ -63,7 +63,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
             fields["by"] = options.by
         done = destroy(at.ledger, rows, fields, out.say)
         at.catalogue.refresh(at.fresh_ledger())
-        copies = reach_copies(at.fresh_ledger(), done.items, options.copy, out.say)
+        homes = {row.delivery for row in rows}
+        copies = reach_copies(at.fresh_ledger(), done.items, homes, options.copy, out.say)
     data = {
         "destroyed": done.items,
         "packs_rewritten": done.packs_rewritten,

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
     unlocked = unlock(vault, options.identity)
     with vault.writing(), out.bar("importing", total_bytes(kit)) as progress:
         imported = import_kit(vault, kit, unlocked, progress)
-    unfinished = [folder.name for folder in (kit.root / "runs").glob("[0-9a-f]*")]
+    unfinished = [key.parent.name for key in (kit.root / "runs").glob("[0-9a-f]*/key")]
     for run_id in unfinished:
         out.say(
             f"the kit holds an unfinished seal ({run_id}): finish it on the kit, then import again, "

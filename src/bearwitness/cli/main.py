@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from bearwitness import __version__
-from bearwitness.errors import BearwitnessError, UsageError
+from bearwitness.errors import BearwitnessError, UsageError, storage_error
 from bearwitness.machine import keep_off_the_disk
 
 from .output import EXIT_DONE, EXIT_FAILED, Output, show_error
@@ -51,6 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BearwitnessError as error:
         show_error(error)
         return error.exit_code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "a file"
+        show_error(storage_error(error, place))
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print(
             "\nbearwitness: interrupted; what was acknowledged is safe, run the same command to go on",

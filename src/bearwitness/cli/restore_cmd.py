@@ -44,12 +44,12 @@ def run(options: argparse.Namespace, out: Output) -> int:
         rows = _wanted(at, options)
         with out.bar("restoring", sum(row.bytes or 0 for row in rows)) as progress:
             restorer = Restorer(options.destination, progress)
+            if not options.not_recorded:  # before anything is in the clear
+                ids: list[Json] = [row.item for row in rows] if options.item else ["all"]
+                recipient = at.vault.source_recipient if options.quarantine else None
+                at.vault.append({"kind": "restored", "items": ids}, recipient=recipient)
             _restore(at, restorer, rows, whole=not options.item)
             result = restorer.finish()
-        if not options.not_recorded:
-            ids: list[Json] = [row.item for row in rows] if options.item else ["all"]
-            recipient = at.vault.source_recipient if options.quarantine else None
-            at.vault.append({"kind": "restored", "items": ids}, recipient=recipient)
     data = {
         "files": result.files,
         "bytes": result.bytes,

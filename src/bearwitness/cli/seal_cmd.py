@@ -96,7 +96,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         sealing = seal(vault, options.source, settings, _watch(out, progress))
     data = _data(vault.fingerprint, sealing)
     out.result(data, _text(data))
-    return EXIT_LOSSES if sealing.lost else EXIT_DONE
+    return EXIT_LOSSES if sealing.lost or sealing.closed.losses else EXIT_DONE
 
 
 def _watch(out: Output, bar: Callable[[int], None]) -> Progress:
@@ -146,6 +146,8 @@ def _text(data: dict[str, Any]) -> str:
         for item in data["not_indexed"]
     ]
     lines += [f" x  {_safe(lost['path'])}: {lost['reason']}" for lost in data["unreadable"]]
+    if data["losses"] and not data["unreadable"]:  # they were listed before a crash, or cost the source
+        lines.append(f" x  not read, or not whole: {plural(data['losses'], 'item')}; see: bearwitness list --lost")
     lines += [
         f"sealed       {plural(data['items'], 'item')}, {human_size(data['bytes'])} ({data['how']})",
         f"delivery     {data['delivery']}",

@@ -56,6 +56,7 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
             vault.signer()
         catalogue = _catalogue(vault, unlocked, quarantine=getattr(options, "quarantine", False))
         stack.callback(catalogue.close)
+        stack.enter_context(catalogue.in_use())
         ledger = Ledger(vault, unlocked)
         with out.bar("catalogue", None, unit=" items") as progress:
             catalogue.refresh(ledger, progress)

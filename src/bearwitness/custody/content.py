@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from bearwitness.crypto.derive import derive, keyed
 from bearwitness.custody.trees import RunBuilder
+from bearwitness.errors import ProofError
 from bearwitness_verify.leaves import prefix
 
 _SEGMENT_HEAD: Final = b"\x00" + prefix("segment")
@@ -64,7 +65,7 @@ class ContentHasher:
         self._missing = self._lengths[number] if number < len(self._lengths) else _NONE_LEFT
 
     def feed(self, data: memoryview) -> None:
-        """Take the next bytes; what comes after the last segment is hashed into none and found at the end."""
+        """Take the next bytes; that some come after the last segment is found at the end."""
         if self._whole:
             self._whole.update(data)
         if self._md5:
@@ -91,6 +92,8 @@ class ContentHasher:
         """Return the hashes of the file; raise ProofError unless it had all its bytes."""
         if not self._number and self._lengths[0] == 0:  # the one empty segment of an empty file
             self._take([self._segment.digest()])
+        elif self._number == len(self._lengths) and self._missing != _NONE_LEFT:
+            raise ProofError("the file is longer than its segments")
         return Hashes(
             self.tree.root(),
             self._whole.digest() if self._whole else b"",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from bearwitness_verify.leaves import ENTRY_HEIGHT, ENTRY_SLOTS, TreeRef, field_
 
 from .items import ShownField
 from .trees import slotted
+
+_HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 
 Effect = dict[str, str | None]  # relative path -> SHA-256 in hexadecimal, None: removed
 
@@ -160,7 +163,7 @@ def _read_effect(value: Json, what: str) -> tuple[Effect, bytes]:
         raise MalformedError(f"the effect of {what} names no files")
     effect: Effect = {}
     for path, digest in files.items():
-        if digest is not None and (not isinstance(digest, str) or len(digest) != 64):
+        if digest is not None and (not isinstance(digest, str) or not _HEX64.match(digest)):
             raise MalformedError(f"the effect of {what} has a malformed hash")
         effect[path] = digest
     return effect, unb64(got["nonce"], what, 16)

@@ -113,6 +113,8 @@ class Log:
         """Append `entries` together and sign a checkpoint over them; committed when this returns."""
         if signer.verifier != self.key:
             raise VaultError("the signing key of this device is not the one of this log")
+        if max(self.note_sizes(), default=0) != self.size:  # a failed append may have been kept after all
+            raise VaultError(f"log {self.name} grew since it was opened", "run the same command again")
         leaves = list(self.leaves())
         for index, entry in enumerate(entries, start=self.size):
             self._store.write(self.entry_path(index), entry.encode())

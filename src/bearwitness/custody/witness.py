@@ -7,12 +7,14 @@ import urllib.request
 from typing import Final
 
 from bearwitness.errors import BearwitnessError, UsageError
+from bearwitness_verify.report import printable
 
 from .cosigner import CONFLICT, request_for
 from .log import Log
 
 _TIMEOUT_SECONDS: Final = 30
 _ANSWER_BYTES_MAX: Final = 64 * 1024
+_SIZE_BYTES_MAX: Final = 20  # digits of a size, and a newline
 
 
 def add_checkpoint(url: str, log: Log, old_size: int) -> bytes:
@@ -21,10 +23,10 @@ def add_checkpoint(url: str, log: Log, old_size: int) -> bytes:
         raise UsageError(f"{url} is not an address of a witness")
     place = url.rstrip("/") + "/add-checkpoint"
     status, body = _post(place, request_for(log, old_size).encode())
-    if status == CONFLICT and body.strip().isdigit():
+    if status == CONFLICT and body.strip().isdigit() and len(body) <= _SIZE_BYTES_MAX:
         status, body = _post(place, request_for(log, int(body)).encode())
     if status != 200:
-        text = body.decode("utf-8", "replace").strip()[:200]
+        text = printable(body.decode("utf-8", "replace").strip(), 200)
         raise BearwitnessError(f"the witness at {url} does not sign (status {status}): {text}")
     return body
 

@@ -5,6 +5,8 @@ Nothing appears at the destination unless the stand-alone verifier accepts the w
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -39,6 +41,7 @@ from .instructions import instructions
 from .proofs import Chosen
 
 _DELIVERY_PREFIX = "delivery."
+_TEMPORARY = ".bearwitness-release-"
 _ALWAYS_ITEM = frozenset({"fate"})
 _ALWAYS_FILE = frozenset({"content", "fate", "sha256", "size"})
 _ALWAYS_DELIVERY = frozenset({"kind", "delivery"})
@@ -88,13 +91,13 @@ def release(
         builder = _Builder(ledger, folder, chosen, checkpoints)
         statement = builder.build(rows, progress)
         _verify_own(folder, ledger, progress)
+        digest = sha256(statement).hexdigest()
+        revealed = sorted(chosen.item_fields) + sorted(_DELIVERY_PREFIX + n for n in chosen.delivery_fields)
+        ids = sorted(row.item for row in rows)
+        ledger.vault.append(  # first: what a crash keeps from going out does no harm in the log
+            {"kind": "released", "release": digest, "items": list(ids), "revealed": list(revealed)}
+        )
         _hand_over(folder, destination)
-    digest = sha256(statement).hexdigest()
-    revealed = sorted(chosen.item_fields) + sorted(_DELIVERY_PREFIX + n for n in chosen.delivery_fields)
-    ids = sorted(row.item for row in rows)
-    ledger.vault.append(
-        {"kind": "released", "release": digest, "items": list(ids), "revealed": list(revealed)}
-    )
     return Released(destination, digest, ids, revealed)
 
 
@@ -110,28 +113,42 @@ def _workplace(destination: Path) -> Iterator[Path]:
     """Give a folder beside the destination that is gone afterwards unless it was moved."""
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".release-", dir=destination.parent))
+        _clear_leftovers(destination.parent)
+        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=destination.parent))
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise storage_error(error, str(destination.parent)) from error
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         (folder / "exhibits").mkdir()
         yield folder
     except OSError as error:
         raise storage_error(error, str(destination)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _clear_leftovers(place: Path) -> None:
+    """Remove what a killed release left in the clear at `place`; nobody holds its lock."""
+    for folder in place.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(lock)
 
 
 def _hand_over(folder: Path, destination: Path) -> None:
     if destination.suffix == ".zip":
-        temporary = folder.with_name(folder.name + ".zip")
-        try:
-            with temporary.open("xb") as file:
-                archive.write_zip(archive.FolderPackage(folder), file)
-                os.fsync(file.fileno())
-            temporary.rename(destination)
-        finally:
-            temporary.unlink(missing_ok=True)
+        package, temporary = archive.FolderPackage(folder), folder / "release.zip"
+        with temporary.open("xb") as file:
+            archive.write_zip(package, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(destination)
     else:
         folder.chmod(0o755)
         folder.rename(destination)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import pytsk3
 
-from .facts import FactsReader, OpenVolume
+from .facts import OpenVolume
+from .fat import FatContent, FatVolume
 from .model import Hole, Place
 from .ranges import Ranges
 
@@ -21,17 +22,13 @@ _RESIDENT: Final = int(pytsk3.TSK_FS_ATTR_RES)
 class Content:
     """An open file; a byte source for the parsers of containers too."""
 
-    def __init__(self, volume: OpenVolume, facts: FactsReader, place: Place) -> None:
+    def __init__(self, volume: OpenVolume, place: Place) -> None:
         self.place = place
         self._volume = volume
         self._file = volume.fs.open_meta(place.address)
         self._attribute = _attribute(self._file, place)
-        if place.stream is None:
-            self.size = max(0, int(self._file.info.meta.size))
-            valid = facts.valid_bytes(place.address)
-        else:
-            self.size, valid = int(self._attribute.info.size), None
-        self._valid = self.size if valid is None else min(valid, self.size)
+        main = place.stream is None
+        self.size = max(0, int(self._file.info.meta.size if main else self._attribute.info.size))
 
     def pread(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only at the end of the file."""
@@ -45,12 +42,11 @@ class Content:
     def read(self, offset: int, length: int) -> tuple[bytes, list[Hole]]:
         """Return the bytes of a range, as far as the file reaches, and what is wrong with them."""
         length = max(0, min(length, self.size - offset))
-        stored = max(0, min(length, self._valid - offset))
         holes: list[Hole] = []
-        data = b"".join(self._pieces(offset, stored, holes)) + bytes(length - stored)
+        data = b"".join(self._pieces(offset, length, holes))
         medium = self._volume.medium
         for reason, ranges in (("sector", medium.bad), ("unstable", medium.unstable)):
-            for begin, size in self._touched(offset, stored, ranges):
+            for begin, size in self._touched(offset, length, ranges):
                 holes.append(Hole(begin, size, reason))
         return data, sorted(holes)
 
@@ -92,6 +88,13 @@ class Content:
             if low < high:
                 for place, part in ranges.within(begin + low - at, high - low):
                     yield at + place - begin, part
+
+
+def open_content(volume: OpenVolume, fat: FatVolume | None, place: Place) -> Content | FatContent:
+    """Open a file; raise OSError. Deleted files, and all but those of FAT, are read by The Sleuth Kit."""
+    if fat is None or fat.is_recoverable_only(place.address):
+        return Content(volume, place)
+    return FatContent(fat, place, fat.stored(place.address))
 
 
 def _attribute(file: Any, place: Place) -> Any:

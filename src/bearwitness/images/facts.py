@@ -1,9 +1,9 @@
 """What a file system keeps of a file, exactly: names as bytes, times to the last unit, attributes.
 
-The Sleuth Kit rounds and replaces: a short name's letters beyond ASCII become `^`, control characters in a
-link's target too, times before 1970 or after 2037 are lost, the time zone of exFAT is not read, nor where its
-valid data ends. The readers beside this module (:mod:`.facts_fat`, :mod:`.facts_ext`, :mod:`.facts_ntfs`)
-take these from the raw records instead. Runs in the locked child.
+The Sleuth Kit rounds and replaces: control characters in a link's target become `^`, halves of surrogate
+pairs in a name too, times before 1970 or after 2037 are lost. The readers beside this module
+(:mod:`.facts_ext`, :mod:`.facts_ntfs`, :mod:`.fat_names`) take these from the raw records instead. Runs in
+the locked child.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ class Facts:
     name: bytes | None = None
     local: bool = False  # the times are those of a clock on a wall, its zone unknown
     no_file: bool = False  # a structure of the file system that the listing shows as if it were a file
-    valid: int | None = None  # bytes after these were never written and read as zeros
     reason: str = ""
 
 
@@ -84,9 +83,6 @@ class FactsReader(Protocol):
     def read(self, file: Any, name: Any) -> Facts:
         """Return the facts of a file of The Sleuth Kit that has a record, found under `name`."""
 
-    def valid_bytes(self, address: int) -> int | None:
-        """Return after how many bytes a file was never written; None where it does not apply."""
-
 
 class SleuthFacts:
     """What The Sleuth Kit itself says: for file systems without a reader of their own."""
@@ -107,10 +103,6 @@ class SleuthFacts:
         if facts.type == SYMLINK:
             facts.target = link_target(file)
         return facts
-
-    def valid_bytes(self, address: int) -> int | None:
-        """Return None."""
-        return None
 
 
 def basic_facts(file: Any) -> Facts:

@@ -45,10 +45,6 @@ class ExtFacts:
             facts.target = self._target(file, inode, facts.size)
         return facts
 
-    def valid_bytes(self, address: int) -> int | None:
-        """Return None: The Sleuth Kit knows extents that were never written."""
-        return None
-
     def _inode(self, number: int) -> bytes | None:
         """Return the raw inode; None if the group descriptors lead nowhere."""
         group, index = divmod(number - 1, self._per_group)

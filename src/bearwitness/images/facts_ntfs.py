@@ -45,10 +45,6 @@ class NtfsFacts:
             facts.name = _exact_name(file, bytes(name.name))
         return facts
 
-    def valid_bytes(self, address: int) -> int | None:
-        """Return None: The Sleuth Kit knows it."""
-        return None
-
 
 _WANTED: Final = (STANDARD_INFORMATION, REPARSE_POINT)
 

@@ -15,6 +15,8 @@ import pytsk3
 from .content import touches
 from .facts import Facts, OpenVolume
 from .facts_ntfs import DATA
+from .fat import FatVolume
+from .fat_names import read_folder
 from .model import FILE, FOLDER, UNREADABLE, UNREADABLE_FOLDER, Entry, Page, Place, Stream
 from .volumes import Disk
 
@@ -34,7 +36,7 @@ class Listing:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._at: tuple[int, int, bool, int] | None = None  # volume, folder, deleted, names given
-        self._rest: Iterator[Any] = iter(())
+        self._rest: Iterator[list[Entry]] = iter(())
 
     def page(self, number: int, address: int, skip: int, count: int, *, deleted: bool) -> Page:
         """Return the entries that `count` names of a folder give, after the first `skip`; raise OSError.
@@ -42,27 +44,44 @@ class Listing:
         A name may give no entry, or several: one for each of a file's streams.
         """
         volume = self._disk.open(number)
+        fat = self._disk.fat(volume)
+        if fat is not None and not fat.is_live_folder(address):
+            fat = None
         if self._at != (number, address, deleted, skip):
-            self._rest = iter(volume.fs.open_dir(inode=address))
+            self._rest = self._names(volume, fat, address, deleted=deleted)
             for _ in islice(self._rest, skip):
                 pass
         self._at = None  # if this fails the next page begins anew
-        entries: list[Entry] = []
-        seen = 0
-        for file in islice(self._rest, count):
-            seen += 1
-            entries += self._entries(volume, file, deleted=deleted)
-        self._at = (number, address, deleted, skip + seen)
-        damaged = not skip and touches(volume, volume.fs.open_meta(address))
-        return Page(entries, seen == count, damaged)
+        names = list(islice(self._rest, count))
+        self._at = (number, address, deleted, skip + len(names))
+        damaged = not skip and self._is_damaged(volume, fat, address)
+        return Page([entry for entries in names for entry in entries], len(names) == count, damaged)
 
-    def _entries(self, volume: OpenVolume, found: Any, *, deleted: bool) -> Iterator[Entry]:
+    def _is_damaged(self, volume: OpenVolume, fat: FatVolume | None, address: int) -> bool:
+        if fat is not None:
+            return fat.folder_is_damaged(address)
+        return touches(volume, volume.fs.open_meta(address))
+
+    def _names(
+        self, volume: OpenVolume, fat: FatVolume | None, address: int, *, deleted: bool
+    ) -> Iterator[list[Entry]]:
+        """Yield for each name in a folder its entries; `fat` reads the live ones if it is given."""
+        if fat is not None:
+            for named in read_folder(fat, address):
+                place = Place(volume.number, named.address)
+                yield [_main_entry(place, named.name, named.facts, deleted=False, sparse=False)]
+        if fat is None or deleted:
+            for file in volume.fs.open_dir(inode=address):
+                live = bool(int(file.info.name.flags) & _ALLOCATED_NAME)
+                if (fat is None and live) or (deleted and not live):
+                    yield list(self._entries(volume, file, live=live))
+
+    def _entries(self, volume: OpenVolume, found: Any, *, live: bool) -> Iterator[Entry]:
         name = found.info.name
-        live = bool(int(name.flags) & _ALLOCATED_NAME)
         file = found if live else _deleted_file(volume, found)
         meta = file.info.meta
         virtual = meta is not None and int(meta.type) in _VIRTUAL
-        if virtual or _is_dots(name) or _is_system(volume, name) or not (live or deleted):
+        if virtual or _is_dots(name) or _is_system(volume, name):
             return
         if meta is None:
             yield _nameless(volume, name, "record" if live else "name-only", deleted=not live)
@@ -118,10 +137,7 @@ def _streams(volume: OpenVolume, file: Any, shown: bytes, facts: Facts, *, delet
     attributes = list(islice(file, _STREAMS_MAX)) if facts.type in (FILE, FOLDER) else []
     main = [a for a in attributes if not _further(volume, a)]
     sparse = any(int(a.info.flags) & _SPARSE for a in main) or volume.file_system.startswith("ext")
-    kind = facts.type
-    if facts.reason:
-        kind = UNREADABLE_FOLDER if kind == FOLDER else UNREADABLE
-    yield _entry(place, name, kind, facts.size if kind == FILE else 0, facts, deleted=deleted, sparse=sparse)
+    yield _main_entry(place, name, facts, deleted=deleted, sparse=sparse)
     for attribute in attributes:
         if _further(volume, attribute):
             info = attribute.info
@@ -129,6 +145,15 @@ def _streams(volume: OpenVolume, file: Any, shown: bytes, facts: Facts, *, delet
             full = name + b":" + bytes(info.name or b"rsrc")
             is_sparse = bool(int(info.flags) & _SPARSE)
             yield _entry(further, full, FILE, int(info.size), facts, deleted=deleted, sparse=is_sparse)
+
+
+def _main_entry(place: Place, name: bytes, facts: Facts, *, deleted: bool, sparse: bool) -> Entry:
+    """Return the entry of a file or folder itself."""
+    kind = facts.type
+    if facts.reason:
+        kind = UNREADABLE_FOLDER if kind == FOLDER else UNREADABLE
+    size = facts.size if kind == FILE else 0
+    return _entry(place, name, kind, size, facts, deleted=deleted, sparse=sparse)
 
 
 def _further(volume: OpenVolume, attribute: Any) -> bool:

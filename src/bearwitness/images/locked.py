@@ -27,7 +27,8 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, array, integer, members
 
 from . import answers
-from .content import Content
+from .content import Content, open_content
+from .fat import FatContent
 from .listing import Listing
 from .medium import EwfMedium, Medium, RawMedium
 from .model import Acquisition, Hole
@@ -52,7 +53,7 @@ class Image:
         self.medium: Medium = EwfMedium(files) if got["form"] == "ewf" else RawMedium(files[0])
         self.disk = Disk(self.medium, integer(got["sector_bytes"], "a sector", 512, 65_536))
         self._listing = Listing(self.disk)
-        self._content: Content | None = None
+        self._content: Content | FatContent | None = None
         self._answers: dict[str, tuple[str, Callable[[dict[str, Json]], bytes]]] = {
             "layout": ("", self._layout),
             "list": ("volume address skip count deleted", self._list),
@@ -83,13 +84,13 @@ class Image:
         data, holes = self.content(got).read(*answers.decode_range(got))
         return answers.encode_bytes(data, holes)
 
-    def content(self, got: Mapping[str, Json]) -> Content:
+    def content(self, got: Mapping[str, Json]) -> Content | FatContent:
         """Return the file a question is about; the one asked for last stays open."""
         place = answers.read_place(got)
         volume = self.disk.open(place.volume)
         if self._content is None or self._content.place != place:
             self._content = None
-            self._content = Content(volume, self.disk.facts(volume), place)
+            self._content = open_content(volume, self.disk.fat(volume), place)
         return self._content
 
     def _raw(self, got: Mapping[str, Json]) -> bytes:

@@ -10,8 +10,9 @@ import pytsk3
 from . import ids
 from .facts import FactsReader, OpenVolume, SleuthFacts
 from .facts_ext import ExtFacts
-from .facts_fat import ExfatFacts, FatFacts
 from .facts_ntfs import NtfsFacts
+from .fat import FatVolume
+from .fat_names import FatFacts
 from .medium import Medium, SleuthImage
 from .model import VOLUMES_MAX, Layout, Volume
 
@@ -30,6 +31,7 @@ class Disk:
         self._sleuth = SleuthImage(medium, sector_bytes)
         self._open: dict[int, OpenVolume] = {}
         self._facts: dict[int, FactsReader] = {}
+        self._fats: dict[int, FatVolume | None] = {}
         self._table, self._partitions = self._read_table()
 
     def _read_table(self) -> tuple[str, list[tuple[int, int, str]]]:
@@ -76,7 +78,7 @@ class Disk:
         """Return volume `number` (0: the whole medium) with its file system; raise OSError."""
         if number not in self._open:
             self._open = {number: self._opened(number)}
-            self._facts = {}
+            self._facts, self._fats = {}, {}
         return self._open[number]
 
     def _opened(self, number: int) -> OpenVolume:
@@ -92,14 +94,21 @@ class Disk:
     def facts(self, volume: OpenVolume) -> FactsReader:
         """Return what reads the facts of the volume's files."""
         if volume.number not in self._facts:
-            self._facts[volume.number] = _READERS.get(volume.file_system, SleuthFacts)(volume)
+            fat = self.fat(volume)
+            reader = FatFacts(fat) if fat else _READERS.get(volume.file_system, SleuthFacts)(volume)
+            self._facts[volume.number] = reader
         return self._facts[volume.number]
 
+    def fat(self, volume: OpenVolume) -> FatVolume | None:
+        """Return what reads the volume if it is of the FAT family."""
+        if volume.number not in self._fats:
+            is_fat = volume.file_system in _FAT_FAMILY
+            self._fats[volume.number] = FatVolume(volume) if is_fat else None
+        return self._fats[volume.number]
 
-_READERS: Final[dict[str, Any]] = {
-    "ntfs": NtfsFacts, "exfat": ExfatFacts, "fat12": FatFacts, "fat16": FatFacts, "fat32": FatFacts,
-    "ext2": ExtFacts, "ext3": ExtFacts, "ext4": ExtFacts,
-}  # fmt: skip
+
+_READERS: Final[dict[str, Any]] = {"ntfs": NtfsFacts, "ext2": ExtFacts, "ext3": ExtFacts, "ext4": ExtFacts}
+_FAT_FAMILY: Final = ("exfat", "fat12", "fat16", "fat32")
 _TABLES: Final = {
     int(pytsk3.TSK_VS_TYPE_DOS): "mbr",
     int(pytsk3.TSK_VS_TYPE_GPT): "gpt",

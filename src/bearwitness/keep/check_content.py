@@ -73,6 +73,23 @@ def check_delivery(
     findings.count("items", len(leaves))
 
 
+def check_items(opened: OpenDelivery, record: DeliveryRecord) -> None:
+    """Check that the manifests of a delivery list the items its entry commits to; raise TamperedError."""
+    leaves, size, whole, findings = [], 0, True, Findings()
+    for line in opened.all_lines():
+        if isinstance(line, Tombstone):
+            leaves.append(line.leaf)
+            whole = False
+        elif isinstance(line, Record):
+            leaf = commitments.commit(line.values, line.secret)
+            if leaf not in record.dropped:
+                leaves.append(leaf)
+                size += line.size or 0
+    _check_tree(record, leaves, size if whole else None, findings)
+    for problem in findings.problems:
+        raise TamperedError(problem)
+
+
 def _check_tree(record: DeliveryRecord, leaves: list[bytes], size: int | None, findings: Findings) -> None:
     """Check tree, count and size (None: items were destroyed, the size is not what it was)."""
     name = f"delivery {record.delivery}"

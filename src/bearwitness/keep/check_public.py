@@ -74,9 +74,9 @@ def check_device_key(vault: Vault, findings: Findings) -> None:
 
 def device_logs(vault: Vault) -> Iterator[Log]:
     """Yield the logs of kits that were imported; raises TamperedError."""
-    for path in vault.expected_files():
+    for path, digest in vault.expected_files().items():
         if path.startswith("log/") and path.endswith("/key"):
-            key = VerifierKey.parse(vault.store.read(path).decode())
+            key = VerifierKey.parse(vault.read_expected(path, digest).decode("utf-8", "replace"))
             if path != f"log/{log_name(key)}/key":
                 raise TamperedError(f"{path} is not the key its place is named after")
             yield Log(vault.store, key, log_name(key))

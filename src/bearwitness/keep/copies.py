@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bearwitness.custody.entries import Body
 from bearwitness.errors import BearwitnessError, RefusedError
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.change import erase
@@ -30,11 +31,18 @@ class Copies:
 
 
 def reach_copies(
-    ledger: Ledger, items: Sequence[str], paths: Sequence[Path], say: Callable[[str], None]
+    ledger: Ledger,
+    items: Sequence[str],
+    deliveries: Collection[str],
+    paths: Sequence[Path],
+    say: Callable[[str], None],
 ) -> Copies:
-    """Reach the copies at `paths` and the mirrors the log knows; enter in the log which were reached."""
+    """Reach the copies at `paths` and the mirrors the log knows; enter in the log which were reached.
+
+    `items` were destroyed, of `deliveries`; kits that brought none of these hold nothing of them.
+    """
     copies = Copies()
-    mirrors, kits = _known(ledger)
+    mirrors, kits = _known(ledger, deliveries)
     done: set[Path] = set()
     for path in [*paths, *(Path(place) for place in mirrors.values() if place)]:
         if path.resolve() in done:
@@ -58,8 +66,8 @@ def reach_copies(
     return copies
 
 
-def _known(ledger: Ledger) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the mirrors (name, last place) and the kits that brought something, as the log knows them."""
+def _known(ledger: Ledger, deliveries: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the mirrors (name, last place) and the kits that brought `deliveries`, as the log knows them."""
     mirrors: dict[str, str] = {}
     kits: dict[str, str] = {}
     for act in ledger.acts():
@@ -68,12 +76,17 @@ def _known(ledger: Ledger) -> tuple[dict[str, str], dict[str, str]]:
         if act.body.kind == "mirrored":
             name = canonical.text(act.body.fields["mirror"])
             mirrors[name] = canonical.text(act.body.secrets.get("path", ""))
-        elif act.body.kind == "imported" and act.body.fields.get("deliveries"):
+        elif act.body.kind == "imported" and _brought(act.body, deliveries):
             kits[VerifierKey.parse(canonical.text(act.body.fields["device"])).name] = ""
         elif act.body.kind == "copies-reached":
             for reached in canonical.array(act.body.fields["reached"]):
                 kits.pop(canonical.text(reached), None)
     return mirrors, kits
+
+
+def _brought(body: Body, deliveries: Collection[str]) -> bool:
+    """Say whether an import brought any of `deliveries`."""
+    return any(delivery in deliveries for delivery in canonical.array(body.fields.get("deliveries")))
 
 
 def _reach(vault: Vault, path: Path) -> str:

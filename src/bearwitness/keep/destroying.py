@@ -17,7 +17,7 @@ from bearwitness.custody.items import Extent
 from bearwitness.errors import RefusedError
 from bearwitness.store.directfile import DiskWriter
 from bearwitness.store.packs import PACK_BYTES, PackWriter, pack_path
-from bearwitness.vault.change import Change
+from bearwitness.vault.change import Change, erase_leftovers
 from bearwitness.vault.delivery import (
     ZERO,
     Folder,
@@ -64,6 +64,7 @@ def destroy(
 ) -> Destroyed:
     """Destroy the items; committed by the entry `destroyed`. That two agree the caller has checked."""
     done = Destroyed()
+    erase_leftovers(ledger.vault.store)
     change = Change(ledger.vault)
     for record in ledger.deliveries():
         leaves = {row.leaf for row in rows if row.delivery == record.delivery}

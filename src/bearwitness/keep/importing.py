@@ -8,15 +8,17 @@ from hashlib import sha256
 
 from bearwitness.custody.entries import Effect
 from bearwitness.custody.log import Log
-from bearwitness.errors import NotAVaultError, RefusedError, TamperedError
+from bearwitness.errors import BearwitnessError, NotAVaultError, RefusedError, TamperedError
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.delivery import Descriptor
 from bearwitness.vault.keyring import Unlocked
-from bearwitness.vault.ledger import Act, Ledger, log_name
+from bearwitness.vault.ledger import Act, DeliveryRecord, Ledger, log_name
 from bearwitness.vault.vault import Vault, digest_of
 from bearwitness_verify import canonical, note
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
+
+from .check_content import check_items
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def import_kit(
             "what it wrote later may be forged by whoever took it",
         )
     descriptors = _new_descriptors(vault, kit)
+    _must_open(Ledger(kit, unlocked), known.size, descriptors)
     for descriptor in descriptors:
         _copy_delivery(vault, kit, descriptor, progress)
     effect = _copy_log(vault, kit)
@@ -83,7 +86,7 @@ class _Known:
 
 
 def _known_state(ledger: Ledger, kit: Vault) -> _Known:
-    known, certified = _Known(), False
+    known, certified, revoked = _Known(), False, None
     for act in ledger.acts():
         if act.body is None or act.body.fields.get("device") != kit.config.key:
             continue
@@ -95,7 +98,8 @@ def _known_state(ledger: Ledger, kit: Vault) -> _Known:
             known = _at(act, kit)
             known.imported = True
         elif kind == "device-revoked":
-            known.revoked = canonical.integer(act.body.fields["size"], "the size of a revoked log")
+            revoked = canonical.integer(act.body.fields["size"], "the size of a revoked log")
+    known.revoked = revoked
     if not certified:
         raise RefusedError(
             f"the kit at {kit.root} is not certified by this vault", "kits are made with: bearwitness kit"
@@ -116,8 +120,29 @@ def _new_descriptors(vault: Vault, kit: Vault) -> list[Descriptor]:
     found = []
     for path, digest in kit.expected_files().items():
         if path.startswith("deliveries/") and path not in have:
-            found.append(Descriptor.decode(kit.read_expected(path, digest), path))
+            descriptor = Descriptor.decode(kit.read_expected(path, digest), path)
+            if descriptor.path != path:  # else it could write over the keys of another delivery
+                raise TamperedError(f"{path} in the kit speaks of another delivery")
+            found.append(descriptor)
     return found
+
+
+def _must_open(ledger: Ledger, known_size: int, descriptors: list[Descriptor]) -> None:
+    """Refuse new deliveries that are not what their entries say: once logged they could not be taken out."""
+    new = {descriptor.delivery for descriptor in descriptors}
+    for act in ledger.acts():
+        if act.index < known_size or act.body is None or act.body.kind != "sealed":
+            continue
+        try:
+            record = DeliveryRecord(act, act.body, None)
+            if record.delivery not in new:
+                raise TamperedError("it speaks of a delivery that is not new")
+            new.remove(record.delivery)
+            check_items(ledger.open_delivery(record.delivery), record)
+        except (BearwitnessError, KeyError, ValueError) as error:
+            raise TamperedError(
+                f"entry {act.index} of the kit's log does not hold: {error}", "keep the kit as evidence"
+            ) from None
 
 
 def _copy_delivery(vault: Vault, kit: Vault, descriptor: Descriptor, progress: Callable[[int], None]) -> None:

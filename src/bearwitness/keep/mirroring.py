@@ -20,7 +20,7 @@ from bearwitness.errors import BearwitnessError, RefusedError, TamperedError
 from bearwitness.store.base import Store
 from bearwitness.store.local import LocalStore
 from bearwitness.store.packs import pack_path
-from bearwitness.vault.change import erase
+from bearwitness.vault.change import erase, erase_leftovers, replace
 from bearwitness.vault.delivery import Descriptor
 from bearwitness.vault.vault import VAULT_FILE, Vault
 
@@ -42,17 +42,18 @@ def mirror(vault: Vault, destination: Path, progress: Callable[[int], None]) -> 
     if vault.is_kit:
         raise RefusedError("a kit is imported into its vault, and the vault is mirrored")
     target = LocalStore(destination)
-    name = _card(target)
+    name = _card(vault, target)
     _must_continue(vault, target)
-    old_packs = set(_packs_of(target))
-    copied = size = 0
+    erase_leftovers(target)
+    copied, size, wanted = 0, 0, set()
     for path, digest in wanted_files(vault):
         length = _copy(vault.store, target, path, digest)
         copied, size = copied + (length > 0), size + length
+        wanted.add(path)
         progress(vault.store.size(path) or 0)
-    gone = old_packs - set(_packs_of(vault.store))
-    for pack in gone:
-        erase(target.path(pack_path(pack)))
+    gone = [path for path in _obsolete(vault, target) if path not in wanted]
+    for path in gone:
+        erase(target.root / path)
     _copy_logs(vault, target)
     fields = {"kind": "mirrored", "mirror": name, "size": str(vault.log.size)}
     vault.append(fields, secrets={"path": os.fspath(destination.resolve())})
@@ -61,15 +62,22 @@ def mirror(vault: Vault, destination: Path, progress: Callable[[int], None]) -> 
     return Mirrored(name, copied, size, len(gone))
 
 
-def _card(target: LocalStore) -> str:
-    """Return the mirror's name; a place that is neither empty nor a mirror is refused."""
+def _card(vault: Vault, target: LocalStore) -> str:
+    """Return the mirror's name; a place that is neither empty nor a mirror of this vault is refused."""
     if target.size(_CARD) is not None:
-        return str(json.loads(target.read(_CARD))["mirror"])
-    if target.root.exists() and any(target.root.iterdir()):
+        try:
+            card = json.loads(target.read(_CARD))
+            name, home = str(card["mirror"]), card.get("vault", vault.fingerprint)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise TamperedError(f"{target.root}/{_CARD} is damaged", "choose another place") from None
+        if home != vault.fingerprint:
+            raise RefusedError(f"{target.root} is a mirror of another vault", "choose another place")
+        return name
+    if any(target.names("")):
         raise RefusedError(f"{target.root} is not empty and not a mirror", "choose another place")
     name = secrets.token_hex(8)
     target.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    target.write(_CARD, json.dumps({"mirror": name, "v": "1"}).encode())
+    target.write(_CARD, json.dumps({"mirror": name, "v": "1", "vault": vault.fingerprint}).encode())
     return name
 
 
@@ -102,10 +110,10 @@ def wanted_files(vault: Vault) -> Iterable[tuple[str, str]]:
     yield VAULT_FILE, expected[VAULT_FILE]
 
 
-def _packs_of(store: Store) -> Iterable[str]:
-    """Yield the packs that the descriptors in `store` name."""
-    for path in list(store.names("deliveries")):
-        yield from Descriptor.decode(store.read(path), path).pack_names()
+def _obsolete(vault: Vault, target: LocalStore) -> list[str]:
+    """Return what the mirror may be rid of, unless it is wanted: its packs, and what the log says is removed."""
+    removed = {path for effect in vault.log.effects() for path, digest in effect.items() if digest is None}
+    return [*target.names("packs"), *(path for path in removed if target.size(path) is not None)]
 
 
 def _copy(source: Store, target: LocalStore, path: str, digest: str) -> int:
@@ -114,14 +122,13 @@ def _copy(source: Store, target: LocalStore, path: str, digest: str) -> int:
         present = target.read(path)
         if sha256(present).hexdigest() == digest:
             return 0
-        erase(target.path(path), keep=True)
     try:
         data = source.read(path)
     except KeyError:
         raise TamperedError(f"{path} is missing in the vault", "run: bearwitness check") from None
     if sha256(data).hexdigest() != digest:
         raise TamperedError(f"{path} in the vault was altered; it is not mirrored", "run: bearwitness check")
-    target.write(path, data)
+    replace(target, path, data)
     return len(data)
 
 

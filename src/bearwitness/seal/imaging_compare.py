@@ -76,8 +76,11 @@ class Tagger:
         self._file.close()
 
 
-class SecondReading(FileReading):
-    """Reads a device or image past the page cache where the kernel allows it."""
+class DirectReading(FileReading):
+    """Reads a device or image; the pieces of a range that fails, past the page cache.
+
+    The cache reads whole pages of 4,096 bytes, so that one sector that fails would take seven others with it.
+    """
 
     def __init__(self, path: bytes) -> None:
         super().__init__(path)
@@ -88,31 +91,48 @@ class SecondReading(FileReading):
         except OSError:  # not on this file system
             self._direct = -1
 
-    def read(self, offset: int, length: int) -> memoryview:
-        """Return `length` bytes from `offset`, valid until the next call; unreadable ones are zero."""
-        room = self._buffer[:length]
-        if not self._read_direct(offset, length):
-            os.posix_fadvise(self._file, offset, length, os.POSIX_FADV_DONTNEED)
-            self.fill(room, offset)
-        return room
+    def _get(self, view: memoryview, offset: int) -> int:
+        if len(view) > _ALIGNMENT:
+            return super()._get(view, offset)
+        got = min(self._get_direct(offset, -(-len(view) // SECTOR_BYTES) * SECTOR_BYTES), len(view))
+        if not got:
+            return super()._get(view, offset)
+        view[:got] = self._buffer[:got]
+        return got
 
-    def _read_direct(self, offset: int, length: int) -> bool:
+    def _get_direct(self, offset: int, length: int) -> int:
+        """Read into the buffer; return how many bytes, 0 where the device or file can not be read so."""
         if self._direct < 0:
-            return False
-        wanted = -(-length // _ALIGNMENT) * _ALIGNMENT
+            return 0
         try:
-            return os.preadv(self._direct, [self._buffer[:wanted]], offset) >= length
+            return os.preadv(self._direct, [self._buffer[:length]], offset)
         except OSError as error:
-            if error.errno == errno.EINVAL:
-                os.close(self._direct)
-                self._direct = -1
-            return False
+            if error.errno != errno.EINVAL:
+                raise
+            return 0
 
     def close(self) -> None:
         """Close it."""
         if self._direct >= 0:
             os.close(self._direct)
         super().close()
+
+
+class SecondReading(DirectReading):
+    """Reads a device or image past the page cache where the kernel allows it."""
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Return `length` bytes from `offset`, valid until the next call; unreadable ones are zero."""
+        try:
+            got = self._get_direct(offset, -(-length // _ALIGNMENT) * _ALIGNMENT)
+        except OSError:
+            got = 0
+        if got >= length:
+            return self._buffer[:length]
+        os.posix_fadvise(self._file, offset, length, os.POSIX_FADV_DONTNEED)
+        room = memoryview(bytearray(length))
+        self.fill(room, offset)
+        return room
 
 
 @dataclass

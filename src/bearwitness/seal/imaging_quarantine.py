@@ -142,14 +142,16 @@ class Quarantine:
         for kind, what in ((TRACE, "that an operating system left"), (DELETED, "of deleted files")):
             names, size = self._counts[kind]
             if names:
+                noun = "name" if names == 1 else "names"
                 told.append(
-                    f"{names:,} names {what} ({size:,} bytes) went to the quarantine, not to the evidence"
+                    f"{names:,} {noun} {what} ({size:,} bytes) went to the quarantine, not to the evidence"
                 )
         if imaged.readings < 2 and self._target.form != EWF:
             told.append("the image was read once only: what the first reading left was lost in a power cut")
-        ours = set(self._target.names)
+        ours, deleted = set(self._target.names), _FOLDERS[DELETED] + b"/"
         losses = [[b64(one.path), one.reason] for one in lost if one.path in ours]
-        others = len(lost) - len(losses)
+        # Of what was deleted, nobody can expect it to be whole.
+        others = sum(1 for one in lost if one.path not in ours and not one.path.startswith(deleted))
         name = b64(self._target.names[0])
         if others:
             losses.append([name, f"{others:,} names in the quarantine could not be read, or not whole"])

@@ -16,7 +16,7 @@ from bearwitness.images.model import HOLES, READ_BYTES_MAX, Entry, Hole
 from bearwitness.images.ranges import Ranges
 from bearwitness_verify.canonical import Json, b64
 
-from .imaging_compare import Tagger
+from .imaging_compare import DirectReading, Tagger
 from .imaging_notes import Notes
 from .imaging_target import Target
 from .imaging_walk import DELETED, Seen
@@ -130,7 +130,7 @@ def state_of_entry(entry: Entry) -> FileState:
     )  # fmt: skip
 
 
-class WholeReading(FileReading):
+class WholeReading(DirectReading):
     """The first reading of a device or a raw image."""
 
     def __init__(self, path: bytes, first: FirstReading) -> None:

@@ -11,6 +11,7 @@ import binascii
 import hmac
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +32,8 @@ _RUN_FILE: Final = "run.json"
 _KEY_FILE: Final = "key"
 _JOURNAL: Final = "journal"
 _ROOT: Final = "root"
+_NAME: Final = re.compile(r"\.?[0-9a-f]{32}\Z")
+_NO_KEY: Final = bytes(32)  # what stands in place of a key that is destroyed
 
 
 @dataclass(frozen=True)
@@ -193,23 +196,25 @@ class Run:
     def destroy(self) -> None:
         """Destroy the run's key, then the rest of its folder."""
         key = self.folder / _KEY_FILE
-        _write(key, bytes(32))
+        _write(key, _NO_KEY)
         key.unlink()
         shutil.rmtree(self.folder)
         sync_folder(self.folder.parent)
 
 
 def open_runs(store: LocalStore) -> list[Run]:
-    """Return the runs that are not closed."""
+    """Return the runs that are not closed; clear away what crashes left of others. The lock is held."""
     runs = store.root / "runs"
     if not runs.is_dir():
         return []
     found = []
     for folder in sorted(runs.iterdir()):
-        if folder.name.startswith("."):
-            continue  # a crash came before the run began
-        if not (folder / _KEY_FILE).exists() or not (folder / _RUN_FILE).exists():
-            continue  # a crash came while a closed run was cleaned away
+        if _NAME.match(folder.name) is None:
+            continue  # what replaces files when an entry is in the log: vault/change.py
+        key = folder / _KEY_FILE
+        if folder.name.startswith(".") or not key.exists() or key.read_bytes() == _NO_KEY:
+            shutil.rmtree(folder, ignore_errors=True)  # a crash came before the run began, or in its end
+            continue
         found.append(Run(folder, store))
     return found
 

@@ -133,7 +133,7 @@ class FileReading:
         end = offset + len(view)
         while view:
             try:
-                got = os.preadv(self._file, [view], offset)
+                got = self._get(view, offset)
             except OSError as error:
                 got = self._salvage(view, offset, error)
             if got == 0:
@@ -141,6 +141,10 @@ class FileReading:
             view, offset = view[got:], offset + got
         if begin and time.monotonic() - begin > SLOW_READ_SECONDS:  # it came from the disk: read ahead
             os.posix_fadvise(self._file, end, READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+
+    def _get(self, view: memoryview, offset: int) -> int:
+        """Read into `view` what one call gives; return how many bytes."""
+        return os.preadv(self._file, [view], offset)
 
     def _salvage(self, view: memoryview, offset: int, error: OSError) -> int:
         """Read what can be read at the start of `view`; return how many bytes are dealt with."""
@@ -150,7 +154,7 @@ class FileReading:
         piece = view[: step - offset % step]
         for _ in range(RETRIES if len(piece) <= STEPS[-1] else 1):
             try:
-                return os.preadv(self._file, [piece], offset)
+                return self._get(piece, offset)
             except OSError as again:
                 error = again
         if len(piece) > STEPS[-1]:

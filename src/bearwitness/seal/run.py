@@ -24,7 +24,7 @@ from .journal import Run, open_runs
 from .part import Lost, PartResult, PartSettings
 from .sources import Source
 from .walk import Found
-from .workers import Batch, WorkerPool
+from .workers import Batch, WorkerPool, source_gone
 
 _POLL_SECONDS: Final = 0.2  # how often the progress is told while nothing is finished
 
@@ -93,6 +93,8 @@ def seal_run(
     unread: list[Lost] = []
     if closed is None:
         lost, unread = _take_in(run, intake, settings, progress)
+        if not intake.source.present():  # names that nobody could list any more are no end of the source
+            raise source_gone()
         source: dict[str, Json] = intake.told() if intake.told else {"how": intake.source.how}
         closed = close(vault, run, {"source": source, "complete": True, **settings.fields})
     return Outcome(closed, lost, unread, resumed)

@@ -14,7 +14,7 @@ from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
 from . import card, imaging, sources_of
-from .closing import Closed, close
+from .closing import Closed, close, was_closed
 from .form import CustodyForm
 from .indexing import TASKS, ContainerIndexer
 from .intake import Indexer
@@ -111,6 +111,6 @@ def _finish(vault: Vault, options: Options) -> Sealing:
     run = runs[0]
     run.recover()
     fields: dict[str, Json] = {"source": {"how": "interrupted"}, "complete": False, **options.form.fields()}
-    closed = close(vault, run, fields)
+    closed = was_closed(vault, run) or close(vault, run, fields)
     run.destroy()
     return Sealing(closed, "interrupted", [])

@@ -120,13 +120,18 @@ def _error_of(answer: tuple[str, object], place: str) -> BearwitnessError:
     if isinstance(detail, BearwitnessError):
         return detail
     if kind == "gone":
-        return SourceError(
-            "the source is gone: it was pulled out or its connection failed",
-            "connect it again and run the same command; it goes on where it stopped",
-        )
+        return source_gone()
     if isinstance(detail, OSError):
         return storage_error(detail, place)
     return BearwitnessError(f"a worker failed: {detail}", "this is a defect of Bearwitness; please report it")
+
+
+def source_gone() -> SourceError:
+    """Return what is said when the source was pulled away."""
+    return SourceError(
+        "the source is gone: it was pulled out or its connection failed",
+        "connect it again and run the same command; it goes on where it stopped",
+    )
 
 
 def _work(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,9 +72,10 @@ class LocalStore:
         """Remove `path`; no error if it is not there."""
         target = self.path(path)
         try:
-            target.unlink(missing_ok=True)
-            if target.parent.is_dir():
-                sync_folder(target.parent)
+            target.unlink()
+            sync_folder(target.parent)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return
         except OSError as error:
             raise storage_error(error, str(self.root)) from error
 
@@ -83,7 +85,7 @@ class LocalStore:
             status = self.path(path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return status.st_size
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def names(self, prefix: str) -> Iterator[str]:
         """Yield every path below the folder `prefix`; leftovers of interrupted writes are not named."""
@@ -92,6 +94,10 @@ class LocalStore:
             for name in files:
                 if not name.startswith(_TEMPORARY):
                     yield os.path.relpath(os.path.join(folder, name), self.root)
+
+    def leftovers(self) -> Iterator[Path]:
+        """Yield what interrupted writes left; only for one who knows that nobody is writing."""
+        yield from self.root.rglob(f"{_TEMPORARY}*")
 
 
 def make_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ A crash before the entry is appended leaves the vault as it was; a crash after i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ from .vault import Vault, digest_of
 _FOLDER: Final = "change"
 _PLAN: Final = "plan.json"
 _PACKS: Final = "packs"
+_OLD: Final = "old"
 
 
 class Change:
@@ -71,7 +73,10 @@ class Change:
         effect |= also or {}
         if self._packs:
             sync_folder(self.pack_folder())
-        plan = {"put": self._put, "remove": self._remove, "packs": self._packs, "size": self._vault.log.size}
+        plan = {
+            "put": self._put, "remove": self._remove, "packs": self._packs,
+            "size": self._vault.log.size, "effect": effect,
+        }  # fmt: skip
         self._stage.write(_PLAN, json.dumps(plan).encode())
         self._vault.append(fields, effect, recipient=recipient, secrets=secrets)
         finish_pending(self._vault)
@@ -92,15 +97,22 @@ def finish_pending(vault: Vault) -> bool:
     except FileNotFoundError:
         shutil.rmtree(folder, ignore_errors=True)  # a crash came while it was being prepared
         return True
-    committed = vault.log.size > plan["size"]
     try:
-        if committed:
+        if _is_committed(vault, plan):
             _carry_out(vault, folder, plan)
         shutil.rmtree(folder)
         sync_folder(folder.parent)
     except OSError as error:
         raise storage_error(error, str(vault.root)) from error
     return True
+
+
+def _is_committed(vault: Vault, plan: dict[str, object]) -> bool:
+    """Say whether the entry that was to follow when the plan was made is the one that does follow."""
+    size = plan["size"]
+    if not isinstance(size, int):
+        raise TypeError("a plan is damaged")
+    return vault.log.size > size and vault.log.effects()[size] == plan["effect"]
 
 
 def _carry_out(vault: Vault, folder: Path, plan: dict[str, object]) -> None:
@@ -114,15 +126,47 @@ def _carry_out(vault: Vault, folder: Path, plan: dict[str, object]) -> None:
     for path, digest in put.items():
         staged = folder / "staged" / digest.removeprefix("-")
         if staged.exists():
-            data = staged.read_bytes()
-            erase(vault.store.path(path), keep=True)
-            vault.store.write(path, data)
+            replace(vault.store, path, staged.read_bytes(), folder / _OLD)
     for path in remove:
         erase(vault.store.path(path))
+    for left in (folder / _OLD).glob("*"):  # of a crash between the new bytes and the end of the old
+        erase(left)
 
 
-def erase(path: Path, *, keep: bool = False) -> None:
-    """Overwrite a file with zeros and remove it (unless `keep`): what can be done on most disks.
+def replace(store: LocalStore, path: str, data: bytes, aside: Path | None = None) -> None:
+    """Put `data` at `path` in one step, and only then overwrite the bytes that were there.
+
+    The log's latest checkpoint and the public file may be among what is replaced: at no instant may they be
+    neither old nor new. A second name in the folder `aside` keeps the old bytes in reach after a crash.
+    """
+    try:
+        old = os.open(store.path(path), os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        store.write(path, data)
+        return
+    try:
+        if store.read(path) == data:
+            return
+        if aside is not None:
+            aside.mkdir(exist_ok=True)
+            with contextlib.suppress(
+                OSError
+            ):  # it is there already, or the file system knows no second names
+                os.link(store.path(path), aside / digest_of(path.encode()))
+        store.write(path, data)
+        _overwrite(old)
+    finally:
+        os.close(old)
+
+
+def erase_leftovers(store: LocalStore) -> None:
+    """Erase what interrupted writes left: it may be a copy of what is to be destroyed, or of its keys."""
+    for path in list(store.leftovers()):
+        erase(path)
+
+
+def erase(path: Path) -> None:
+    """Overwrite a file with zeros and remove it: what can be done on most disks.
 
     Flash memory and journaling file systems may keep the old bytes elsewhere; SECURITY.md says so.
     """
@@ -131,12 +175,15 @@ def erase(path: Path, *, keep: bool = False) -> None:
     except FileNotFoundError:
         return
     try:
-        size = os.fstat(descriptor).st_size
-        for at in range(0, size, 1 << 20):
-            os.pwrite(descriptor, bytes(min(1 << 20, size - at)), at)
-        os.fsync(descriptor)
+        _overwrite(descriptor)
     finally:
         os.close(descriptor)
-    if not keep:
-        path.unlink()
-        sync_folder(path.parent)
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def _overwrite(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    for at in range(0, size, 1 << 20):
+        os.pwrite(descriptor, bytes(min(1 << 20, size - at)), at)
+    os.fsync(descriptor)

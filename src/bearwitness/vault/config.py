@@ -9,10 +9,13 @@ from typing import Final, TypeVar
 
 from bearwitness.crypto.age import Recipient
 from bearwitness.errors import MalformedError, TamperedError
-from bearwitness_verify.note import VerifierKey
+from bearwitness_verify.canonical import integer
+from bearwitness_verify.note import ED25519, VerifierKey
 
 SUITE: Final = "1"
 ORIGIN = re.compile(r"[A-Za-z0-9._/-]{1,120}\Z")
+_THRESHOLD_MAX: Final = 16  # what SLIP-39 holds
+_DEVICE = re.compile(r"/[0-9a-f]{8}\Z")
 _SAFE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,400}\Z")
 
 
@@ -89,12 +92,26 @@ def decode(cls: type[_C], data: bytes, what: str) -> _C:
         config = cls(**{member: values[name] for member, name in names.items()})
         if encode(config) != data or config.v != "1" or config.suite != SUITE:
             raise MalformedError("it is not as this version writes it")
-        if config.log_key.name != config.origin or not ORIGIN.match(config.origin):
-            raise MalformedError("its key is not the key of its origin")
-        for recipient in (config.recipient, config.source_recipient):
-            Recipient.parse(recipient)
-    except (ValueError, TypeError, MalformedError) as error:
+        _check_keys(config)
+    except (ValueError, TypeError, RecursionError, MalformedError) as error:
         raise TamperedError(
             f"{what} is damaged or was altered: {error}", "restore it from a mirror"
         ) from None
     return config
+
+
+def _check_keys(config: Config) -> None:
+    if config.log_key.name != config.origin or not ORIGIN.match(config.origin):
+        raise MalformedError("its key is not the key of its origin")
+    if {config.log_key.algorithm, config.vault_key.algorithm} != {ED25519}:
+        raise MalformedError("its key is not that of a log")
+    if isinstance(config, KitConfig):
+        if config.vault_key.name != config.vault_origin:
+            raise MalformedError("the vault's key is not the key of the vault's origin")
+        if not _DEVICE.match(config.origin.removeprefix(config.vault_origin)):
+            raise MalformedError("its origin is not that of a kit of its vault")
+    else:
+        integer(config.threshold, "its threshold", 1, _THRESHOLD_MAX)
+    for recipient in (config.recipient, config.source_recipient):
+        if str(Recipient.parse(recipient)) != recipient:
+            raise MalformedError("a recipient in it is not written as usual")

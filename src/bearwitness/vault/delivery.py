@@ -267,7 +267,10 @@ def _line(value: Json, part: int, what: str) -> Record | Folder | Tombstone:
 def _extents(value: Json, what: str) -> tuple[Extent, ...]:
     out = []
     for extent in canonical.array(value, what):
-        name, offset, length = canonical.array(extent, what)
+        parts = canonical.array(extent, what)
+        if len(parts) != 3:
+            raise MalformedError(f"{what} has a malformed extent")
+        name, offset, length = parts
         pack = ZERO if name == ZERO else _hex(name, HEX64, what)
         out.append((pack, integer(offset, what), integer(length, what)))
     return tuple(out)

@@ -106,32 +106,34 @@ def make_kit(root: Path, vault: Vault, label: str = "") -> Vault:
     """Make a field kit at `root` for `vault`, certified in the vault's log; return it open."""
     if vault.is_kit or not isinstance(vault.config, VaultConfig):
         raise RefusedError("a kit is made from the vault itself, not from another kit")
+    with vault.writing():
+        return _make_kit(root, vault, vault.config, label)
+
+
+def _make_kit(root: Path, vault: Vault, home: VaultConfig, label: str) -> Vault:
     _new_folder(root)
-    signer = SigningKey.generate(f"{vault.config.origin}/{secrets.token_hex(4)}")
+    signer = SigningKey.generate(f"{home.origin}/{secrets.token_hex(4)}")
     public = KitConfig(
         v="1",
         suite=config.SUITE,
-        vault_origin=vault.config.origin,
-        vault_key_text=vault.config.key,
-        recipient=vault.config.recipient,
-        source_recipient=vault.config.source_recipient,
+        vault_origin=home.origin,
+        vault_key_text=home.key,
+        recipient=home.recipient,
+        source_recipient=home.source_recipient,
         origin=signer.name,
         key=signer.verifier.encode(),
     )
     write_signer(root, signer)
-    LocalStore(root).write(KIT_FILE, config.encode(public))
     kit = Vault(root, public)
     named = {"label": label} if label else {}
     with kit.writing():
         kit.append(
-            {"kind": "kit-founded", "vault": vault.config.key, "device": public.key, **named},
+            {"kind": "kit-founded", "vault": home.key, "device": public.key, **named},
             {KIT_FILE: digest_of(config.encode(public))},
         )
-    with vault.writing():
-        first = kit.log.note_bytes(1).decode()
-        vault.append(
-            {"kind": "device-certified", "device": public.key, "checkpoint": first, **named},
-        )
+    first = kit.log.note_bytes(1).decode()
+    vault.append({"kind": "device-certified", "device": public.key, "checkpoint": first, **named})
+    kit.store.write(KIT_FILE, config.encode(public))  # last: before, nobody takes it for a kit
     return kit
 
 

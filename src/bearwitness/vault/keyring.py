@@ -214,11 +214,14 @@ def key_files(vault: Vault, folder: str) -> list[tuple[str, bytes]]:
 
 
 def recipients_of(keepers: Iterable[str]) -> list[str]:
-    """Return the keepers' recipients without repetition, each checked to be one."""
-    unique = list(dict.fromkeys(text.strip() for text in keepers))
-    for text in unique:
-        parse_recipient(text)
-    return unique
+    """Return the keepers' recipients without repetition, however they are written, each checked to be one."""
+    return list(dict.fromkeys(_usual(text.strip()) for text in keepers))
+
+
+def _usual(text: str) -> str:
+    """Return a recipient as it is usually written: ``age1…`` in small letters, SSH keys without a comment."""
+    recipient = parse_recipient(text)
+    return " ".join(text.split()[:2]) if text.startswith("ssh-") else str(recipient)
 
 
 def load_given(paths: Sequence[str], ask: Callable[[str], str]) -> Given:
@@ -229,7 +232,8 @@ def load_given(paths: Sequence[str], ask: Callable[[str], str]) -> Given:
             read_given(ask("Identity or share: ").encode(), ask, "what you typed", given)
             continue
         try:
-            data = Path(path).read_bytes()[:IDENTITY_FILE_BYTES_MAX]
+            with Path(path).open("rb") as file:
+                data = file.read(IDENTITY_FILE_BYTES_MAX)
         except OSError as error:
             raise KeyUnlockError(f"the identity file {path} can not be read: {error.strerror}") from None
         read_given(data, ask, path, given)
