@@ -1,7 +1,7 @@
-"""Chapter 13 of docs/format.md says what the code gives, and a reader who knows only the document gets the same.
+"""Chapter 13 of docs/format.md says what the code gives, and whoever knows only the document gets the same.
 
-What computes the values again (`naive`) imports nothing of ours: hashlib, and for what is encrypted and signed
-two libraries that we did not write.
+What computes the values again (`naive`) imports nothing of ours: hashlib, and for what is encrypted and
+signed two libraries that we did not write.
 """
 
 from __future__ import annotations
@@ -99,16 +99,15 @@ def test_canonical_json_is_what_another_implementation_writes() -> None:
     assert canonical(json.loads(written)) == written
 
 
-@pytest.mark.parametrize("name", [name for name in VALUES["13.2"]])
+@pytest.mark.parametrize("name", list(VALUES["13.2"]))
 def test_packs_are_padded_as_the_paper_says(name: str) -> None:
     length = int(name.removeprefix("padded "))
     expected = length
     if length >= 2:
         e = floor(log2(length))
-        multiple = 2 ** (e - (floor(log2(e)) + 1 if e else 0))
-        multiple = max(1, multiple)
+        multiple = 2 ** max(0, e - (floor(log2(e)) + 1))
         expected = -(-length // multiple) * multiple
-    assert value("2", name) == str(int(expected))
+    assert value("2", name) == str(expected)
 
 
 def test_one_segment_is_its_own_content_tree() -> None:

@@ -320,7 +320,7 @@ def test_a_stamp_of_something_else_is_refused(w: World) -> None:
     [
         (
             seq(integer(2), seq(tlv(0x0C, b"no \x1b[31mcredit")), tlv(0x03, b"\x05\x20")),
-            "does not allow.*no .\\[31m",
+            "does not allow.*no \\\\x1b\\[31m",
         ),
         (seq(integer(2)), "status 2"),
         (seq(integer(1)), "status 1"),
