@@ -37,7 +37,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Unlocked:
-    """The identities of an open vault. `keepers` are the recipients who opened it, source keepers not counted."""
+    """The identities of an open vault. `keepers` are the recipients who opened it, without source keepers."""
 
     identity: age.Identity | None = field(repr=False)
     previous: tuple[age.Identity, ...] = field(repr=False)
