@@ -27,7 +27,7 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
     if source is None:
         sealing = _finish(vault, options)
     else:
-        kind = options.kind or sources_of.kind_of(source)
+        kind = sources_of.kind_of(source, options.kind)
         if kind in ("image", "device"):
             sealing = imaging.seal_image(vault, source, kind, options, progress)
         else:
