@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bearwitness.disclose import release as releasing
+from bearwitness.disclose.exhibits import write_exhibit
 from workbench import Bench, fill, run, snapshot, verify, wav
 
 HIDDEN = b"what is not shown " * 30
@@ -160,17 +160,15 @@ def test_nothing_is_put_over_what_is_there(bench: Bench, tmp_path: Path) -> None
 def test_nothing_appears_if_our_own_verifier_does_not_accept_it(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = releasing.write_exhibit
-
     def one_byte_off(*arguments: Any, **named: Any) -> Any:
-        made = write(*arguments, **named)
+        made = write_exhibit(*arguments, **named)
         for exhibit in tmp_path.rglob("exhibits/*"):
             data = exhibit.read_bytes()
             exhibit.chmod(0o600)
             exhibit.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
         return made
 
-    monkeypatch.setattr(releasing, "write_exhibit", one_byte_off)
+    monkeypatch.setattr("bearwitness.disclose.release.write_exhibit", one_byte_off)
     size = len(bench.do("log")["entries"])
     words = ["--vault", bench.vault, "--identity", bench.anna, *ids(bench, "shown.txt")]
     assert run("release", tmp_path / "out", *words).code == 1
