@@ -155,7 +155,8 @@ def test_an_e01_image_that_lacks_a_segment_is_kept_but_no_file_is_taken_for_evid
     sealed = bench.seal(paths[0], codes=(3,))
     assert sealed["items"] == 0
     assert {path.name for path in paths[:-1]} <= quarantined(bench, sealed).keys()
-    assert any("no file system can be read" in warning for warning in sealed["warnings"])
+    (warning,) = sealed["warnings"]
+    assert "for it can not be opened: segment files of the image are missing" in warning
 
 
 def test_an_image_in_a_format_that_is_not_read_is_refused_and_says_what_to_do(
