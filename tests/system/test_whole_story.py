@@ -1,4 +1,4 @@
-"""All that people do with a vault, watched from outside: what it connects to, writes, and which keys it reads.
+"""All that people do with a vault, seen from outside: what it connects to, writes, and which keys it reads.
 
 The commands run in processes of their own, their temporary folder is watched, and every text and name they
 are given holds a marker of its own that must nowhere be found in the clear but where plaintext was ordered.
@@ -73,6 +73,7 @@ class Story:
             command = [
                 "strace",
                 "-f",
+                "--seccomp-bpf",
                 "-y",
                 "-qq",
                 "-s",
