@@ -126,6 +126,19 @@ def test_a_mounted_folder_is_a_logical_copy_and_has_no_quarantine(bench: Bench, 
     assert "logical copy" in (tmp_path / "card.html").read_text()
 
 
+def test_traces_of_an_operating_system_in_a_mounted_folder_are_warned_of(
+    bench: Bench, tmp_path: Path
+) -> None:
+    clean = bench.seal(
+        fill(tmp_path / "clean", {"DCIM/film.mp4": b"a film", "DCIM/Recovery": b"no trace here"})
+    )
+    assert clean["warnings"] == []
+    drive = fill(tmp_path / "drive", {"a": b"a", "$RECYCLE.BIN/S-1-5-21/x": b"x", "Thumbs.db": b"thumb"})
+    (warning,) = bench.seal(drive)["warnings"]
+    assert "2 names" in warning
+    assert "Seal the device" in warning
+
+
 def test_a_damaged_chunk_of_an_e01_image_is_told_with_the_file_it_costs(bench: Bench, tmp_path: Path) -> None:
     film = noise(600_000)
     maker = Fat(8_000, bits=16)
