@@ -60,7 +60,7 @@ def _seal_files(vault: Vault, source: Path, kind: str, options: Options, progres
 
 
 def _trace_warnings(folder: Path) -> list[str]:
-    """Warn of what an operating system left at the root of a drive: a logical copy has no quarantine for it."""
+    """Warn of what an operating system left at the root of a drive: a logical copy has no quarantine."""
     try:
         names = os.listdir(os.fsencode(folder))
     except OSError:
@@ -71,8 +71,8 @@ def _trace_warnings(folder: Path) -> list[str]:
         return []
     return [
         f"left by an operating system at the top of this folder: {count} names, which may tell whose machine "
-        "the drive was in; in a logical copy they become evidence that every keeper sees. Seal the device, or "
-        "an image of it, to have them kept apart for source keepers"
+        "the drive was in; in a logical copy they become evidence that every keeper sees. Seal the device, "
+        "or an image of it, to have them kept apart for source keepers"
     ]
 
 
