@@ -139,7 +139,7 @@ def test_a_kill_again_and_again_ends_with_one_delivery_that_holds_everything(
     whole, generator = snapshot(source), random.Random(SEED)
     kills, killed = 0, Killed(1, "", "")
     while killed.code != 0:
-        at = generator.randint(40, 110)
+        at = generator.randint(60, 130)
         killed = dying_run("seal", source, "--vault", vault, at=at, who="group", small=SMALL)
         kills += killed.was_killed
         bench.is_clean(vault)
