@@ -144,6 +144,8 @@ def test_a_kill_again_and_again_ends_with_one_delivery_that_holds_everything(
         kills += killed.was_killed
         bench.is_clean(vault)
         assert kills < 100, "it does not come nearer to the end"
+        if bench.items(vault=vault):  # killed after the end: one more run would be one more delivery
+            break
     assert kills >= 2
     assert bench.items(vault=vault).keys() == expected_items(whole)
     bench.do("restore", tmp_path / "out", vault=vault)
