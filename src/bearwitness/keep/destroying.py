@@ -69,7 +69,7 @@ def destroy(
     for record in ledger.deliveries():
         leaves = {row.leaf for row in rows if row.delivery == record.delivery}
         if leaves:
-            progress(f"rewriting delivery {record.delivery} without {len(leaves)} items")
+            progress(f"rewriting delivery {record.delivery} without what is destroyed")
             done.packs_rewritten += _rewrite(ledger, record, leaves, change)
             done.items += [item_id(leaf) for leaf in leaves]
     done.items.sort()
