@@ -46,7 +46,7 @@ _WARM_SIZE: Final = (64, 64)
 
 def open_inference(arguments: bytes) -> Handler:
     """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
-    got = canonical.members(canonical.loads(arguments), "arguments", "models threads")
+    got = canonical.members(canonical.loads(arguments), "arguments", "exact models threads")
     core = ov.Core()
     networks = {}
     for each in canonical.array(got["models"]):
@@ -54,7 +54,9 @@ def open_inference(arguments: bytes) -> Handler:
         weights = Path(canonical.text(model["path"])).read_bytes()
         if hashlib.sha256(weights).hexdigest() != model["sha256"]:
             raise ValueError(f"the weights of {model['name']} are not the pinned ones")
-        networks[canonical.text(model["name"])] = Network(core, weights, int(canonical.text(got["threads"])))
+        networks[canonical.text(model["name"])] = Network(
+            core, weights, int(canonical.text(got["threads"])), exact=bool(got["exact"])
+        )
     inference = Inference(networks)
     _warm_up(inference)
     return inference.answer

@@ -19,7 +19,9 @@ COLUMNS: Final = 15  # x, y, width, height, score, five landmarks as x, y
 Rows = NDArray[np.float32]
 
 
-def detect(network: Network, pictures: list[NDArray[np.uint8]], scales: list[float], threshold: float) -> list[Rows]:
+def detect(
+    network: Network, pictures: list[NDArray[np.uint8]], scales: list[float], threshold: float
+) -> list[Rows]:
     """Return for each picture rows of COLUMNS numbers in its pixels, the union over `scales`."""
     found: list[list[Rows]] = [[] for _ in pictures]
     for scale in scales:
