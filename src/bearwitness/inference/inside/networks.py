@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,17 @@ from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
 _KEPT_AREA: Final = 4_000_000  # pixels of all compiled sizes, times streams; each takes some 150 bytes
 _STREAMS_AREA: Final = 1_000_000  # larger pictures are worked on one by one, by all threads
 _REQUESTS_MAX: Final = 4
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a network wants its pictures: layout, type of numbers, order of colours, crop, mean."""
+
+    layout: str
+    kind: ov.Type
+    rgb: bool
+    margin: int = 0  # cropped off all around after scaling
+    mean: tuple[float, ...] = ()
 
 
 class Network:
@@ -27,23 +39,12 @@ class Network:
         self._threads, self._exact = threads, exact
         self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
 
-    def for_pictures(self, size: tuple[int, int], wanted: tuple[int, int], *, rgb: bool) -> Compiled:
+    def for_pictures(self, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> Compiled:
         """Return the network for BGR pictures of `size` (height, width), scaled to `wanted` in the network."""
         key = (*size, *wanted)
         if key not in self._compiled:
-            model = self._model.clone()
-            model.reshape([1, 3, *wanted])
-            steps = PrePostProcessor(model)
-            tensor = steps.input().tensor()
-            tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-            tensor.set_shape([1, *size, 3]).set_color_format(ColorFormat.BGR)
-            steps.input().model().set_layout(ov.Layout("NCHW"))
-            steps.input().preprocess().convert_element_type(ov.Type.f32)
-            if rgb:
-                steps.input().preprocess().convert_color(ColorFormat.RGB)
-            if size != wanted:
-                steps.input().preprocess().resize(ResizeAlgorithm.RESIZE_LINEAR)
-            self._keep(key, steps.build(), max(size[0] * size[1], wanted[0] * wanted[1]))
+            area = max(size[0] * size[1], wanted[0] * wanted[1])
+            self._keep(key, _prepared(self._model.clone(), size, wanted, how), area)
         self._compiled.move_to_end(key)
         return self._compiled[key]
 
@@ -91,6 +92,30 @@ class Compiled:
             )
             busy.append(request)
         return results + [_outputs(request) for request in busy]
+
+
+def _prepared(model: ov.Model, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> ov.Model:
+    """Return the model with everything from bytes to its input put before it."""
+    sides = [side - 2 * how.margin for side in wanted]
+    model.reshape([1, 3, *sides] if how.layout == "NCHW" else [1, *sides, 3])
+    steps = PrePostProcessor(model)
+    tensor = steps.input().tensor()
+    tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    tensor.set_shape([1, *size, 3]).set_color_format(ColorFormat.BGR)
+    steps.input().model().set_layout(ov.Layout(how.layout))
+    work = steps.input().preprocess()
+    work.convert_element_type(ov.Type.f32)
+    if how.rgb:
+        work.convert_color(ColorFormat.RGB)
+    if size != wanted:
+        work.resize(ResizeAlgorithm.RESIZE_LINEAR, *wanted)
+    if how.margin:
+        ends = [side - how.margin for side in wanted]
+        work.crop([0, how.margin, how.margin, 0], [1, *ends, 3])
+    if how.mean:
+        work.mean(list(how.mean))
+    work.convert_element_type(how.kind)
+    return steps.build()
 
 
 def _outputs(request: ov.InferRequest) -> list[NDArray[Any]]:
