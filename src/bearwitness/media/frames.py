@@ -53,8 +53,8 @@ def frames(
     without others (the rest is not even decoded). `upright` turns them as the container says, by quarters.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
-    in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the child
-    crashed, hung or answered nonsense: after :meth:`Plan.stricter` once more, give the file up and say so.
+    in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the
+    child crashed, hung or answered nonsense: try once more with :meth:`Plan.stricter`, else say so.
     """
     if (width or height) and (max_side or not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX)):
         raise ValueError("give either width and height or max_side")

@@ -128,7 +128,7 @@ class Decoder:
 
     def _overdue(self, before: int) -> Iterator[Told]:
         """Tell of the packets before number `before` of which no frame came."""
-        for number in [n for n in itertools.takewhile(lambda n: n < before, self._pending)]:
+        for number in list(itertools.takewhile(lambda n: n < before, self._pending)):
             pts, hidden, reason = self._pending.pop(number)
             if pts is not None:
                 self._by_pts.pop(pts, None)

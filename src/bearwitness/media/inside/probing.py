@@ -110,7 +110,7 @@ def _rotation_of(packet: Any) -> dict[int, int]:
         frames = packet.decode()
     except av.FFmpegError:
         return {}
-    return {packet.stream_index: frame.rotation for frame in frames[:1]}
+    return {packet.stream_index: frames[0].rotation} if frames else {}
 
 
 def _dispositions(stream: Stream) -> list[str]:
