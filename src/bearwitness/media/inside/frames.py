@@ -147,8 +147,8 @@ def _seek(
         ):
             container.seek(int(start / base), stream=stream, backward=True)
             return container, stream
-    except av.FFmpegError:
-        pass
+    except av.FFmpegError as error:
+        reason_of(error)  # for its MemoryError
     return _open(source, wish)
 
 
