@@ -68,7 +68,7 @@ def test_a_video_stream_that_does_not_decode_is_told(decoders: Sandbox) -> None:
 
 
 def test_what_is_no_media_is_refused(decoders: Sandbox, open_source: OpenSource) -> None:
-    with pytest.raises(MediaError, match="bomb.zip can not be read as footage or sound"):
+    with pytest.raises(MediaError, match=r"bomb.zip can not be read as footage or sound"):
         probe(decoders, open_source("damaged/bomb.zip"))
 
 

@@ -68,8 +68,7 @@ def everything(sandbox: Sandbox, source: Source) -> str:
         try:
             ends.append(work(sandbox, source, troubles))
         except MediaError as error:
-            assert source.name in error.message
-            ends.append("refused")
+            ends.append("refused" if source.name in error.message else "failed to name the file")
         except ChildFailedError as error:
             ends.append(f"failed: {error.message}")
     assert all(trouble.reason.isprintable() for trouble in troubles)
@@ -102,7 +101,7 @@ def _show(sandbox: Sandbox, source: Source, _: list[DecodeTrouble]) -> str:
 @pytest.mark.parametrize("base", BASES)
 def test_mutated_files_cost_no_more_than_their_child(base: str, decoders: Sandbox, corpus: Path) -> None:
     data = (corpus / base).read_bytes()
-    chance = random.Random(f"{SEED} {base}")
+    chance = random.Random(f"{SEED} {base}")  # noqa: S311 - the same files every time
     for number in range(EACH):
         everything(decoders, Source.of_bytes(mutated(data, chance), f"{number} of {base}"))
     whole = everything(decoders, Source.of_bytes(data, base))  # and the sandbox is as good as new
