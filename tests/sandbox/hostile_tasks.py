@@ -363,6 +363,10 @@ def core_limits(_: Task) -> bytes:
 
 def converse(task: Task) -> Handler:
     def answer(question: bytes) -> bytes:
+        if question == b"scribble" and task.scratch is not None:
+            task.scratch[:8] = b"hostile!"
+            threading.Thread(target=_scribble_on, args=(task.scratch,)).start()
+            return b"evidence"
         if question == b"pid":
             return str(os.getpid()).encode()
         if question == b"hang":
@@ -378,6 +382,11 @@ def converse(task: Task) -> Handler:
         return question[::-1]
 
     return answer
+
+
+def _scribble_on(scratch: memoryview) -> None:
+    for number in range(100_000):
+        scratch[:1] = bytes([number % 256])
 
 
 def fail_to_open(_: Task) -> Handler:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearwitness.errors import ChildFailedError, SandboxError
+from bearwitness.errors import ChildFailedError, MalformedError, SandboxError
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.sandbox.limits import Limits
 from bearwitness.sandbox.ranges import Ranges, RangesRefusedError
+from bearwitness.sandbox.scratch import Scratch
 from bearwitness.sandbox.wire import RANGE_BYTES_MAX
 from scale import examples
 
@@ -124,3 +126,46 @@ def test_no_wish_gets_bytes_from_outside_the_source(offset: int, length: int) ->
         assert len(ranges.take(offset, length)) == length
     except RangesRefusedError:
         assert length == 0 or offset + length > 50 or length > RANGE_BYTES_MAX
+
+
+def test_memory_shared_with_a_child_is_read_as_a_copy_it_can_not_change(
+    sandbox: Sandbox, limits: Limits
+) -> None:
+    with sandbox.session("converse", b"", [], limits, scratch_bytes=1 << 20) as session:
+        session.ask(b"scribble")
+        copied = session.copy(8)
+        before = bytes(copied)
+        session.ask(b"wait a little")
+        assert copied == before
+        assert copied[1:] == b"ostile!"
+        assert session.copy(1 << 20)[8:] == bytes((1 << 20) - 8)
+        with pytest.raises(MalformedError, match="more than fits"):
+            session.copy((1 << 20) + 1)
+
+
+def test_neither_side_can_resize_the_memory_they_share() -> None:
+    scratch = Scratch(4096)
+    try:
+        for size in (0, 8192):
+            with pytest.raises(PermissionError):
+                os.ftruncate(scratch.descriptor, size)
+    finally:
+        scratch.close()
+
+
+def test_a_session_without_shared_memory_has_none_to_copy(sandbox: Sandbox, limits: Limits) -> None:
+    with (
+        sandbox.session("converse", b"", [], limits) as session,
+        pytest.raises(SandboxError, match="shares no memory"),
+    ):
+        session.copy(1)
+
+
+def test_shared_memory_is_closed_with_its_session(sandbox: Sandbox, limits: Limits) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        with sandbox.session("converse", b"", [], limits, scratch_bytes=4096):
+            pass
+        with pytest.raises(ChildFailedError):
+            sandbox.session("fail_to_open", b"", [], limits, scratch_bytes=4096)
+    assert len(os.listdir("/proc/self/fd")) == before

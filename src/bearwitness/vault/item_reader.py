@@ -29,7 +29,7 @@ class ItemReader:
         self._packs: OrderedDict[str, age.Reader] = OrderedDict()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return exactly a range; raise MalformedError beyond the end or if damaged, TamperedError if lost."""
+        """Return a range; raise MalformedError beyond the end or if damaged, TamperedError if gone."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise MalformedError("an item is shorter than what is asked of it")
         parts: list[bytes] = []
