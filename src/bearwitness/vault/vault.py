@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -38,6 +38,8 @@ class Vault:
         self.root, self.config = root, config
         self.store = LocalStore(root)
         self.log = Log(self.store, config.log_key)
+        self._expected: dict[str, str] = {}
+        self._expected_size = 0  # how many entries `_expected` already tells of
         self.recipient = age.Recipient.parse(config.recipient)
         self.source_recipient = age.Recipient.parse(config.source_recipient)
 
@@ -84,7 +86,7 @@ class Vault:
                 raise VaultBusyError(
                     f"another command is writing to {self.root}", "wait until it has ended"
                 ) from None
-            self.log = Log(self.store, self.config.log_key)
+            self.log.refresh()
             yield
         finally:
             os.close(descriptor)
@@ -98,20 +100,35 @@ class Vault:
         recipient: age.Recipient | None = None,
     ) -> Checkpoint:
         """Enter one act in the log; committed when this returns. Files in `effect` must be durable."""
+        return self.append_all([self.entry(fields, effect, secrets=secrets, recipient=recipient)])
+
+    def entry(
+        self,
+        fields: Mapping[str, Json],
+        effect: Effect | None = None,
+        *,
+        secrets: Mapping[str, Json] | None = None,
+        recipient: age.Recipient | None = None,
+    ) -> Entry:
+        """Return an act as an entry, encrypted, not yet in the log."""
         body = Body({"time": entries.now(), "tool": TOOL, **fields}, secrets or {})
-        entry = Entry.seal(body, recipient or self.recipient, effect)
-        return self.log.append([entry], self.signer())
+        return Entry.seal(body, recipient or self.recipient, effect)
+
+    def append_all(self, sealed: Sequence[Entry]) -> Checkpoint:
+        """Enter several acts in the log under one checkpoint: all of them are committed, or none."""
+        return self.log.append(sealed, self.signer())
 
     def expected_files(self) -> dict[str, str]:
         """Return the files the log says are here, with their SHA-256."""
-        files: dict[str, str] = {}
-        for effect in self.log.effects():
+        effects = self.log.effects()
+        for effect in effects[self._expected_size :]:
             for path, digest in effect.items():
                 if digest is None:
-                    files.pop(path, None)
+                    self._expected.pop(path, None)
                 else:
-                    files[path] = digest
-        return files
+                    self._expected[path] = digest
+        self._expected_size = len(effects)
+        return dict(self._expected)
 
     def read_expected(self, path: str, digest: str) -> bytes:
         """Return the file at `path`, which must have this SHA-256; raise TamperedError."""
