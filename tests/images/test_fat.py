@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from looking import content, content_and_holes, everything, opened
 
 from bearwitness.images.model import FILE, FOLDER, Hole
 from bearwitness.sandbox.client import Sandbox
 from disks.fat import Fat
 from disks.tools import call
 from disks.tree import MOMENT, Node, each_file, noise, ns, odd_names
-from looking import content, content_and_holes, everything, opened
 
 ODD = datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -145,7 +145,9 @@ def test_a_date_of_zero_is_no_time_at_all(tmp_path: Path, image_sandbox: Sandbox
     assert (entry.mtime, entry.atime, entry.btime) == (None, None, None)
 
 
-def test_an_empty_file_without_any_time_is_not_taken_for_free_space(tmp_path: Path, image_sandbox: Sandbox) -> None:
+def test_an_empty_file_without_any_time_is_not_taken_for_free_space(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
     maker = Fat(70_000)
     data = bytearray(maker.write([Node("nothing.mp4", b""), Node("after", b"x")]))
     at = maker.entry_at["nothing.mp4"]
@@ -182,9 +184,13 @@ def test_a_broken_chain_of_clusters_costs_what_comes_after_it_and_is_told(
         assert content(image, entries[b"0/other.mp4"]) == noise(900, 2)
 
 
-def test_a_folder_whose_chain_leads_nowhere_is_told_to_lack_names(tmp_path: Path, image_sandbox: Sandbox) -> None:
+def test_a_folder_whose_chain_leads_nowhere_is_told_to_lack_names(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
     maker = Fat(70_000)
-    maker.write([Node("folder", children=[Node(f"file number {n}", b"x") for n in range(60)], scattered=True)])
+    maker.write(
+        [Node("folder", children=[Node(f"file number {n}", b"x") for n in range(60)], scattered=True)]
+    )
     maker.fat[maker.place["folder"][2]] = 0
     maker._write_fats()
     (tmp_path / "image").write_bytes(maker.image)

@@ -1,4 +1,4 @@
-"""Runs `bearwitness` and kills it at the N-th thing it does to a disk. A program; see dying_run in killing.py.
+"""Runs `bearwitness` and kills it at the N-th thing it does to a disk. See dying_run in killing.py.
 
     python dying.py PLAN WORD…
 
@@ -19,9 +19,8 @@ import sys
 from typing import Any
 
 # Names in `os` through which this program changes a disk, or makes a change last.
-OPERATIONS = (
-    "fsync write pwrite rename replace unlink mkdir rmdir truncate ftruncate link symlink utime fchmod".split()
-)
+OPERATIONS = "fsync write pwrite rename replace unlink mkdir rmdir truncate ftruncate link symlink".split()
+OPERATIONS += ["utime", "fchmod"]
 PLAN: dict[str, Any] = json.loads(sys.argv[1])
 WRITES = (os.write, os.pwrite)
 COUNTER: Any = multiprocessing.get_context("fork").Value("q", 0)  # shared with the workers
@@ -75,9 +74,8 @@ def prepare() -> None:
     opened = pathlib.Path.open
 
     def count_open(self: pathlib.Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
-        if set(mode) & set("wxa"):
-            if is_time():
-                die()
+        if set(mode) & set("wxa") and is_time():
+            die()
         return opened(self, mode, *rest, **named)  # type: ignore[call-overload]
 
     pathlib.Path.open = count_open  # type: ignore[method-assign, assignment]

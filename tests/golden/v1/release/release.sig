@@ -1,0 +1,4 @@
+bearwitness/1/release
+d004b1838f00689523b467def1d4fca3e824d8091d2e5aa78d4ab12a09e907eb
+
+— bearwitness/golden-v1 OA5ZiqaeMGjbP9FBeodXXZqGSvXoXtUa+vNU/ApsxL5F7xwxIOWn13b0/bZLhlPgYJmtsRsCCiXGiDoYn3XVT4mfwg0=
