@@ -13,6 +13,7 @@
     │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
+    │   └── FrozenError              1  the item is frozen: a stop key was pressed
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
@@ -37,6 +38,7 @@ from bearwitness_verify.errors import (
 __all__ = [
     "BearwitnessError",
     "ChildFailedError",
+    "FrozenError",
     "KeyUnlockError",
     "MalformedError",
     "NotAVaultError",
@@ -104,6 +106,10 @@ class ChildFailedError(SandboxError):
 
 class RefusedError(BearwitnessError):
     """A rule of the vault forbids it."""
+
+
+class FrozenError(RefusedError):
+    """The item is frozen: nobody sees, copies or hands it out until it is thawed."""
 
 
 _STORAGE_HINTS = {

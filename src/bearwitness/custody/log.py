@@ -3,9 +3,9 @@
 :class:`Log` reads and appends in the store it is handed. An append is committed once its checkpoint is
 signed and kept under ``notes/``; what a crash left before that was never signed and does not count.
 
-Entries are read once: an append, and a :meth:`Log.refresh` after somebody else's, look at the new ones only, and
-the root grows with them (:class:`Frontier`), so that a log of a million entries costs no more to continue than
-a short one.
+Entries are read once: an append, and a :meth:`Log.refresh` after somebody else's, look at the new ones only,
+and the root grows with them (:class:`Frontier`), so that a log of a million entries costs no more to continue
+than a short one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWN: Final = "vault"  # the name of a vault's or kit's own log
 
 
 class Frontier:
-    """The roots of the whole subtrees of a dense tree that grows on the right (RFC 6962, 2.1), largest first."""
+    """The roots of the whole subtrees of a dense tree that grows on the right (RFC 6962, 2.1)."""
 
     def __init__(self, leaves: Iterable[bytes] = ()) -> None:
         self._roots: list[tuple[int, bytes]] = []  # leaves below, a power of two; root
@@ -126,7 +126,7 @@ class Log:
             yield index, self.entry(index)
 
     def leaves(self) -> list[bytes]:
-        """Return the leaf hashes of all committed entries, checked against the checkpoint; not to be altered."""
+        """Return the leaf hashes of all committed entries, which add up to the checkpoint."""
         if len(self._leaves) < self.size:
             frontier = self._frontier.copy()
             leaves, effects = [], []

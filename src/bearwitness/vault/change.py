@@ -76,7 +76,7 @@ class Change:
         self.commit_entries([self._vault.entry(fields, effect, recipient=recipient, secrets=secrets)])
 
     def commit_entries(self, sealed: Sequence[Entry]) -> None:
-        """Enter `sealed` in the log, whose effects together name what is put and removed, then carry it out."""
+        """Enter `sealed` in the log, whose effects together name what changes, then carry it out."""
         if self._packs:
             sync_folder(self.pack_folder())
         plan = {
