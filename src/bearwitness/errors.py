@@ -16,6 +16,8 @@
     │   └── FrozenError              1  the item is frozen: a stop key was pressed
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
+    ├── ImageError               1  a question about a disk image has no answer (images.disk_image)
+    │   └── DiedError            1  the children that were asked died of it
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
     ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError

@@ -15,6 +15,7 @@ from typing import Final
 import pyewf
 import pytsk3
 
+from .ewf_chunks import StoredChunks
 from .model import SECTOR_BYTES
 from .ranges import Ranges
 
@@ -82,14 +83,18 @@ class EwfMedium(Medium):
     """An image in the format of EnCase, in one or more segment files."""
 
     def __init__(self, files: Sequence[int]) -> None:
+        segments = [_SegmentFile(file) for file in files]
         self.handle = pyewf.handle()
-        self.handle.open_file_objects([_SegmentFile(file) for file in files], "r")
+        self.handle.open_file_objects(segments, "r")
         super().__init__(int(self.handle.get_media_size()))
+        self._stored = StoredChunks(segments, self.handle.chunk_size, self.size)
 
     def _fetch(self, offset: int, length: int) -> bytes:
         data: bytes = self.handle.read_buffer_at_offset(length, offset)
         if len(data) != length:
             raise OSError("a segment file ends early")
+        for begin, size in self._stored.damaged(offset, data):
+            self.bad.add(begin, size)
         return data
 
 
@@ -102,9 +107,13 @@ class _SegmentFile:
 
     def read(self, size: int | None = None) -> bytes:
         """Return the next bytes."""
-        data = os.pread(self._file, self._size - self._at if size is None else size, self._at)
+        data = self.pread(self._at, self._size - self._at if size is None else size)
         self._at += len(data)
         return data
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset`, fewer only at the end."""
+        return os.pread(self._file, length, offset)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
         """Go elsewhere."""

@@ -7,7 +7,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bearwitness.images.disk_image import EWF, DiskImage
 from bearwitness.images.model import FILE, READ_BYTES_MAX
@@ -21,12 +21,10 @@ from .imaging_source import FirstReading, ImageSource, Made, Whole
 from .imaging_target import Target
 from .imaging_walk import DELETED, LIVE, TRACE, found_of, walk
 from .journal import Run
+from .model import Options
 from .part import Lost
 from .run import Intake
 from .walk import TAG_BYTES, Found
-
-if TYPE_CHECKING:
-    from .sealing import Options
 
 _FOLDERS: Final = {TRACE: b"traces", DELETED: b"deleted"}
 _TAGS, _FIRST, _IMAGED = "tags", "first.notes", "imaged.notes"

@@ -23,7 +23,8 @@ RAW_HOW: Final = "disk image (raw)"
 EWF_HOW: Final = "disk image (E01)"
 IMAGE_NAME: Final = b"image.raw"
 
-_EWF_MAGICS: Final = (b"EVF\x09\x0d\x0a\xff\x00", b"EVF2\x0d\x0a\x81\x00")
+_EWF_MAGIC: Final = b"EVF\x09\x0d\x0a\xff\x00"
+_EWF2_MAGIC: Final = b"EVF2\x0d\x0a\x81\x00"
 _SYS_BLOCK: Final = Path("/sys/dev/block")
 _FACTS: Final = (
     "ro",
@@ -119,7 +120,13 @@ def _open_exclusive(path: Path) -> tuple[int, bool]:
 
 def _open_image(path: Path) -> Target:
     with path.open("rb") as file:
-        ewf = file.read(8) in _EWF_MAGICS
+        magic = file.read(8)
+    if magic == _EWF2_MAGIC:
+        raise SourceError(
+            f"{path} is an image in EnCase's second format (.Ex01), which is not read yet",
+            "write it as .E01 or raw (ewfexport can); or keep it as the file it is: --as file",
+        )
+    ewf = magic == _EWF_MAGIC
     paths = segment_files(path) if ewf else [path]
     files: list[int] = []
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bearwitness.errors import RefusedError, SandboxUnavailableError
@@ -14,38 +13,12 @@ from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
 from . import card, imaging, sources_of
-from .closing import Closed, close, was_closed
-from .form import CustodyForm
+from .closing import close, was_closed
 from .indexing import TASKS, ContainerIndexer
 from .intake import Indexer
 from .journal import open_runs
-from .part import Lost
+from .model import Options, Sealing
 from .run import Progress, Settings, seal_names
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to seal, beyond what the source itself says."""
-
-    form: CustodyForm = field(default_factory=CustodyForm)
-    md5: bool = False
-    kind: str | None = None
-    card: Path | None = None
-    recover_deleted: bool = False
-    weak_sandbox: bool = False
-
-
-@dataclass
-class Sealing:
-    """What was sealed: the delivery, what was lost, and for a device what went to the quarantine."""
-
-    closed: Closed
-    how: str
-    lost: list[Lost]
-    resumed: bool = False
-    warnings: list[str] = field(default_factory=list)
-    quarantine: Closed | None = None
-    unread: list[Lost] = field(default_factory=list)
 
 
 def seal(vault: Vault, source: Path | None, options: Options, progress: Progress) -> Sealing:

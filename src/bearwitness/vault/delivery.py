@@ -126,8 +126,8 @@ class Record:
     @property
     def size(self) -> int | None:
         """Length in bytes, None for what is not a file."""
-        value = self.value("size")
-        return None if value is None else integer(value, "the size of an item")
+        text = self.values.get("size")  # a string of digits needs no parser of JSON
+        return None if text in (None, "null") else integer(str(text)[1:-1], "the size of an item")
 
     @property
     def fate(self) -> dict[str, Json]:

@@ -8,8 +8,8 @@ altered, nothing of the vault is read at all, so that removing it thaws nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from bearwitness.errors import FrozenError, MalformedError
@@ -55,10 +55,15 @@ class FrozenItem:
 
 @dataclass(frozen=True)
 class Frozen:
-    """All that is frozen in a vault."""
+    """All that is frozen in a vault; `deliveries` maps item to delivery."""
 
-    items: frozenset[str] = frozenset()
+    deliveries: Mapping[str, str] = field(default_factory=dict)
     packs: frozenset[str] = frozenset()
+
+    @property
+    def items(self) -> frozenset[str]:
+        """The ids of what is frozen."""
+        return frozenset(self.deliveries)
 
     def refuse(self, items: Collection[str]) -> None:
         """Raise FrozenError if any of `items` is frozen."""
@@ -90,4 +95,4 @@ def frozen(vault: Vault) -> Frozen:
     """Return ids and packs of what is frozen; raises as :func:`frozen_items` does."""
     found = frozen_items(vault)
     packs = frozenset(name for item in found for name in item.packs)
-    return Frozen(frozenset(item.item for item in found), packs)
+    return Frozen({item.item: item.delivery for item in found}, packs)

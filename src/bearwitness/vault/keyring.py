@@ -24,6 +24,7 @@ VAULT_KEEPERS: Final = "keys/keepers"
 SOURCE_KEEPERS: Final = "keys/source"
 PREVIOUS: Final = "keys/previous"
 IDENTITY_FILE_BYTES_MAX: Final = 1 << 20
+_SECRET_HEAD: Final = "AGE-SECRET-KEY-"
 
 
 @dataclass
@@ -228,6 +229,11 @@ def load_given(paths: Sequence[str], ask: Callable[[str], str]) -> Given:
     """Read all --identity arguments: files, or ``-`` for a prompt."""
     given = Given()
     for path in paths:
+        if path.strip().upper().startswith(_SECRET_HEAD):  # never repeated: a screen or a log would keep it
+            raise KeyUnlockError(
+                "--identity takes the name of a file, not the key itself",
+                "the key now stands in your shell's history: remove it there; give a file, or - to be asked",
+            )
         if path == "-":
             read_given(ask("Identity or share: ").encode(), ask, "what you typed", given)
             continue
