@@ -26,9 +26,7 @@ from .stems import stems
 RESULT_FILE: Final = "result.json"
 _MEMBERS: Final = "digest job kind model outcome parameters time tool version"
 _OPTIONAL: Final = "reason"
-_INSERT: Final = (
-    f"INSERT INTO {schema.WORDS} (stems, job, number, item) VALUES (:stems, :job, :number, :item)"
-)
+_INSERT: Final = "INSERT INTO words (stems, job, number, item) VALUES (:stems, :job, :number, :item)"
 _TABLES: Final = (schema.results, schema.facts, schema.texts)
 
 
@@ -49,7 +47,7 @@ def forget_all(connection: Connection) -> None:
     """Drop everything that was projected of triage."""
     for table in _TABLES:
         connection.execute(delete(table))
-    connection.execute(sql(f"DELETE FROM {schema.WORDS}"))  # noqa: S608 - a constant
+    connection.execute(sql("DELETE FROM words"))
 
 
 def forget_items(connection: Connection, items: Iterable[str]) -> None:
@@ -57,7 +55,7 @@ def forget_items(connection: Connection, items: Iterable[str]) -> None:
     for item in items:
         for table in _TABLES:
             connection.execute(delete(table).where(table.c.item == item))
-        connection.execute(sql(f"DELETE FROM {schema.WORDS} WHERE item = :item"), {"item": item})  # noqa: S608
+        connection.execute(sql("DELETE FROM words WHERE item = :item"), {"item": item})
 
 
 def project(connection: Connection, ledger: Ledger, start: int) -> None:

@@ -104,8 +104,7 @@ texts: Final = Table(
 )
 
 # The full-text index over `texts`, as stems; SQLAlchemy knows no virtual tables.
-WORDS: Final = "words"
 CREATE_WORDS: Final = (
-    f"CREATE VIRTUAL TABLE IF NOT EXISTS {WORDS} USING fts5"
+    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
     "(stems, job UNINDEXED, number UNINDEXED, item UNINDEXED, tokenize = 'unicode61 remove_diacritics 0')"
 )

@@ -190,14 +190,23 @@ class Queue:
         with self._at_once() as database:
             database.executemany("UPDATE jobs SET state = ? WHERE job = ?", [(_DONE, job) for job in jobs])
 
-    def fail(self, lease: Lease, reason: str) -> None:
-        """Give the jobs of a lease back: they are tried again, or given up after the last attempt."""
+    def fail(self, lease: Lease, reason: str, jobs: Iterable[str] | None = None) -> None:
+        """Give jobs of a lease back, all or these: tried again, or given up after the last attempt."""
+        names = [job.job for job in lease.jobs] if jobs is None else jobs
         with self._at_once() as database:
-            database.execute(
+            database.executemany(
                 "UPDATE jobs SET reason = ?, state = CASE WHEN attempts >= ? THEN ? ELSE ? END "
-                "WHERE fence = ? AND state = ?",
-                (reason, self._attempts_max, _GIVEN_UP, _WAITING, lease.fence, _LEASED),
+                "WHERE job = ? AND fence = ? AND state = ?",
+                [
+                    (reason, self._attempts_max, _GIVEN_UP, _WAITING, name, lease.fence, _LEASED)
+                    for name in names
+                ],
             )
+
+    def forget(self, jobs: Iterable[str]) -> None:
+        """Drop jobs that are not to be done any more."""
+        with self._at_once() as database:
+            database.executemany("DELETE FROM jobs WHERE job = ?", [(job,) for job in jobs])
 
     def given_up(self) -> list[tuple[Job, str]]:
         """Return the jobs that had attempts enough, with the last reason: somebody enters them as failed."""

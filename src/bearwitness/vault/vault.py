@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -28,6 +29,7 @@ from .config import Config, KitConfig
 
 VAULT_FILE: Final = "vault.toml"
 KIT_FILE: Final = "kit.toml"
+_LOCK_PAUSE_SECONDS: Final = 0.02
 TOOL: Final = f"bearwitness {__version__}"
 
 
@@ -75,17 +77,13 @@ class Vault:
             ) from None
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the lock that lets only one command write at a time."""
+    def writing(self, patience_seconds: float = 0) -> Iterator[None]:
+        """Hold the lock of those who write; raise VaultBusyError if it can not be had in time."""
         self.local.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self.local / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise VaultBusyError(
-                    f"another command is writing to {self.root}", "wait until it has ended"
-                ) from None
+            if not _lock(descriptor, patience_seconds):
+                raise VaultBusyError(f"another command is writing to {self.root}", "wait until it has ended")
             self.log.refresh()
             yield
         finally:
@@ -146,6 +144,19 @@ class Vault:
         if expected is None:
             raise TamperedError(f"the log does not speak of {self.public_file}")
         self.read_expected(self.public_file, expected)
+
+
+def _lock(descriptor: int, patience_seconds: float) -> bool:
+    end = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return True
 
 
 def digest_of(data: bytes) -> str:
