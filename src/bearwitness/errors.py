@@ -56,6 +56,7 @@ __all__ = [
     "VaultBusyError",
     "VaultError",
     "VerifyError",
+    "frozen_error",
     "storage_error",
 ]
 
@@ -112,6 +113,14 @@ class RefusedError(BearwitnessError):
 
 class FrozenError(RefusedError):
     """The item is frozen: nobody sees, copies or hands it out until it is thawed."""
+
+
+def frozen_error(what: str) -> FrozenError:
+    """Return the refusal of anything that would show, copy or hand out what is frozen."""
+    return FrozenError(
+        f"{what}: nothing of it is shown, copied or handed out",
+        "a task is open for the lawyer (bearwitness freeze --tasks); two keepers can thaw it",
+    )
 
 
 _STORAGE_HINTS = {

@@ -88,8 +88,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
         late = _freeze_late_copies(at, out)
         plan = planning.plan(at.ledger, at.catalogue, analysers, chosen, again=options.again)
         out.say(
-            f"{plural(len(plan.jobs), 'job')} on {plural(len(plan.places), 'file')}, {human_size(plan.bytes)}; "
-            f"{plan.already:,} done before, {plural(plan.frozen, 'frozen item')} left alone"
+            f"{plural(len(plan.jobs), 'job')} on {plural(len(plan.places), 'file')}, "
+            f"{human_size(plan.bytes)}; {plan.already:,} done before, "
+            f"{plural(plan.frozen, 'frozen item')} left alone"
         )
         triage = Triage(at.vault, at.unlocked, at.catalogue, plan)
         with _view(len(plan.jobs), plan.bytes) as progress:

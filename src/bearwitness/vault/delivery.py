@@ -10,7 +10,7 @@ from typing import Final
 
 from bearwitness.crypto import age
 from bearwitness.custody.items import Extent, Values
-from bearwitness.errors import FrozenError, MalformedError, TamperedError
+from bearwitness.errors import MalformedError, TamperedError, frozen_error
 from bearwitness.store.base import Store
 from bearwitness.store.packs import pack_path
 from bearwitness_verify import canonical
@@ -205,10 +205,7 @@ class OpenDelivery:
     def reader(self, name: str, identity: age.Identity) -> age.Reader:
         """Return random access to a pack that `identity` opens; raise FrozenError if it is frozen."""
         if name in self._frozen:
-            raise FrozenError(
-                "the item is frozen: nothing of it is shown, copied or handed out",
-                "a task is open for the lawyer (bearwitness freeze --tasks); two keepers can thaw it",
-            )
+            raise frozen_error("the item is frozen")
         path = pack_path(name)
         size = self.store.size(path)
         if size is None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bearwitness.errors import FrozenError, MalformedError
+from bearwitness.errors import MalformedError, frozen_error
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
@@ -72,14 +72,6 @@ class Frozen:
             raise frozen_error(
                 f"item {held[0]} is frozen" if len(held) == 1 else f"{len(held)} items are frozen"
             )
-
-
-def frozen_error(what: str) -> FrozenError:
-    """Return the refusal of anything that would show, copy or hand out what is frozen."""
-    return FrozenError(
-        f"{what}: nothing of it is shown, copied or handed out",
-        "a task is open for the lawyer (bearwitness freeze --tasks); two keepers can thaw it",
-    )
 
 
 def frozen_items(vault: Vault) -> list[FrozenItem]:
