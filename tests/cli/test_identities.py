@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,22 +37,18 @@ def test_an_identity_typed_at_the_prompt_opens(bench: Bench) -> None:
 def test_what_is_typed_at_a_terminal_is_not_shown_there(bench: Bench) -> None:
     secret = secret_of(bench.anna)
     words = [str(BIN / "bearwitness"), "list", "--vault", str(bench.vault), "--identity", "-"]
-    process, ours = pty.fork()
-    if process == 0:
-        os.execv(words[0], words)
-    shown, typed = b"", False
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-        shown += piece
-        if not typed and b":" in shown:
-            os.write(ours, secret.encode() + b"\n")
-            typed = True
-    os.close(ours)
-    _, status = os.waitpid(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    command = [sys.executable, "-c", spawn, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        shown = b""
+        while b":" not in shown:  # the prompt
+            shown += os.read(process.stdout.fileno(), 4096)
+        process.stdin.write(secret.encode() + b"\n")
+        process.stdin.flush()
+        shown += process.stdout.read()
+    assert process.returncode == 0
     assert b"a.txt" in shown
     assert secret.encode() not in shown
 

@@ -63,7 +63,10 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True)
 class Medium:
-    """How to open an image: its open files in order, what they hold, the size of a sector."""
+    """How to open an image: its open files in order, what they hold, the size of a sector.
+
+    Of a raw image a second one may be the same opened with O_DIRECT, for the sectors beside bad ones.
+    """
 
     files: Sequence[int]
     form: str = RAW

@@ -54,11 +54,12 @@ class Target:
     read_only: bool | None = None  # whether the kernel refuses to write to it
     in_use: bool = False
     facts: dict[str, str] = field(default_factory=dict)
+    direct: list[int] = field(default_factory=list)  # the same as `files`, to be read past the page cache
 
     @property
     def medium(self) -> Medium:
         """What the sandbox is handed."""
-        return Medium(self.files, self.form, self.sector_bytes)
+        return Medium([*self.files, *self.direct], self.form, self.sector_bytes)
 
     @property
     def identity(self) -> bytes:
@@ -76,9 +77,9 @@ class Target:
 
     def close(self) -> None:
         """Close its files."""
-        for file in self.files:
+        for file in [*self.files, *self.direct]:
             os.close(file)
-        self.files = []
+        self.files, self.direct = [], []
 
 
 def open_target(path: Path, kind: str) -> Target:
@@ -104,8 +105,16 @@ def _open_device(path: Path) -> Target:
         path, DEVICE_HOW, [file], [IMAGE_NAME], [os.fsencode(path)], size,
         sector_bytes=int(sector) if sector.isdecimal() else 512,
         read_only={"0": False, "1": True}.get(facts.get("ro", "")),
-        in_use=in_use, facts=facts,
+        in_use=in_use, facts=facts, direct=_opened_direct(file),
     )  # fmt: skip
+
+
+def _opened_direct(file: int) -> list[int]:
+    """Open a file or device once more to read past the page cache; nothing where that can not be done."""
+    try:
+        return [os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)]
+    except OSError:
+        return []
 
 
 def _open_exclusive(path: Path) -> tuple[int, bool]:
@@ -139,8 +148,12 @@ def _open_image(path: Path) -> Target:
     names = [os.fsencode(segment.name) for segment in paths] if ewf else [IMAGE_NAME]
     how, form = (EWF_HOW, EWF) if ewf else (RAW_HOW, RAW)
     if not size:
+        for opened in files:
+            os.close(opened)
         raise SourceError(f"the image {path} is empty")
-    return Target(path, how, files, names, [os.fsencode(segment) for segment in paths], size, form)
+    direct = [] if ewf else _opened_direct(files[0])
+    there = [os.fsencode(segment) for segment in paths]
+    return Target(path, how, files, names, there, size, form, direct=direct)
 
 
 def _open_untouched(path: Path) -> int:
