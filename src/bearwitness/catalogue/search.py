@@ -19,6 +19,7 @@ from . import schema
 from .catalogue import Catalogue, ItemRow
 from .stems import query, stems
 
+MEDIA: Final = ("video", "sound", "image", "document", "other")  # values of the fact `media`
 SNIPPET_LENGTH: Final = 160
 _MATCHES_MAX: Final = 20_000
 

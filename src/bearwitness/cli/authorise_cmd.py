@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from bearwitness.errors import RefusedError, UsageError
-from bearwitness.triage.planning import authorised
+from bearwitness.vault.permissions import authorised
 from bearwitness_verify.canonical import Json
 
 from .options import add_identity, add_vault

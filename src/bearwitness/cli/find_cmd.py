@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bearwitness.catalogue.search import Hit, Wish, find
+from bearwitness.catalogue.moments import read_moment
+from bearwitness.catalogue.search import MEDIA, Hit, Wish, find
 from bearwitness.errors import UsageError
-from bearwitness.triage.analyser import KINDS
-from bearwitness.triage.metadata import read_moment
 from bearwitness_verify.report import printable, printable_path
 
 from .options import add_identity, add_vault, path_text
@@ -33,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", metavar="WORDS", nargs="*", help="words to look for")
     add_vault(parser)
     add_identity(parser)
-    parser.add_argument("--kind", choices=KINDS, default="", help="what the file is")
+    parser.add_argument("--kind", choices=MEDIA, default="", help="what the file is")
     parser.add_argument("--faces", metavar="N", type=int, help="at least so many faces at once")
     parser.add_argument("--sensitivity", metavar="S", type=float, help="at least so sensitive, 0 to 1")
     parser.add_argument(

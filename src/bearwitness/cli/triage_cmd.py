@@ -23,6 +23,7 @@ from bearwitness.sandbox import status
 from bearwitness.triage import planning, registry
 from bearwitness.triage.running import Report, Triage, local_executor
 from bearwitness.vault.derivatives import FAILED
+from bearwitness.vault.permissions import noted
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.report import printable
 
@@ -103,7 +104,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
 
 def _note(at: Opened, chosen: list[str], options: argparse.Namespace, out: Output) -> None:
     """Enter the note for deliveries that have none yet; refuse to go on without it."""
-    missing: list[Json] = [*sorted(set(chosen) - planning.noted(at.ledger))]
+    missing: list[Json] = [*sorted(set(chosen) - noted(at.ledger))]
     if not missing:
         return
     answers: dict[str, Json] = {}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Final
 
+from bearwitness.catalogue.search import MEDIA
 from bearwitness.media.model import BGR24, DecodeTrouble, Frame, Sound
 from bearwitness.media.plans import Plan
 from bearwitness.media.source import Source
@@ -29,7 +30,7 @@ SOUND: Final = "sound"
 IMAGE: Final = "image"
 DOCUMENT: Final = "document"
 OTHER: Final = "other"
-KINDS: Final = (VIDEO, SOUND, IMAGE, DOCUMENT, OTHER)
+KINDS: Final = MEDIA
 RESULT_FILE: Final = "result.json"
 TEXT_LENGTH_MAX: Final = 4_000_000  # characters of one text; longer ones are cut, and the result says so
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import Final
 
+from bearwitness.catalogue.moments import read_moment
 from bearwitness.errors import ChildFailedError
 from bearwitness.sandbox.limits import Limits
 
@@ -81,17 +81,6 @@ def _facts(tags: dict[str, str]) -> list[Fact]:
     if place is not None:
         facts += [Fact("latitude", place[0]), Fact("longitude", place[1])]
     return facts
-
-
-def read_moment(text: str) -> int | None:
-    """Return nanoseconds since 1970, None if it is no moment; one without a zone is taken for UTC."""
-    usual = re.sub(r"^(\d{4}):(\d\d):(\d\d)", r"\1-\2-\3", text.strip()).replace("Z", "+00:00")
-    try:
-        moment = datetime.fromisoformat(usual)
-    except ValueError:
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000_000
 
 
 def _place(tags: dict[str, str]) -> tuple[float, float] | None:

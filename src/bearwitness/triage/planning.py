@@ -12,7 +12,7 @@ from bearwitness.jobs.model import Job, job_id
 from bearwitness.vault.derivatives import FAILED
 from bearwitness.vault.freezing import Frozen
 from bearwitness.vault.ledger import Ledger
-from bearwitness_verify import canonical
+from bearwitness.vault.permissions import authorised
 from bearwitness_verify.canonical import Json
 
 from .analyser import Analyser
@@ -74,30 +74,6 @@ def _plan_item(
             made.bytes += row.bytes or 0
         made.analysers[name] = analyser
         made.jobs.append(Job(name, row.item, STEP, len(made.places), row.bytes or 0))
-
-
-def noted(ledger: Ledger) -> set[str]:
-    """Return the deliveries for which a note was signed before their first triage."""
-    found: set[str] = set()
-    for act in ledger.acts(derived=False):
-        if act.body is not None and act.body.kind == "triage-noted":
-            found |= {canonical.text(d) for d in canonical.array(act.body.fields["deliveries"])}
-    return found
-
-
-def authorised(ledger: Ledger) -> set[str]:
-    """Return the deliveries whose faces two people have allowed to be grouped, and nobody ended it."""
-    cases: dict[str, set[str]] = {}
-    for act in ledger.acts(derived=False):
-        if act.body is None:
-            continue
-        fields = act.body.fields
-        if act.body.kind == "grouping-authorised" and len(canonical.array(fields["keepers"])) >= 2:
-            named = {canonical.text(d) for d in canonical.array(fields["deliveries"])}
-            cases.setdefault(canonical.text(fields["case"]), set()).update(named)
-        elif act.body.kind == "grouping-ended":
-            cases.pop(canonical.text(fields["case"]), None)
-    return set().union(*cases.values())
 
 
 def _refuse_unauthorised(ledger: Ledger, analysers: Sequence[Analyser], deliveries: Collection[str]) -> None:
