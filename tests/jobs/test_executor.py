@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -54,7 +55,12 @@ def executor() -> Iterator[LocalExecutor]:
 
 def drain(executor: LocalExecutor, count: int) -> list[Ended]:
     ended: list[Ended] = []
-    wait_until(lambda: bool(ended.extend(executor.collect(0.2))) or len(ended) >= count, "all leases ended")
+
+    def enough() -> bool:
+        ended.extend(executor.collect(0.2))
+        return len(ended) >= count
+
+    wait_until(enough, "all leases ended")
     return ended
 
 
@@ -100,7 +106,7 @@ def test_a_worker_that_is_killed_costs_its_lease_alone_and_is_replaced(executor:
 def test_a_worker_that_died_while_it_was_idle_is_replaced_when_it_is_needed(executor: LocalExecutor) -> None:
     for pid in executor.pids:
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda pid=pid: is_gone(pid), "the worker is gone")  # type: ignore[misc]
+        wait_until(partial(is_gone, pid), "the worker is gone")
     executor.submit(lease(1, "say"))
     (ended,) = drain(executor, 1)
     assert ended.answer or ended.died, "it ends, one way or the other"

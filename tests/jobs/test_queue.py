@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bearwitness.jobs.model import Job, Lease, job_id
 from bearwitness.jobs.queue import Queue
+from bearwitness_verify.canonical import Json
 
 KEY = bytes(range(32))
 
@@ -48,9 +49,15 @@ def leased(queue: Queue, worker: str = "w", seconds: float = 60) -> Lease:
 
 
 def test_a_job_id_is_decided_by_what_is_asked_and_by_nothing_else() -> None:
-    asked = ("item", "faces", "1", {"name": "m", "sha256": "00"}, {"threshold": "0.2"})
+    asked: tuple[str, str, str, Json, Json] = (
+        "item",
+        "faces",
+        "1",
+        {"name": "m", "sha256": "00"},
+        {"threshold": "0.2"},
+    )
     assert job_id(*asked) == job_id(*asked)
-    others = [
+    others: list[tuple[str, str, str, Json, Json]] = [
         ("item2", *asked[1:]),
         (asked[0], "face", *asked[2:]),
         (*asked[:2], "2", *asked[3:]),

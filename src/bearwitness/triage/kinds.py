@@ -36,6 +36,8 @@ def guess(head: bytes) -> str:
         return VIDEO if b"theora" in head[:128] else SOUND
     if _is_stream(head):
         return VIDEO
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) and _is_wide_text(head):
+        return DOCUMENT
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06:
         return SOUND  # an MPEG audio frame without a tag before it
     return DOCUMENT if _is_text(head) else OTHER
@@ -58,6 +60,12 @@ def _is_stream(head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+    if head.startswith(b"\xef\xbb\xbf"):
         return True
     return bool(head) and not any(byte < 9 or (13 < byte < 32 and byte != 27) for byte in head)
+
+
+def _is_wide_text(head: bytes) -> bool:
+    """Say whether what follows a byte order mark is UTF-16: most units are of scripts with few pages."""
+    pages = head[3::2] if head[0] == 0xFF else head[2::2]
+    return 2 * sum(page < 0x31 for page in pages) > len(pages)

@@ -28,6 +28,8 @@ _PART_BYTES_MAX: Final = 64 << 20
 _PARTS_MAX: Final = 2_000
 _TEXT_BYTES_MAX: Final = 16 << 20
 _BREAKS: Final = frozenset(("p", "h", "br", "tab", "tr", "row", "si", "list-item", "cr"))
+# Latin and Cyrillic letters in one word, or accented letters in a row: no language does that.
+_MIXED: Final = re.compile("[a-zA-Z][а-яё]|[а-яё][a-zA-Z]|[à-ÿ]{2}")
 _RTF: Final = re.compile(
     r"\\'([0-9a-fA-F]{2})|\\u(-?\d+)\??|\\(par|line|tab)\b ?|\\[a-z]+-?\d* ?|[{}]|\\[^a-z]|\r?\n"
 )
@@ -174,11 +176,12 @@ def decode(data: bytes) -> str:
 
 
 def _plausible(text: str) -> float:
-    """Say how much decoded text looks like words: small letters count, odd capitals and signs do not."""
-    sample = [c for c in text[:20_000] if ord(c) > 127]
-    good = sum("а" <= c <= "я" or c == "ё" for c in sample) + 0.9 * sum("à" <= c <= "ÿ" for c in sample)
-    bad = sum(not c.isalpha() for c in sample) + 0.5 * sum(c.isupper() for c in sample)
-    return good - bad
+    """Say how much decoded text looks like words: small letters count, odd signs and mixtures do not."""
+    sample = text[:20_000]
+    high = [c for c in sample if ord(c) > 127]
+    good = sum("а" <= c <= "я" or c == "ё" or "à" <= c <= "ÿ" for c in high)
+    bad = sum(not c.isalpha() for c in high) + 0.5 * sum(c.isupper() for c in high)
+    return good - bad - 2 * len(_MIXED.findall(sample))
 
 
 def _rtf(text: str) -> str:
