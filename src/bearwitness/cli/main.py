@@ -98,7 +98,7 @@ def _module(verb: str) -> ModuleType:
             raise
         raise BearwitnessError(
             f"{verb} needs the package {error.name.partition('.')[0]}, which is not installed",
-            "install what triage needs: pip install 'bearwitness[triage]'",
+            "install what triage needs: pip install 'bearwitness[media]'",
         ) from None
 
 

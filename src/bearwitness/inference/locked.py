@@ -51,7 +51,7 @@ def _sensitive(inference: Inference, _: dict[str, Json], arrays: list[wire.Array
 
 
 def _run(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
-    """Run a network as it is, on one set of inputs or on several; the outputs of all sets one after another."""
+    """Run a network as it is, on one or several sets of inputs; answer with the outputs of all in a row."""
     compiled = inference.networks[canonical.text(head["model"])].as_it_is()
     count = len(compiled.inputs)
     sets = [arrays[at : at + count] for at in range(0, len(arrays), count)]

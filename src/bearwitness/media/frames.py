@@ -53,8 +53,8 @@ def frames(
     without others (the rest is not even decoded). `upright` turns them as the container says, by quarters.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
-    in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the child
-    crashed, hung or answered nonsense: after :meth:`Plan.stricter` once more, give the file up and say so.
+    in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the
+    child crashed, hung or answered nonsense: try once more with :meth:`Plan.stricter`, else say so.
     """
     if (width or height) and (max_side or not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX)):
         raise ValueError("give either width and height or max_side")
@@ -152,9 +152,9 @@ class _Checker:
     def _check(self, index: int, key: int, size: tuple[int, int], native: list[int]) -> None:
         asked = not self._width or size == (self._width, self._height)
         fits = not self._side or max(size) <= self._side
-        if not (asked and fits and 0 < min(size) and size[0] * size[1] <= PIXELS_MAX):
+        if not (asked and fits and min(size) > 0 and size[0] * size[1] <= PIXELS_MAX):
             raise MalformedError("a frame has another size than was asked for")
-        if not (0 < min(native) and max(native) <= SIDE_MAX and key <= 1 and index > self._index):
+        if not (min(native) > 0 and max(native) <= SIDE_MAX and key <= 1 and index > self._index):
             raise MalformedError("a frame does not follow the one before it")
 
     def _frame(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Sound:
-    """Mono samples, -1 to 1, without a gap from `time` (seconds); `first` counts samples handed out before."""
+    """Mono samples, -1 to 1, without a gap from `time` (seconds); `first`: samples handed out before."""
 
     first: int
     time: Fraction
@@ -144,6 +144,3 @@ class Facts:
         """Return the first stream of `kind` that is no cover picture, None if there is none."""
         fit = [s for s in self.streams if s.kind == kind and "attached_pic" not in s.dispositions]
         return fit[0] if fit else None
-
-
-Arguments: TypeAlias = dict[str, Any]

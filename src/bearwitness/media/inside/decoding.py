@@ -64,7 +64,7 @@ class Decoder:
                     BROKEN, self._packets, self._last, f"the container can not be read on: {reason_of(error)}"
                 )
                 break
-            if packet is None or packet.size == 0 and packet.pts is None and packet.dts is None:
+            if packet is None or (packet.size == 0 and packet.pts is None and packet.dts is None):
                 break
             if self._key_only and not packet.is_keyframe:
                 continue
@@ -128,7 +128,7 @@ class Decoder:
 
     def _overdue(self, before: int) -> Iterator[Told]:
         """Tell of the packets before number `before` of which no frame came."""
-        for number in [n for n in itertools.takewhile(lambda n: n < before, self._pending)]:
+        for number in list(itertools.takewhile(lambda n: n < before, self._pending)):
             pts, hidden, reason = self._pending.pop(number)
             if pts is not None:
                 self._by_pts.pop(pts, None)

@@ -46,9 +46,18 @@ class Wish:
             "arguments",
             "stream width height side pixel key_only start end every threads",
         )
-        numbers = {name: int(str(got[name])) for name in ("stream", "width", "height", "side", "threads")}
-        times = {name: _fraction(got[name]) for name in ("start", "end", "every")}
-        return cls(pixel=str(got["pixel"]), key_only=bool(got["key_only"]), **numbers, **times)
+        return cls(
+            stream=int(str(got["stream"])),
+            width=int(str(got["width"])),
+            height=int(str(got["height"])),
+            side=int(str(got["side"])),
+            pixel=str(got["pixel"]),
+            key_only=bool(got["key_only"]),
+            start=_fraction(got["start"]),
+            end=_fraction(got["end"]),
+            every=_fraction(got["every"]),
+            threads=int(str(got["threads"])),
+        )
 
 
 def _fraction(value: canonical.Json) -> Fraction | None:
@@ -97,7 +106,7 @@ def _batches(source: Bytes, wish: Wish) -> Iterator[bytearray]:
                 break
         if writer.full:
             yield writer.answer(wire.MORE)
-            writer = wire.BatchWriter(base)
+            writer.clear()
     yield writer.answer(wire.END)
 
 
@@ -194,7 +203,8 @@ class Scaler:
             return wish.width, wish.height
         if not wish.side or longest <= wish.side:
             return frame.width, frame.height
-        return tuple(max(1, round(side * wish.side / longest)) for side in (frame.width, frame.height))  # type: ignore[return-value]
+        width, height = (max(1, round(part * wish.side / longest)) for part in (frame.width, frame.height))
+        return width, height
 
 
 def _append_pixels(data: bytearray, frame: VideoFrame, row_bytes: int, height: int) -> None:
