@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar, Final
 
+from bearwitness import media
 from bearwitness.catalogue.search import MEDIA
-from bearwitness.media.model import BGR24, DecodeTrouble, Frame, Sound
+from bearwitness.media.model import BGR24, DecodeTrouble, Facts, Frame, Sound
 from bearwitness.media.plans import Plan
+from bearwitness.media.probe import probe
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.derivatives import DONE, NOTHING
@@ -101,10 +103,22 @@ class Material:
     sandbox: Callable[[str], Sandbox] = field(repr=False)
     troubles: list[DecodeTrouble] = field(default_factory=list)
 
+    _probed: list[Facts] = field(default_factory=list, repr=False)
+
     @property
     def size(self) -> int:
         """Length in bytes."""
         return self.source.size
+
+    def probe(self) -> Facts:
+        """Return what the container says of itself, looked at once for all; raises as media.probe does."""
+        if not self._probed:
+            self._probed.append(probe(self.sandbox(media.TASKS), self.source))
+        return self._probed[0]
+
+    def has_sound(self) -> bool:
+        """Say whether there is a sound stream."""
+        return self.probe().first("audio") is not None
 
 
 @dataclass(frozen=True)

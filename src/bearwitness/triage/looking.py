@@ -7,33 +7,40 @@ decoder's child does is the failure of all who wanted the stream.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from bearwitness import media
-from bearwitness.errors import BearwitnessError, ChildFailedError
+from bearwitness.errors import BearwitnessError, ChildFailedError, SandboxError
 from bearwitness.media.frames import frames
-from bearwitness.media.model import BGR24, GRAY8, Frame, Picture
+from bearwitness.media.model import BGR24, GRAY8, Frame, Picture, Sound
+from bearwitness.media.sound import sound
+from bearwitness.media.stills import still
 from bearwitness.vault.derivatives import FAILED, NOTHING
 
-from .analyser import VIDEO, Analyser, Analysis, Frames, Material
+from .analyser import IMAGE, SOUND, VIDEO, Analyser, Analysis, Frames, Material, Samples, Still
 
 _LUMA = np.array([29, 150, 77], dtype=np.uint16)  # of blue, green, red, in 256ths (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What came of one job: outcome, files, or the reason of a failure; `again`: a stricter try may help."""
+    """What came of one job: outcome, files, or the reason of a failure.
+
+    `again`: a stricter try may help; `blameless`: not the file failed but the sandbox, so any try may.
+    """
 
     job: str
     outcome: str
     reason: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     again: bool = False
+    blameless: bool = False
 
 
 @dataclass
@@ -61,11 +68,18 @@ def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Loo
     if material.kind == VIDEO:
         for key_only in (True, False):
             _pass(material, takers, key_only=key_only)
+    if material.kind in (VIDEO, SOUND):
+        for rate in sorted({want.rate for taker in takers for want in _samples(taker)}):
+            _sound_pass(material, takers, rate)
+    if material.kind == IMAGE:
+        _still_pass(material, takers)
     return done + [_finish(taker) for taker in takers]
 
 
 def _failed(job: str, error: BearwitnessError) -> Looked:
-    return Looked(job, FAILED, error.message, again=isinstance(error, ChildFailedError))
+    again = isinstance(error, SandboxError)
+    blameless = again and not isinstance(error, ChildFailedError)
+    return Looked(job, FAILED, error.message, again=again, blameless=blameless)
 
 
 def _finish(taker: _Taker) -> Looked:
@@ -76,6 +90,58 @@ def _finish(taker: _Taker) -> Looked:
     except BearwitnessError as error:
         return _failed(taker.job, error)
     return Looked(taker.job, result.outcome, files=result.encode())
+
+
+def _samples(taker: _Taker) -> list[Samples]:
+    return [want for want in taker.analyser.wants if isinstance(want, Samples)]
+
+
+def _sound_pass(material: Material, takers: Sequence[_Taker], rate: int) -> None:
+    """Decode the first sound stream for all who want it at this rate; a video without sound gives nothing."""
+    takers = [t for t in takers if t.failure is None and any(want.rate == rate for want in _samples(t))]
+    if not takers or not material.has_sound():
+        return
+    try:
+        blocks = sound(
+            material.sandbox(media.TASKS), material.source,
+            stream=0, rate=rate, troubles=material.troubles, plan=material.plan,
+        )  # fmt: skip
+        for block in blocks:
+            for taker in takers:
+                if taker.failure is None:
+                    _guarded(taker, partial(_hear, block=block))
+    except BearwitnessError as error:
+        for taker in takers:
+            taker.failure = taker.failure or error
+
+
+def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
+    """Decode the picture of an image file once, at the largest size that is wanted."""
+    wishes = [(t, want) for t in takers for want in t.analyser.wants if isinstance(want, Still)]
+    if not wishes:
+        return
+    sides = [want.max_side for _, want in wishes]
+    try:
+        made = still(
+            material.sandbox(media.TASKS), material.source, max_side=0 if 0 in sides else max(sides),
+            upright=True, plan=material.plan,
+        )  # fmt: skip
+    except BearwitnessError as error:
+        for taker, _ in wishes:
+            taker.failure = taker.failure or error
+        return
+    size = (made.native_width, made.native_height)
+    picture = Frame(0, 0, Fraction(0), *(True, 0), *size, made.picture)
+    for taker, want in wishes:
+        if taker.failure is None:
+            _guarded(taker, partial(_feed, frame=_as_wanted(picture, want)))
+
+
+def _guarded(taker: _Taker, feed: Callable[[Analysis], None]) -> None:
+    try:
+        feed(taker.analysis)
+    except BearwitnessError as error:
+        taker.failure = error
 
 
 def _wishes(taker: _Taker, *, key_only: bool) -> list[tuple[int, Frames]]:
@@ -126,13 +192,18 @@ def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> No
             key = (want.max_side, want.pixel)
             if key not in made:
                 made[key] = _as_wanted(frame, want)
-            try:
-                taker.analysis.frame(made[key])
-            except BearwitnessError as error:
-                taker.failure = error
+            _guarded(taker, partial(_feed, frame=made[key]))
 
 
-def _as_wanted(frame: Frame, want: Frames) -> Frame:
+def _feed(analysis: Analysis, frame: Frame) -> None:
+    analysis.frame(frame)
+
+
+def _hear(analysis: Analysis, block: Sound) -> None:
+    analysis.sound(block)
+
+
+def _as_wanted(frame: Frame, want: Frames | Still) -> Frame:
     """Return the frame in the size and with the channels that were wanted."""
     picture = frame.picture
     if want.pixel == GRAY8 and picture.ndim == 3:

@@ -11,6 +11,7 @@ from bearwitness.errors import UsageError
 from .analyser import Analyser
 
 ANALYSERS: Final = {
+    "probe": "bearwitness.triage.probe:Probe",
     "metadata": "bearwitness.triage.metadata:Metadata",
     "document": "bearwitness.triage.documents:Documents",
 }

@@ -193,7 +193,7 @@ class Triage:
             return
         jobs = {job.job: job for job in ended.lease.jobs}
         for looked in ended.answer:
-            if looked.again and ended.lease.attempt == 1:
+            if looked.blameless or (looked.again and ended.lease.attempt == 1):
                 queue.fail(ended.lease, looked.reason, [looked.job])
             else:
                 self._keep(_Finished(ended.lease, jobs[looked.job], looked))
