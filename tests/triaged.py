@@ -65,6 +65,7 @@ class Triaged(Bench):
     def __init__(self, bench: Bench, vault: Path) -> None:
         self.folder, self.vault, self.made = bench.folder, vault, bench.made
         self.anna, self.ben, self.keeper = bench.anna, bench.ben, bench.keeper
+        self.frozen: Any = None  # what freezing said, where it was done
 
     def triage(self, *words: object, codes: tuple[int, ...] = (0, 3)) -> Any:
         """Run triage and return its JSON."""

@@ -130,8 +130,10 @@ def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
         for taker, _ in wishes:
             taker.failure = taker.failure or error
         return
-    size = (made.native_width, made.native_height)
-    picture = Frame(0, 0, Fraction(0), *(True, 0), *size, made.picture)
+    picture = Frame(
+        index=0, pts=0, time=Fraction(0), key=True, rotation=0,
+        native_width=made.native_width, native_height=made.native_height, picture=made.picture,
+    )  # fmt: skip
     for taker, want in wishes:
         if taker.failure is None:
             _guarded(taker, partial(_feed, frame=_as_wanted(picture, want)))
