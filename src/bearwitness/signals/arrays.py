@@ -13,11 +13,11 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # BT.601 luma
+_WEIGHTS = np.array([0.114, 0.587, 0.299], dtype=np.float32)  # BT.601 luma of blue, green, red
 
 
 def to_grey(picture: NDArray[np.uint8]) -> Grey:
-    """Return the luma of a picture of shape (h, w) or (h, w, 3) in RGB order.
+    """Return the luma of a picture of shape (h, w) or (h, w, 3) in the order blue, green, red.
 
     Raises ValueError on any other shape: a picture that is not understood must not pass for a dark one.
     """
@@ -41,7 +41,12 @@ def area_matrix(size: int, cells: int) -> Floats:
 
 
 def shrink(grey: Grey, height: int, width: int) -> Floats:
-    """Return the picture averaged (or, if smaller, spread) to height × width."""
+    """Return the picture averaged (or, if smaller, spread) to height × width, as floats."""
     rows, columns = grey.shape
+    if rows >= height and columns >= width:
+        import cv2
+
+        whole: Floats = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+        return whole
     small: Floats = area_matrix(rows, height) @ grey.astype(np.float32) @ area_matrix(columns, width).T
     return small

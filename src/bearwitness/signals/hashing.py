@@ -1,19 +1,18 @@
 """A 256-bit perceptual hash of a picture, with a quality that keeps featureless pictures out of any match.
 
 The method is that of PDQ (Facebook, 2019): average to 64 × 64, take the 16 × 16 lowest AC coefficients of the cosine
-transform, one bit each for "above the median". Both steps are linear, so one matrix from the left and one from the right do it for a
-picture of any size. Mirroring or turning the picture only changes signs and order of coefficients: all eight
-orientations come from one transform.
+transform, one bit each for "above the median". Mirroring or turning the picture only changes signs and order of
+coefficients: all eight orientations come from one transform. The bits are near PDQ's own, not equal to them (it
+averages another way); bench/analysis.py says how near.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from bearwitness.signals.arrays import Bits, Floats, Grey, area_matrix, shrink
+from bearwitness.signals.arrays import Bits, Floats, Grey, shrink
 
 SIDE = 16
 QUALITY_FLOOR = 50
@@ -41,22 +40,22 @@ class FrameHash:
         return self.quality >= QUALITY_FLOOR
 
 
-@lru_cache(maxsize=128)
-def _transform(size: int) -> Floats:
-    """Return (16, size): averaging to 64 cells and the cosine transform's coefficients 1 to 16 in one."""
+def _cosines() -> Floats:
+    """Return (16, 64): the cosine transform's rows 1 to 16; row 0, the mean, says nothing of the picture."""
     frequency = np.arange(1, SIDE + 1)[:, None]
     cell = np.arange(64)[None]
-    cosine = np.sqrt(2 / 64) * np.cos(np.pi / 64 * (cell + 0.5) * frequency)
-    return np.asarray(cosine.astype(np.float32) @ area_matrix(size, 64), dtype=np.float32)
+    return np.asarray(np.sqrt(2 / 64) * np.cos(np.pi / 64 * (cell + 0.5) * frequency), dtype=np.float32)
+
+
+_COSINES = _cosines()
 
 
 def _pack(coefficients: Floats) -> bytes:
     return np.packbits(coefficients > np.median(coefficients)).tobytes()
 
 
-def quality_of(grey: Grey) -> int:
+def _quality(small: Floats) -> int:
     """Return 0 (featureless) to 100: the sum of brightness steps between neighbours at 64 × 64, as PDQ counts them."""
-    small = shrink(grey, 64, 64)
     steps = [np.trunc(np.abs(np.diff(small, axis=axis)) * 100 / 255).sum() for axis in (0, 1)]
     return int(min(100, sum(steps) // 90))
 
@@ -68,13 +67,13 @@ def hash_picture(grey: Grey) -> FrameHash:
     """
     if not grey.size:
         raise ValueError("a picture without pixels has no hash")
-    rows, columns = grey.shape
-    plain = _transform(rows) @ grey.astype(np.float32) @ _transform(columns).T
+    small = shrink(grey, 64, 64)
+    plain = _COSINES @ small @ _COSINES.T
     sign = np.where(np.arange(1, SIDE + 1) % 2, -1, 1).astype(np.float32)
     mirrored, flipped = plain * sign[None], plain * sign[:, None]
     four = [plain, mirrored, flipped, mirrored * sign[:, None]]
     turned = tuple(_pack(each) for each in (*four, *(each.T for each in four)))
-    return FrameHash(turned[0], quality_of(grey), turned)
+    return FrameHash(turned[0], _quality(small), turned)
 
 
 def distances(one: bytes, many: Bits) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
