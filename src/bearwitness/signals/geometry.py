@@ -34,6 +34,13 @@ class Placement:
         rows = tuple((float(row[0]), float(row[1])) for row in back)
         return Placement((rows[0], rows[1]), (float(shift[0]), float(shift[1])), self.inliers)
 
+    def after(self, first: Placement) -> Placement:
+        """Return the placement that `first` and then this one make together."""
+        matrix = np.array(self.matrix) @ np.array(first.matrix)
+        shift = np.array(self.matrix) @ np.array(first.shift) + np.array(self.shift)
+        rows = tuple((float(row[0]), float(row[1])) for row in matrix)
+        return Placement((rows[0], rows[1]), (float(shift[0]), float(shift[1])), min(self.inliers, first.inliers))
+
     @property
     def mirrored(self) -> bool:
         """Whether left and right changed places."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bearwitness.signals.aligned import Aligned, lay
-from bearwitness.signals.geometry import Placement
+from bearwitness.signals.geometry import Placement, Quad, box_placement
 from bearwitness.signals.placing import proposals
 from bearwitness.signals.refining import refine
 from bearwitness.signals.sketch import Sketch
@@ -25,6 +25,8 @@ STILL_ALIKE = 0.8
 """Share of textured blocks that must look alike where nothing moves."""
 
 _MOST_STRETCHES = 8
+_ALL = 0.96  # of a picture: less is cropped
+_WHOLE: Quad = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -140,32 +142,51 @@ def _describe(a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copi
 
 
 def _shape(a: Sketch, b: Sketch, placement: Placement) -> tuple[set[str], str | None]:
-    """Return how the outlines differ, and which of the two was cropped or set in."""
-    a_seen, b_covered = placement.covers()
+    """Return how the outlines differ, and which of the two was cropped, set in or given bars (None: both, or neither)."""
     traits: set[str] = set()
-    changed: str | None = None
-    if a_seen > 0.96 and b_covered < 0.96:
-        traits, changed = {"letterboxed" if _has_bars(b) else "inset"}, "b"
-        if not _has_bars(b) and not _margins_differ(b, placement):
-            traits, changed = {"cropped"}, "a"
-    elif b_covered > 0.96 and a_seen < 0.96:
-        traits, changed = {"letterboxed" if _has_bars(a) else "inset"}, "a"
-        if not _has_bars(a) and not _margins_differ(a, placement.inverse()):
-            traits, changed = {"cropped"}, "b"
-    elif a_seen < 0.96 and b_covered < 0.96:
-        traits = {"cropped"}
-    return traits, changed
+    changed: set[str] = set()
+    a_bars, b_bars = _bars(a, placement.inverse()), _bars(b, placement)
+    if a_bars != b_bars and (a_bars is None or b_bars is None):
+        traits.add("letterboxed")
+        changed.add("b" if b_bars else "a")
+    a_seen, b_covered = _between(placement, a_bars or _WHOLE, b_bars or _WHOLE).covers()
+    if a_seen < _ALL <= b_covered:
+        inset = not a_bars and _smooth_around(a, placement.inverse())
+        traits.add("inset" if inset else "cropped")
+        changed.add("a" if inset else "b")
+    elif b_covered < _ALL <= a_seen:
+        inset = not b_bars and _smooth_around(b, placement)
+        traits.add("inset" if inset else "cropped")
+        changed.add("b" if inset else "a")
+    elif a_seen < _ALL and b_covered < _ALL:
+        traits.add("cropped")
+        changed |= {"a", "b"}
+    return traits, changed.pop() if len(changed) == 1 else None
 
 
-def _has_bars(sketch: Sketch) -> bool:
-    """Whether most frames have flat bars at the sides or above and below, all of one size."""
+def _between(placement: Placement, a_box: Quad, b_box: Quad) -> Placement:
+    """Return the placement of the picture in A's box in the picture in B's box."""
+    outward, inward = box_placement(_WHOLE, a_box, 0), box_placement(b_box, _WHOLE, 0)
+    return inward.after(placement.after(outward))
+
+
+def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
+    """Return the picture inside flat bars that most frames share, None where there are none.
+
+    placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark side of the scene.
+    """
     boxes = np.array([frame.box for frame in sketch.frames])
-    usual = np.median(boxes, axis=0)
-    steady = (np.abs(boxes - usual) < 0.02).all(axis=1).mean() > 0.6
-    return bool(steady and (usual[2] - usual[0]) * (usual[3] - usual[1]) < 0.97)
+    left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
+    steady = (np.abs(boxes - (left, top, right, bottom)) < 0.02).all(axis=1).mean() > 0.6
+    if not steady or (right - left) * (bottom - top) >= _ALL:
+        return None
+    corners = placement.apply(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    inside = min(low[0] - left, low[1] - top, right - high[0], bottom - high[1]) > -0.02
+    return (left, top, right, bottom) if inside else None
 
 
-def _margins_differ(outer: Sketch, placement: Placement) -> bool:
+def _smooth_around(outer: Sketch, placement: Placement) -> bool:
     """Whether what surrounds the inset picture is smoother than the inset: a blurred background, not more of the scene."""
     frames = outer.frames[:: max(1, len(outer.frames) // 8)]
     inside, outside = [], []
