@@ -1,0 +1,78 @@
+"""A placement made exact: found on frames a moment apart, it is off by what the camera moved in between."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bearwitness.signals.aligned import lay
+from bearwitness.signals.arrays import Grey
+from bearwitness.signals.geometry import Placement, box_placement
+from bearwitness.signals.sketch import Sketch
+
+_SNAP = 0.06
+_PAIRS = 5
+_WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+
+def refine(a: Sketch, b: Sketch, placement: Placement) -> Placement:
+    """Return the placement under which the most alike frames are most alike.
+
+    Tried: the placement itself, whole frame on whole frame and picture inside bars on picture inside bars where these
+    are close to it, and the placement fitted anew on the thumbs of the frames that already fit best.
+    """
+    tries = [placement]
+    middle_a, middle_b = a.frames[len(a.frames) // 2].box, b.frames[len(b.frames) // 2].box
+    for orientation in range(8):
+        for left in (_WHOLE, middle_a):
+            for right in (_WHOLE, middle_b):
+                snapped = box_placement(left, right, orientation)
+                if placement.near(snapped, _SNAP):
+                    tries.append(snapped)
+    tries += _fitted(a, b, placement)
+    return max(tries, key=lambda each: _fit_quality(a, b, each))
+
+
+def _fit_quality(a: Sketch, b: Sketch, placement: Placement) -> float:
+    aligned = lay(a, b, placement)
+    if aligned is None:
+        return -1.0
+    best = np.sort(aligned.likeness.max(axis=1))
+    return float(best[-max(1, len(best) // 4) :].mean())
+
+
+def _fitted(a: Sketch, b: Sketch, placement: Placement) -> list[Placement]:
+    """Fit on thumbs (Evangelidis and Psarakis 2008, OpenCV's ECC) where A is not mirrored by more than a sign."""
+    aligned = lay(a, b, placement)
+    if aligned is None:
+        return []
+    order = np.argsort(-aligned.likeness.max(axis=1))[:_PAIRS]
+    found = []
+    for i in order:
+        j = int(aligned.likeness[i].argmax())
+        fitted = _ecc(a.frames[i].thumb, b.frames[j].thumb, placement)
+        if fitted is not None and fitted.near(placement, 0.08):
+            found.append(fitted)
+    return found
+
+
+def _ecc(a: Grey, b: Grey, placement: Placement) -> Placement | None:
+    import cv2
+
+    a_size, b_size = np.array(a.shape[::-1], float), np.array(b.shape[::-1], float)
+    pixels = np.diag(b_size) @ np.array(placement.matrix) @ np.diag(1 / a_size)
+    # A cell's middle is half a pixel from its corner; the map is kept in corners.
+    half = np.full(2, 0.5)
+    shift = b_size * np.array(placement.shift) + pixels @ half - half
+    start = np.column_stack([pixels, shift]).astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+    try:
+        _, warp = cv2.findTransformECC(a, b, start, cv2.MOTION_AFFINE, stop, None, 5)
+    except cv2.error:  # it did not converge: the picture has too little in it
+        return None
+    matrix = np.diag(1 / b_size) @ warp[:, :2] @ np.diag(a_size)
+    shift = (warp[:, 2] - warp[:, :2] @ half + half) / b_size
+    return Placement(
+        ((float(matrix[0, 0]), float(matrix[0, 1])), (float(matrix[1, 0]), float(matrix[1, 1]))),
+        (float(shift[0]), float(shift[1])),
+        placement.inliers,
+    )

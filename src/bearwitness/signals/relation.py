@@ -1,0 +1,218 @@
+"""How two files are related: the same recording re-encoded, cropped, mirrored, contained … or only the same place.
+
+What counts as a copy. Pictures from one fixed camera look alike at any two times: the room is the same. So likeness
+alone never makes a copy of moving pictures; what *moves* must move alike (`Stretch.moved`). Where nothing moves in either, the
+pictures must agree block for block. What looks alike without passing is reported as `same-view`: a lead, not a copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bearwitness.signals.aligned import Aligned, lay
+from bearwitness.signals.geometry import Placement, Quad, box_placement
+from bearwitness.signals.placing import proposals
+from bearwitness.signals.refining import refine
+from bearwitness.signals.sketch import Sketch
+from bearwitness.signals.timeline import Stretch, best_shift, judge, stretches
+
+MOVED_ALIKE = 0.5
+"""Correlation of movement from which it is one recording. Seen: copies 0.97 and more, other times at one place 0.06."""
+
+STILL_ALIKE = 0.8
+"""Share of textured blocks that must look alike where nothing moves."""
+
+_MOST_STRETCHES = 8
+_ALL = 0.96  # of a picture: less is cropped
+_WHOLE: Quad = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of A, from a_start to a_end seconds, that is in B from b_start to b_end."""
+
+    a_start: float
+    a_end: float
+    b_start: float
+    b_end: float
+    likeness: float
+    moved: float | None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What relates A and B.
+
+    kind: `same-bytes`, `copy` (the same recording) or `same-view` (the same place; no proof it is the same time).
+    traits: what was done, any of re-encoded, cropped, letterboxed, inset (picture in picture), mirrored, turned-90, turned-180,
+    turned-270, overlaid, contained, from the one to the other; `changed` says which of the two was changed where that can be told.
+    spans: which times of A are in B. placement: where A's picture lies in B's.
+    """
+
+    kind: str
+    traits: frozenset[str]
+    changed: str | None
+    spans: tuple[Span, ...]
+    placement: Placement | None
+
+
+def same_bytes() -> Relation:
+    """Return the relation of two files with one SHA-256; the caller has compared the hashes."""
+    return Relation("same-bytes", frozenset(), None, (), None)
+
+
+def compare(a: Sketch, b: Sketch) -> Relation | None:
+    """Return how A and B are related, or None where nothing says they are."""
+    lead: Relation | None = None
+    for proposal in proposals(a, b):
+        placement = refine(a, b, proposal.placement)
+        aligned = lay(a, b, placement)
+        if aligned is None:
+            continue
+        copies, views = _find_stretches(aligned, a, b)
+        if copies:
+            return _describe(a, b, placement, aligned, copies)
+        if views and lead is None:
+            lead = Relation("same-view", frozenset(), None, _spans(a, b, views), placement)
+    return lead
+
+
+def _find_stretches(aligned: Aligned, a: Sketch, b: Sketch) -> tuple[list[Stretch], list[Stretch]]:
+    """Return (stretches that are the same recording, stretches that only look alike)."""
+    free = np.ones(aligned.likeness.shape, dtype=bool)
+    step = max(a.step, b.step)
+    copies: list[Stretch] = []
+    views: list[Stretch] = []
+    for _ in range(_MOST_STRETCHES):
+        shift = best_shift(aligned, a.times, b.times, step, free)
+        if shift is None:
+            break
+        for found in stretches(aligned, a.times, b.times, step, shift, free):
+            (copies if _is_copy(found, a, b) else views).append(found)
+            free[found.a[0] : found.a[-1] + 1, :] = False
+            free[:, found.b[0] : found.b[-1] + 1] = False
+    return copies, views
+
+
+def _is_copy(found: Stretch, a: Sketch, b: Sketch) -> bool:
+    still = min(len(a.frames), len(b.frames)) == 1
+    if len(found.a) < 3 and not still:
+        return False
+    if found.moved is not None and len(found.a) > 1:
+        return found.moved >= MOVED_ALIKE and found.likeness >= 0.7
+    return found.agreement >= STILL_ALIKE and found.likeness >= 0.8
+
+
+def _spans(a: Sketch, b: Sketch, found: list[Stretch]) -> tuple[Span, ...]:
+    spans = [
+        Span(
+            float(a.frames[each.a[0]].time),
+            float(a.frames[each.a[-1]].time),
+            float(b.frames[each.b[0]].time),
+            float(b.frames[each.b[-1]].time),
+            each.likeness,
+            each.moved,
+        )
+        for each in found
+    ]
+    return tuple(sorted(spans, key=lambda span: span.a_start))
+
+
+def _describe(a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copies: list[Stretch]) -> Relation:
+    spans = _spans(a, b, copies)
+    traits, changed = _shape(a, b, placement)
+    turn = round(placement.turn((a.width, a.height), (b.width, b.height)) / 90) % 4 * 90
+    if placement.mirrored:
+        traits.add("mirrored")
+    if turn:
+        traits.add(f"turned-{turn}")
+    i = np.concatenate([each.a for each in copies])
+    j = np.concatenate([each.b for each in copies])
+    if judge(aligned, i, j).agreement < 0.9:
+        traits.add("overlaid")
+    part, whole = _contained(a, b, spans)
+    if part:
+        traits.add("contained")
+        changed = changed or part
+    if not whole:
+        traits.add("partial")
+    return Relation("copy", frozenset(traits or {"re-encoded"}), changed, spans, placement)
+
+
+def _shape(a: Sketch, b: Sketch, placement: Placement) -> tuple[set[str], str | None]:
+    """Return how the outlines differ, and which of the two was cropped, set in or given bars (None: both, or neither)."""
+    traits: set[str] = set()
+    changed: set[str] = set()
+    a_bars, b_bars = _bars(a, placement.inverse()), _bars(b, placement)
+    if a_bars != b_bars and (a_bars is None or b_bars is None):
+        traits.add("letterboxed")
+        changed.add("b" if b_bars else "a")
+    a_seen, b_covered = _between(placement, a_bars or _WHOLE, b_bars or _WHOLE).covers()
+    if a_seen < _ALL <= b_covered:
+        inset = not a_bars and _smooth_around(a, placement.inverse())
+        traits.add("inset" if inset else "cropped")
+        changed.add("a" if inset else "b")
+    elif b_covered < _ALL <= a_seen:
+        inset = not b_bars and _smooth_around(b, placement)
+        traits.add("inset" if inset else "cropped")
+        changed.add("b" if inset else "a")
+    elif a_seen < _ALL and b_covered < _ALL:
+        traits.add("cropped")
+        changed |= {"a", "b"}
+    return traits, changed.pop() if len(changed) == 1 else None
+
+
+def _between(placement: Placement, a_box: Quad, b_box: Quad) -> Placement:
+    """Return the placement of the picture in A's box in the picture in B's box."""
+    outward, inward = box_placement(_WHOLE, a_box, 0), box_placement(b_box, _WHOLE, 0)
+    return inward.after(placement.after(outward))
+
+
+def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
+    """Return the picture inside flat bars that most frames share, None where there are none.
+
+    placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark side of the scene.
+    """
+    boxes = np.array([frame.box for frame in sketch.frames])
+    left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
+    steady = (np.abs(boxes - (left, top, right, bottom)) < 0.02).all(axis=1).mean() > 0.6
+    if not steady or (right - left) * (bottom - top) >= _ALL:
+        return None
+    corners = placement.apply(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    inside = min(low[0] - left, low[1] - top, right - high[0], bottom - high[1]) > -0.02
+    return (left, top, right, bottom) if inside else None
+
+
+def _smooth_around(outer: Sketch, placement: Placement) -> bool:
+    """Whether what surrounds the inset picture is smoother than the inset: a blurred background, not more of the scene."""
+    frames = outer.frames[:: max(1, len(outer.frames) // 8)]
+    inside, outside = [], []
+    for frame in frames:
+        grey = frame.thumb.astype(np.float32)
+        rough = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+        y, x = np.indices(rough.shape)
+        corners = placement.apply(np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]))
+        low, high = corners.min(axis=0) * grey.shape[::-1], corners.max(axis=0) * grey.shape[::-1]
+        margin = 3
+        within = (x > low[0] + margin) & (x < high[0] - margin) & (y > low[1] + margin) & (y < high[1] - margin)
+        beyond = (x < low[0] - margin) | (x > high[0] + margin) | (y < low[1] - margin) | (y > high[1] + margin)
+        if within.any() and beyond.any():
+            inside.append(float(rough[within].mean()))
+            outside.append(float(rough[beyond].mean()))
+    return bool(inside) and float(np.mean(outside)) < 0.35 * float(np.mean(inside))
+
+
+def _contained(a: Sketch, b: Sketch, spans: tuple[Span, ...]) -> tuple[str | None, bool]:
+    """Return (which of the two is a part of the other, whether at least one of them is covered whole)."""
+    slack = 1.6 * max(a.step, b.step) + 0.1
+    a_length, b_length = float(a.times[-1] - a.times[0]), float(b.times[-1] - b.times[0])
+    a_shown = sum(span.a_end - span.a_start for span in spans)
+    b_shown = sum(span.b_end - span.b_start for span in spans)
+    a_whole = a_shown >= a_length - slack * len(spans)
+    b_whole = b_shown >= b_length - slack * len(spans)
+    if a_whole and b_whole:
+        return None, True
+    return ("b" if b_whole else "a" if a_whole else None), a_whole or b_whole
