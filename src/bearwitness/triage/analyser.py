@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final
 
 from bearwitness import media
 from bearwitness.catalogue.search import MEDIA
+from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import BGR24, DecodeTrouble, Facts, Frame, Sound
 from bearwitness.media.plans import Plan
 from bearwitness.media.probe import probe
@@ -91,7 +92,8 @@ class Model:
 class Material:
     """One item to look at. `path` is its name on the source, bytes; `kind` is a guess from its first bytes.
 
-    `sandbox(module)` gives the running sandbox of a module of tasks that the analyser named in `sandboxes`.
+    `sandbox(module)` gives the running sandbox of a module of tasks that the analyser named in `sandboxes`;
+    `inference()` the locked worker with all networks that analysers named in `networks`.
     `troubles` is what did not decode so far.
     """
 
@@ -101,6 +103,7 @@ class Material:
     source: Source
     plan: Plan
     sandbox: Callable[[str], Sandbox] = field(repr=False)
+    inference: Callable[[], InferenceWorker] = field(repr=False)
     troubles: list[DecodeTrouble] = field(default_factory=list)
 
     _probed: list[Facts] = field(default_factory=list, repr=False)
@@ -220,6 +223,7 @@ class Analyser(ABC):
     kinds: ClassVar[frozenset[str]]
     wants: Sequence[Want] = ()
     sandboxes: Sequence[str] = ()
+    networks: Sequence[str] = ()
     parameters: Mapping[str, Json] = {}
     model: Model | None = None
     needs_authorisation: ClassVar[bool] = False  # face grouping: two people must have allowed it

@@ -13,6 +13,12 @@ from .analyser import Analyser
 ANALYSERS: Final = {
     "probe": "bearwitness.triage.probe:Probe",
     "metadata": "bearwitness.triage.metadata:Metadata",
+    "shots": "bearwitness.triage.shots:Shots",
+    "sketch": "bearwitness.triage.copies:Copies",
+    "loudness": "bearwitness.triage.hearing:Loud",
+    "faces": "bearwitness.triage.seeing:FaceBoxes",
+    "persons": "bearwitness.triage.seeing:PersonBoxes",
+    "sensitivity": "bearwitness.triage.seeing:Sensitivity",
     "document": "bearwitness.triage.documents:Documents",
 }
 """Name (which is also the kind of result) to module and class; the class takes no arguments."""

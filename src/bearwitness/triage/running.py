@@ -92,6 +92,7 @@ class Triage:
         self._ledger = Ledger(vault, unlocked)
         self._size = vault.log.size
         self._numbers = next_numbers(vault.log.effects())
+        self._accept_weak = False
         self._stale = False  # others changed the vault: workers must be made anew
         self.report = Report()
 
@@ -109,6 +110,7 @@ class Triage:
             queue.keep_only(job.job for job in self._plan.jobs)
             queue.add(self._plan.jobs)
             with self._sandboxes(accept_weak=accept_weak) as sandboxes:
+                self._accept_weak = accept_weak
                 while self._round(queue, make_executor, sandboxes, progress):
                     queue.reclaim(_WORKER)
         self._catalogue.refresh(Ledger(self._vault, self._unlocked))
@@ -152,7 +154,9 @@ class Triage:
     ) -> bool:
         """Work until all is done, or others changed the vault; say whether there is more to do."""
         self._stale = False
-        looker = Looker(self._ledger, self._plan.places, self._plan.analysers, sandboxes)
+        looker = Looker(
+            self._ledger, self._plan.places, self._plan.analysers, sandboxes, accept_weak=self._accept_weak
+        )
         executor = make_executor({STEP: looker})
         held: dict[int, Lease] = {}
         try:

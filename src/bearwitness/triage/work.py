@@ -9,6 +9,7 @@ from typing import Final
 
 from bearwitness.custody.items import commit
 from bearwitness.errors import TamperedError
+from bearwitness.inference.worker import InferenceWorker
 from bearwitness.jobs.model import Lease
 from bearwitness.media.plans import USUAL
 from bearwitness.media.source import Source
@@ -44,9 +45,14 @@ class Looker:
         places: Mapping[str, Place],
         analysers: Mapping[str, Analyser],
         sandboxes: Mapping[str, Sandbox],
+        *,
+        accept_weak: bool = False,
     ) -> None:
         """`analysers` by the id of each job."""
         self._ledger, self._places, self._analysers, self._sandboxes = ledger, places, analysers, sandboxes
+        self._networks = sorted({name for analyser in analysers.values() for name in analyser.networks})
+        self._accept_weak = accept_weak
+        self._inference: InferenceWorker | None = None  # of this process, once one is needed
         self._opened: dict[str, OpenDelivery] = {}
         self._records: OrderedDict[tuple[str, int], dict[bytes, Record]] = OrderedDict()
 
@@ -68,8 +74,15 @@ class Looker:
             source=Source.of_ranges(held.read, held.size, f"item {lease.item}"),
             plan=plan,
             sandbox=self._sandboxes.__getitem__,
+            inference=self._worker,
         )
         return look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
+
+    def _worker(self) -> InferenceWorker:
+        """Return the inference worker of this process; one thread, for there are as many processes."""
+        if self._inference is None:
+            self._inference = InferenceWorker(self._networks, threads=1, accept_weak=self._accept_weak)
+        return self._inference
 
     def _part(self, opened: OpenDelivery, place: Place) -> dict[bytes, Record]:
         key = (place.delivery, place.part)
