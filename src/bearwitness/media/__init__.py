@@ -7,9 +7,9 @@
             ...
 
 Doors: :mod:`.source` (where the bytes come from), :mod:`.probe`, :mod:`.frames`, :mod:`.sound`,
-:mod:`.packets`, :mod:`.stills`. What runs in the child is in :mod:`.inside` and is imported nowhere else: this
-process never loads a decoder. A file that crashes, hangs or exhausts its child costs its child; the caller
-gets ChildFailedError and may try once more with :meth:`plans.Plan.stricter`.
+:mod:`.packets`, :mod:`.stills`. What runs in the child is in :mod:`.inside` and is imported nowhere else:
+this process never loads a decoder. A file that crashes, hangs or exhausts its child costs its child; the
+caller gets ChildFailedError and may try once more with :meth:`plans.Plan.stricter`.
 """
 
 from typing import Final

@@ -70,9 +70,11 @@ def frames(
         "every": _text(every),
         "threads": str(plan.threads),
     }
-    limits = plan.limits(wire.BATCH_BYTES + PIXELS_MAX * CHANNELS[pixel] + _HEADS_BYTES_MAX)
+    pixels = min(width * height or max_side**2 or PIXELS_MAX, PIXELS_MAX)
+    scratch_bytes = wire.BATCH_BYTES + pixels * CHANNELS[pixel]  # a batch ends with the frame that fills it
+    limits, asked = plan.limits(_HEADS_BYTES_MAX), canonical.dumps(wanted)
     files, ranges = source.handed()
-    with sandbox.session("frames", canonical.dumps(wanted), files, limits, ranges) as session:
+    with sandbox.session("frames", asked, files, limits, ranges, scratch_bytes) as session:
         checker = _Checker(source.name, pixel, width, height, max_side, troubles, upright)
         session.post(b"")
         ended = False
@@ -91,7 +93,7 @@ def _text(value: Fraction | None) -> str | None:
 def _take(session: Session, name: str) -> wire.Batch:
     untrusted = session.take()
     try:
-        return wire.read_batch(untrusted, wire.FRAME.size)
+        return wire.read_batch(untrusted, wire.FRAME.size, session.copy)
     except wire.RefusedByChildError as refused:
         raise MediaError(f"{name}: no frames can be decoded: {refused}") from None
     except MalformedError as error:

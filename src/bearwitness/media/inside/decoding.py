@@ -95,7 +95,8 @@ class Decoder:
                 frames = self._stream.codec_context.decode(None)
             except av.EOFError:
                 return
-            except av.FFmpegError:
+            except av.FFmpegError as error:
+                reason_of(error)  # for its MemoryError
                 continue
             for frame in frames:
                 yield from self._out(frame)

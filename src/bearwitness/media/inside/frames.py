@@ -68,7 +68,7 @@ def open_frames(task: Task) -> Handler:
     """Open the stream; what can not be done is told by the first answer."""
     wish = Wish.decode(task.arguments)
     try:
-        batches = _batches(bytes_of(task), wish)
+        batches = _batches(bytes_of(task), wish, task.scratch)
         first = next(batches)
     except (av.FFmpegError, _RefusedError) as error:
         refused = wire.refusal(reason_of(error))
@@ -85,13 +85,13 @@ class _RefusedError(Exception):
     """What was asked can not be done with this file."""
 
 
-def _batches(source: Bytes, wish: Wish) -> Iterator[bytearray]:
+def _batches(source: Bytes, wish: Wish, scratch: memoryview | None) -> Iterator[bytearray]:
     container, stream = _open(source, wish)
     base = Fraction(stream.time_base or 1)
     if wish.start is not None:
         container, stream = _seek(source, wish, container, stream, base)
     scaler = Scaler(wish)
-    writer = wire.BatchWriter(base)
+    writer = wire.BatchWriter(base, scratch)
     for what in _wanted(Decoder(container, stream, key_only=wish.key_only).run(), wish, base):
         if isinstance(what, Told):
             writer.trouble(what.kind, what.packet, what.pts, what.reason)
@@ -147,8 +147,8 @@ def _seek(
         ):
             container.seek(int(start / base), stream=stream, backward=True)
             return container, stream
-    except av.FFmpegError:
-        pass
+    except av.FFmpegError as error:
+        reason_of(error)  # for its MemoryError
     return _open(source, wish)
 
 
@@ -195,7 +195,8 @@ class Scaler:
         turned = frame.rotation
         record = (decoded.index, decoded.pts, key, turned, width, height, frame.width, frame.height)
         writer.add(wire.FRAME.pack(*record))
-        _append_pixels(writer.data, scaled, width * CHANNELS[self._wish.pixel], height)
+        row_bytes = width * CHANNELS[self._wish.pixel]
+        _copy_pixels(writer.room(row_bytes * height), scaled, row_bytes, height)
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:
         wish, longest = self._wish, max(frame.width, frame.height)
@@ -207,11 +208,9 @@ class Scaler:
         return width, height
 
 
-def _append_pixels(data: bytearray, frame: VideoFrame, row_bytes: int, height: int) -> None:
+def _copy_pixels(room: memoryview, frame: VideoFrame, row_bytes: int, height: int) -> None:
+    """Copy the pixels without what FFmpeg leaves at the end of rows."""
     plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height].reshape(
-        height, plane.line_size
-    )
-    begin = len(data)
-    data.extend(bytes(row_bytes * height))
-    np.frombuffer(data, np.uint8)[begin:].reshape(height, row_bytes)[:] = rows[:, :row_bytes]
+    stored = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height]
+    rows = stored.reshape(height, plane.line_size)
+    np.frombuffer(room, np.uint8).reshape(height, row_bytes)[:] = rows[:, :row_bytes]

@@ -106,7 +106,13 @@ def _no_other_file(*_: object, **__: object) -> NoReturn:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return FFmpeg's word for what is wrong, without numbers and names of functions."""
+    """Return FFmpeg's word for what is wrong, without numbers and names of functions.
+
+    Raises MemoryError where it is not the file that is to blame: what a child is too small for must not be
+    told as a loss.
+    """
+    if isinstance(error, MemoryError | BlockingIOError):  # the latter: no room for a thread
+        raise MemoryError from error
     words = str(error).split("] ", 1)[-1].split(": '")[0]
     return words or type(error).__name__
 
