@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bearwitness import media
+from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.plans import QUICK
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
@@ -32,9 +33,14 @@ def material(sandboxes: dict[str, Sandbox]) -> Callable[[bytes], Material]:
 
     def make(data: bytes) -> Material:
         source = Source.of_bytes(data, "a file")
-        return Material("0" * 32, b"a file", guess(data[:4096]), source, QUICK, sandboxes.__getitem__)
+        kind = guess(data[:4096])
+        return Material("0" * 32, b"a file", kind, source, QUICK, sandboxes.__getitem__, _no_network)
 
     return make
+
+
+def _no_network() -> InferenceWorker:
+    raise AssertionError("no network is needed here")
 
 
 @pytest.fixture(scope="session")

@@ -119,10 +119,6 @@ class Material:
             self._probed.append(probe(self.sandbox(media.TASKS), self.source))
         return self._probed[0]
 
-    def has_sound(self) -> bool:
-        """Say whether there is a sound stream."""
-        return self.probe().first("audio") is not None
-
 
 @dataclass(frozen=True)
 class Fact:
@@ -215,7 +211,8 @@ class Analyser(ABC):
 
     `name` is also the kind of the result; `version` changes whenever results may. `kinds` are the kinds of
     item it can say anything of; of others the log gets outcome NOTHING without it being asked. `sandboxes`
-    are modules of tasks it needs beyond those of :mod:`bearwitness.media`.
+    are modules of tasks it needs beyond those of :mod:`bearwitness.media`, `networks` the models of
+    :mod:`bearwitness.inference.models` that it runs.
     """
 
     name: ClassVar[str]

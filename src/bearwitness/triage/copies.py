@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def decode(data: bytes) -> Sketch:
         with np.load(io.BytesIO(data), allow_pickle=False) as read:
             arrays = dict(read)
         return _sketch(arrays)
-    except (KeyError, ValueError, IndexError, OSError, EOFError, ZeroDivisionError) as error:
+    except (KeyError, ValueError, IndexError, OSError, EOFError, ZeroDivisionError, BadZipFile) as error:
         raise MalformedError(f"a stored sketch is malformed: {error}") from None
 
 

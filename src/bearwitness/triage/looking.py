@@ -99,12 +99,15 @@ def _samples(taker: _Taker) -> list[Samples]:
 def _sound_pass(material: Material, takers: Sequence[_Taker], rate: int) -> None:
     """Decode the first sound stream for all who want it at this rate; a video without sound gives nothing."""
     takers = [t for t in takers if t.failure is None and any(want.rate == rate for want in _samples(t))]
-    if not takers or not material.has_sound():
+    if not takers:
         return
     try:
+        stream = material.probe().first("audio")
+        if stream is None:
+            return
         blocks = sound(
             material.sandbox(media.TASKS), material.source,
-            stream=0, rate=rate, troubles=material.troubles, plan=material.plan,
+            stream=stream.index, rate=rate, troubles=material.troubles, plan=material.plan,
         )  # fmt: skip
         for block in blocks:
             for taker in takers:
@@ -163,10 +166,13 @@ def _pass(material: Material, takers: Sequence[_Taker], *, key_only: bool) -> No
     sides = [want.max_side for want in wishes]
     steps = [want.every for want in wishes]
     try:
+        stream = material.probe().first("video")
+        if stream is None:
+            return  # a video file with sound alone
         for frame in frames(
             material.sandbox(media.TASKS),
             material.source,
-            stream=0,
+            stream=stream.index,
             troubles=material.troubles,
             max_side=0 if 0 in sides else max(sides),
             pixel=BGR24 if any(want.pixel == BGR24 for want in wishes) else GRAY8,

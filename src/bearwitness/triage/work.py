@@ -15,7 +15,7 @@ from bearwitness.media.plans import USUAL
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.delivery import OpenDelivery, Record
-from bearwitness.vault.itembytes import ItemBytes
+from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.ledger import Ledger
 
 from .analyser import Analyser, Material
@@ -65,7 +65,7 @@ class Looker:
         record = self._part(opened, place).get(place.leaf)
         if record is None:
             raise TamperedError(f"item {lease.item} is not in its delivery any more")
-        held = ItemBytes(opened, record)
+        held = ItemReader(opened, record)
         plan = USUAL if lease.attempt == 1 else USUAL.stricter()
         material = Material(
             item=lease.item,
@@ -76,7 +76,11 @@ class Looker:
             sandbox=self._sandboxes.__getitem__,
             inference=self._worker,
         )
-        return look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
+        looked = look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
+        if self._inference is not None and any(each.again for each in looked):
+            self._inference.close()  # a fresh one for the second try: this one may have run out of something
+            self._inference = None
+        return looked
 
     def _worker(self) -> InferenceWorker:
         """Return the inference worker of this process; one thread, for there are as many processes."""
