@@ -16,6 +16,7 @@ NOTE = (
     "--note-purpose", "who gave the orders", "--note-danger", "guards may recognise who filmed",
     "--note-legal-basis", "mandate of 3 March", "--note-who", "Anna, Ben",
 )  # fmt: skip
+QUICK = ("--only", "probe", "--only", "metadata", "--only", "document")
 RUSSIAN = "Протокол допроса. Заключённого били в камере номер четыре. Ещё одна запись."
 ENGLISH = "The prisoners were beaten in cell four by two officers."
 
@@ -26,7 +27,8 @@ def jpeg(seed: int = 1, *, maker: str = "", place: bool = False) -> bytes:
     image, data = Image.fromarray(pixels), io.BytesIO()
     exif = Image.Exif()
     if maker:
-        exif[0x010F], exif[0x0110], exif[0x0132] = maker, "Model 7", "2021:03:04 08:09:10"
+        exif[0x010F] = maker.encode()  # as phones write it, though EXIF has room for ASCII only
+        exif[0x0110], exif[0x0132] = "Model 7", "2021:03:04 08:09:10"
     if place:
         exif.get_ifd(0x8825).update({1: "N", 2: (55.0, 30.0, 0.0), 3: "E", 4: (37.0, 15.0, 36.0)})
     image.save(data, "JPEG", exif=exif)
@@ -72,8 +74,8 @@ class Triaged(Bench):
         return self.try_triage(*words).ok(*codes).json
 
     def try_triage(self, *words: object, note: bool = True) -> Done:
-        """Run triage."""
-        given = NOTE if note else ()
+        """Run triage; unless told otherwise with the analysers that need no network and no model."""
+        given = [*(NOTE if note else ()), *(() if "--only" in words else QUICK)]
         return run("triage", "--vault", self.vault, "--identity", self.anna, *given, *words, "--json")
 
     def id_of(self, path: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from triaged import NOTE, Triaged, docx, jpeg
+from triaged import NOTE, QUICK, Triaged, docx, jpeg
 from workbench import TESTS, Bench, children_of, fill, finish, scaled, start, wait_until
 
 sys.path.append(str(TESTS / "system"))
@@ -49,7 +49,7 @@ def copy(many: Bench, folder: Path) -> Triaged:
 
 
 def words(bench: Triaged) -> list[object]:
-    return ["triage", "--vault", bench.vault, "--identity", bench.anna, *NOTE, "--workers", "2"]
+    return ["triage", "--vault", bench.vault, "--identity", bench.anna, *NOTE, *QUICK, "--workers", "2"]
 
 
 def assert_whole(bench: Triaged, undisturbed: dict[str, str]) -> None:

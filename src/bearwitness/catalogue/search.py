@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 from sqlalchemy import text as sql
 
 from bearwitness.errors import UsageError
@@ -62,7 +62,7 @@ class Hit:
 def find(catalogue: Catalogue, wish: Wish) -> list[Hit]:
     """Return what fits `wish`, by path; raise UsageError if nothing is asked."""
     conditions = _fact_conditions(wish)
-    if not conditions and not wish.words.strip():
+    if not conditions and not wish.facts and not wish.words.strip():
         raise UsageError("say what to look for", "words, --kind, --faces, --sensitivity, --clock or --fact")
     passages: dict[str, list[Passage]] = {}
     with catalogue.connect() as connection:
@@ -72,8 +72,9 @@ def find(catalogue: Catalogue, wish: Wish) -> list[Hit]:
             for item in _by_name(catalogue, wish.words):
                 passages.setdefault(item, [])
             found = set(passages)
-        for condition in conditions:
-            items = set(connection.execute(condition).scalars())
+        sets = [set(connection.execute(condition).scalars()) for condition in conditions]
+        sets += [_having(connection, name, value) for name, value in wish.facts.items()]
+        for items in sets:
             found = items if found is None else found & items
         facts = _facts_of(connection, found or ())
     hits: dict[str, Hit] = {}
@@ -108,10 +109,14 @@ def _fact_conditions(wish: Wish) -> list[Select[Any]]:
         known += [] if first is None else [facts.value >= float(first)]
         known += [] if last is None else [facts.value <= float(last)]
         conditions.append(select(facts.item).where(and_(*known)))
-    for name, value in wish.facts.items():
-        same = func.lower(facts.exact) == value.lower()
-        conditions.append(select(facts.item).where(facts.name == name, same))
     return conditions
+
+
+def _having(connection: Connection, name: str, value: str) -> set[str]:
+    """Return the items of which a fact is this, in whatever letters (SQLite folds ASCII alone)."""
+    facts = schema.facts.c
+    rows = connection.execute(select(facts.item, facts.exact).where(facts.name == name))
+    return {row.item for row in rows if row.exact.casefold() == value.casefold()}
 
 
 def _by_words(connection: Connection, words: str) -> dict[str, list[Passage]]:

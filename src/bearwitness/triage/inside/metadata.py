@@ -49,9 +49,19 @@ def read_metadata(task: Task) -> bytes:
 def _add(told: dict[str, Any], name: str, value: object) -> None:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace").strip("\x00")
-    text = "".join(c for c in str(value) if c.isprintable())[:_TEXT_MAX].strip()
+    text = "".join(c for c in _unicode(str(value)) if c.isprintable())[:_TEXT_MAX].strip()
     if text and len(told["tags"]) < _TAGS_MAX:
         told["tags"][name] = text
+
+
+def _unicode(text: str) -> str:
+    """Return what a phone meant that wrote UTF-8 where EXIF has ASCII only and Pillow reads Latin-1."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _picture(source: Bytes, told: dict[str, Any]) -> None:
