@@ -5,10 +5,16 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from bearwitness.errors import MalformedError, StorageError, UsageError
-from bearwitness.triage.models import BroughtModel, analysers, load, read
+from bearwitness.errors import MalformedError, SandboxError, StorageError, UsageError
+from bearwitness.inference.faces import Faces
+from bearwitness.inference.models import model
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.triage import registry
+from bearwitness.triage.models import BroughtModel, load, read
 
 WEIGHTS = b"not really weights"
 GOOD = f"""
@@ -38,16 +44,16 @@ def put(folder: Path, text: str, weights: bytes | None = WEIGHTS) -> Path:
 
 def test_a_model_is_read_with_all_that_the_log_will_say_of_it(tmp_path: Path) -> None:
     put(tmp_path, GOOD)
-    (model,) = load(tmp_path)
-    assert isinstance(model, BroughtModel)
-    assert (model.name, model.task, model.decoder, model.threshold) == (
+    (brought,) = load(tmp_path)
+    assert isinstance(brought, BroughtModel)
+    assert (brought.name, brought.task, brought.decoder, brought.threshold) == (
         "larger-faces",
         "faces",
         "centerface",
         0.25,
     )
-    assert (model.width, model.height, model.licence) == (640, 480, "MIT")
-    assert model.model.to_json() == {"name": "larger-faces", "sha256": sha256(WEIGHTS).hexdigest()}
+    assert (brought.width, brought.height, brought.licence) == (640, 480, "MIT")
+    assert brought.model.to_json() == {"name": "larger-faces", "sha256": sha256(WEIGHTS).hexdigest()}
 
 
 @pytest.mark.parametrize(
@@ -83,4 +89,35 @@ def test_weights_that_are_not_those_named_or_not_there_are_refused(tmp_path: Pat
 def test_a_model_whose_output_nobody_can_read_is_refused_and_the_known_are_named(tmp_path: Path) -> None:
     put(tmp_path, GOOD.replace("centerface", "oracle"))
     with pytest.raises(UsageError, match="oracle"):
-        analysers(tmp_path)
+        registry.load(models=tmp_path)
+
+
+def test_a_brought_model_takes_the_place_of_ours_and_the_log_names_it(tmp_path: Path) -> None:
+    put(tmp_path, GOOD)
+    (ours,), (brought,) = registry.load(["faces"]), registry.load(["faces"], tmp_path)
+    assert brought.model is not None
+    assert brought.model != ours.model
+    assert brought.model.to_json() == {"name": "larger-faces", "sha256": sha256(WEIGHTS).hexdigest()}
+    assert brought.brought == {"centerface": (tmp_path / "larger-faces" / "net.onnx", brought.model.sha256)}
+    assert brought.parameters["threshold"] == "0.25"
+    put(tmp_path / "second", GOOD)
+    (tmp_path / "second" / "larger-faces").rename(tmp_path / "more-faces")
+    with pytest.raises(UsageError, match="two models"):
+        registry.load(models=tmp_path)
+
+
+def test_the_weights_of_a_brought_model_are_those_that_run(tmp_path: Path, corpus: Path) -> None:
+    """Our own network brought as if it were another is checked by its hash and runs in the locked worker."""
+    ours = model("centerface")
+    weights = ours.read(ours.locate())
+    put(tmp_path, GOOD.replace(sha256(WEIGHTS).hexdigest(), ours.sha256), weights)
+    (analyser,) = registry.load(["faces"], tmp_path)
+    picture = np.asarray(Image.open(corpus / "neardup/bridge-orig.jpg").convert("RGB"))[:, :, ::-1]
+    with InferenceWorker(analyser.networks, threads=1, brought=analyser.brought) as worker:
+        assert isinstance(Faces(worker).detect([np.ascontiguousarray(picture[:480, :640])]), list)
+    (tmp_path / "larger-faces" / "net.onnx").write_bytes(weights[:-1] + b"!")
+    with (
+        InferenceWorker(analyser.networks, threads=1, brought=analyser.brought) as worker,
+        pytest.raises(SandboxError, match="not the pinned ones"),
+    ):
+        Faces(worker).detect([np.zeros((64, 64, 3), np.uint8)])

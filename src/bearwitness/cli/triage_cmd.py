@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from bearwitness.errors import UsageError
@@ -63,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delivery", metavar="ID", default="", help="only this delivery (or its beginning)")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="where the work is done")
     parser.add_argument("--workers", metavar="N", type=int, default=worker_count(), help="worker processes")
+    parser.add_argument(
+        "--models",
+        metavar="DIR",
+        type=Path,
+        help="a folder of models to use instead (default: VAULT/local/models)",
+    )
     parser.add_argument("--again", action="store_true", help="also what failed before")
     for name, question in _NOTE.items():
         parser.add_argument(f"--note-{_OPTIONS[name]}", metavar="TEXT", dest=name, default="", help=question)
@@ -80,7 +87,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     lacking = status.require(accept_weak=options.accept_weak_sandbox).lacking
     for phrase in lacking:
         out.say(f"WARNING: WEAK SANDBOX: {phrase}")
-    analysers = registry.load(options.only)
+    own = options.vault / "local" / "models"
+    analysers = registry.load(options.only, options.models or (own if own.is_dir() else None))
     with opened(options, out) as at:
         at.vault.signer()
         known = [str(delivery["delivery"]) for delivery in at.catalogue.deliveries()]

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from bearwitness import media
@@ -212,7 +213,7 @@ class Analyser(ABC):
     `name` is also the kind of the result; `version` changes whenever results may. `kinds` are the kinds of
     item it can say anything of; of others the log gets outcome NOTHING without it being asked. `sandboxes`
     are modules of tasks it needs beyond those of :mod:`bearwitness.media`, `networks` the models of
-    :mod:`bearwitness.inference.models` that it runs.
+    :mod:`bearwitness.inference.models` that it runs, `brought` files and hashes that take their places.
     """
 
     name: ClassVar[str]
@@ -221,6 +222,7 @@ class Analyser(ABC):
     wants: Sequence[Want] = ()
     sandboxes: Sequence[str] = ()
     networks: Sequence[str] = ()
+    brought: Mapping[str, tuple[Path, str]] = {}
     parameters: Mapping[str, Json] = {}
     model: Model | None = None
     needs_authorisation: ClassVar[bool] = False  # face grouping: two people must have allowed it

@@ -23,16 +23,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final
 
-from bearwitness.errors import MalformedError, UsageError, storage_error
+from bearwitness.errors import MalformedError, storage_error
 from bearwitness.media.model import BGR24, GRAY8
 
-from .analyser import Analyser, Model
+from .analyser import Model
 
 FILE: Final = "model.toml"
 _MEMBERS: Final = ("task", "file", "sha256", "licence", "source", "input", "decoder", "threshold")
@@ -65,29 +65,9 @@ class BroughtModel:
         return Model(self.name, self.sha256)
 
 
-MakeAnalyser = Callable[[BroughtModel], Analyser]
-DECODERS: Final[dict[tuple[str, str], MakeAnalyser]] = {}
-"""By (task, decoder): what makes the analyser that runs such a model."""
-
-
 def load(folder: Path) -> list[BroughtModel]:
     """Return the models below `folder`, by name; raise MalformedError for one that is not as it must be."""
     return [read(path) for path in sorted(folder.glob(f"*/{FILE}"))]
-
-
-def analysers(folder: Path, decoders: Mapping[tuple[str, str], MakeAnalyser] = DECODERS) -> list[Analyser]:
-    """Return the analysers that run the models below `folder`; raise UsageError for an unknown decoder."""
-    made = []
-    for model in load(folder):
-        make = decoders.get((model.task, model.decoder))
-        if make is None:
-            known = ", ".join(f"{task} by {decoder}" for task, decoder in sorted(decoders)) or "none"
-            raise UsageError(
-                f"{model.path.parent / FILE} asks for {model.task} by the unknown decoder {model.decoder}",
-                f"known are: {known}",
-            )
-        made.append(make(model))
-    return made
 
 
 def read(path: Path) -> BroughtModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from bearwitness.errors import UsageError
@@ -29,18 +30,50 @@ OPTIONAL: Final = {
 """Those that run only when asked for by name."""
 
 
-def load(only: Sequence[str] = ()) -> list[Analyser]:
-    """Return the analysers named in `only`, or all that are not optional; raise UsageError."""
+DECODERS: Final = {
+    ("faces", "centerface"): "bearwitness.triage.seeing:FaceBoxes",
+    ("persons", "movenet-multipose"): "bearwitness.triage.seeing:PersonBoxes",
+    ("sensitivity", "opennsfw"): "bearwitness.triage.seeing:Sensitivity",
+}
+"""Task and decoder of a brought model to the class that runs it, made with the model as its argument."""
+
+
+def load(only: Sequence[str] = (), models: Path | None = None) -> list[Analyser]:
+    """Return the analysers named in `only`, or all that are not optional; raise UsageError.
+
+    A model in the folder `models` takes the place of the one that the analyser of its task has.
+    """
     known = {**ANALYSERS, **OPTIONAL}
     unknown = sorted(set(only) - known.keys())
     if unknown:
         raise UsageError(f"there is no analyser {unknown[0]!r}", "there are: " + ", ".join(known))
-    return [_make(known[name]) for name in (dict.fromkeys(only) or ANALYSERS)]
+    brought = _brought(models) if models else {}
+    wanted = list(dict.fromkeys(only) or ANALYSERS)
+    return [brought.get(name) or _make(known[name]) for name in wanted]
 
 
-def _make(place: str) -> Analyser:
+def _brought(folder: Path) -> dict[str, Analyser]:
+    from .models import FILE
+    from .models import load as load_models
+
+    made: dict[str, Analyser] = {}
+    for model in load_models(folder):
+        place = DECODERS.get((model.task, model.decoder))
+        if place is None:
+            listed = ", ".join(f"{task} by {decoder}" for task, decoder in DECODERS)
+            raise UsageError(
+                f"{model.path.parent / FILE} asks for {model.task} by the unknown decoder {model.decoder}",
+                f"known are: {listed}",
+            )
+        if model.task in made:
+            raise UsageError(f"there are two models for {model.task} in {folder}", "leave one of them there")
+        made[model.task] = _make(place, model)
+    return made
+
+
+def _make(place: str, *arguments: object) -> Analyser:
     module, _, name = place.partition(":")
-    made = getattr(importlib.import_module(module), name)()
+    made = getattr(importlib.import_module(module), name)(*arguments)
     if not isinstance(made, Analyser):
         raise TypeError(f"{place} is no analyser")
     return made

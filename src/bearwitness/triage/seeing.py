@@ -21,8 +21,10 @@ from bearwitness.media.model import Frame, Picture
 from bearwitness_verify.canonical import Json
 
 from .analyser import IMAGE, NOT_MINE, VIDEO, Analyser, Analysis, Fact, Frames, Material, Model, Result, Still
+from .models import BroughtModel
 
 _BATCH: Final = 8
+_SIDE: Final = 640
 
 
 class _Seeing(Analyser):
@@ -31,12 +33,19 @@ class _Seeing(Analyser):
     kinds = frozenset({VIDEO, IMAGE})
     network = ""
     version = "1"
+    usual_threshold = 0.0
 
-    def __init__(self, every: Fraction = Fraction(1), max_side: int = 640) -> None:
-        self.wants = (Frames(every=every, max_side=max_side), Still(max_side=max_side))
+    def __init__(self, brought: BroughtModel | None = None, every: Fraction = Fraction(1)) -> None:
+        """Look once in `every` seconds; with a `brought` model, at its size and threshold."""
+        side = max(brought.width, brought.height) if brought else _SIDE
+        self.wants = (Frames(every=every, max_side=side), Still(max_side=side))
         self.networks = (self.network,)
-        self.model = Model(self.network, model(self.network).sha256)
-        self.parameters: Mapping[str, Json] = {"every": str(every), "side": str(max_side)}
+        self.threshold = brought.threshold if brought else self.usual_threshold
+        self.model = brought.model if brought else Model(self.network, model(self.network).sha256)
+        self.brought = {self.network: (brought.path, brought.sha256)} if brought else {}
+        self.parameters: Mapping[str, Json] = {
+            "every": str(every), "side": str(side), "threshold": str(self.threshold),
+        }  # fmt: skip
 
     def begin(self, material: Material) -> Analysis:
         """Begin with an item."""
@@ -90,10 +99,11 @@ class FaceBoxes(_Seeing):
 
     name = "faces"
     network = faces.MODEL
+    usual_threshold = faces.THRESHOLD
 
     def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
         """Return for each picture its faces: box and score."""
-        found = faces.Faces(worker).detect(pictures)
+        found = faces.Faces(worker).detect(pictures, threshold=self.threshold)
         return [
             [_box(f.x, f.y, f.w, f.h, f.score, picture) for f in each]
             for picture, each in zip(pictures, found, strict=True)
@@ -109,10 +119,11 @@ class PersonBoxes(_Seeing):
 
     name = "persons"
     network = persons.MODEL
+    usual_threshold = persons.THRESHOLD
 
     def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
         """Return for each picture its persons: box and score."""
-        found = persons.Persons(worker).detect(pictures)
+        found = persons.Persons(worker).detect(pictures, threshold=self.threshold)
         return [
             [_box(p.x, p.y, p.w, p.h, p.score, picture) for p in each]
             for picture, each in zip(pictures, found, strict=True)

@@ -51,6 +51,7 @@ class Looker:
         """`analysers` by the id of each job."""
         self._ledger, self._places, self._analysers, self._sandboxes = ledger, places, analysers, sandboxes
         self._networks = sorted({name for analyser in analysers.values() for name in analyser.networks})
+        self._brought = {n: w for analyser in analysers.values() for n, w in analyser.brought.items()}
         self._accept_weak = accept_weak
         self._inference: InferenceWorker | None = None  # of this process, once one is needed
         self._opened: dict[str, OpenDelivery] = {}
@@ -85,7 +86,9 @@ class Looker:
     def _worker(self) -> InferenceWorker:
         """Return the inference worker of this process; one thread, for there are as many processes."""
         if self._inference is None:
-            self._inference = InferenceWorker(self._networks, threads=1, accept_weak=self._accept_weak)
+            self._inference = InferenceWorker(
+                self._networks, threads=1, brought=self._brought, accept_weak=self._accept_weak
+            )
         return self._inference
 
     def _part(self, opened: OpenDelivery, place: Place) -> dict[bytes, Record]:
