@@ -14,7 +14,9 @@ _MOST_WALK = 0.0005  # drift assumed possible where none could be measured: half
 
 @dataclass(frozen=True)
 class Fit:
-    """offset: clock less media time at media time `middle`, ± error. drift: gained a second, ± drift_error; None if unknown."""
+    """offset: clock less media time at media time `middle`, ± error. drift: gained a second, ± drift_error;
+    None if unknown.
+    """
 
     middle: Fraction
     offset: Fraction
@@ -35,8 +37,8 @@ class Fit:
 def fit_run(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction) -> Fit:
     """Fit a clock that shows `shown` (in seconds, counting in `step`) at media `times`.
 
-    With three changes or more: least squares through them, each known to within the two readings around it. With fewer: the offsets that
-    all readings allow.
+    With three changes or more: least squares through them, each known to within the two readings around it.
+    With fewer: the offsets that all readings allow.
     """
     changes = [
         (float((before + after) / 2), float((after - before) / 2), float(late))

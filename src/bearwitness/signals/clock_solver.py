@@ -1,8 +1,10 @@
-"""All clocks of a delivery put on one time: overlays, file names, container times and matches between cameras in one robust fit.
+"""All clocks of a delivery put on one time: overlays, file names, container times and matches between cameras
+in one robust fit.
 
-Method: least absolute deviations first (gross errors do not move it), then evidence more than OUTLYING of its own errors off is set aside and
-reported, then weighted least squares of the rest, whose covariance gives the error bars. What is set aside is asked the other way round: were it
-right, would as much of the evidence agree? If so nothing is settled, and both answers are given. Nothing is averaged across a contradiction.
+Method: least absolute deviations first (gross errors do not move it), then evidence more than OUTLYING of its
+own errors off is set aside and reported, then weighted least squares of the rest, whose covariance gives the
+error bars. What is set aside is asked the other way round: were it right, would as much of the evidence
+agree? If so nothing is settled, and both answers are given. Nothing is averaged across a contradiction.
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bearwitness.signals.arrays import Doubles
-from bearwitness.signals.clock_equations import System, build, covariance, drifts, least_absolute, residuals, solve
+from bearwitness.signals.clock_equations import (
+    System,
+    build,
+    covariance,
+    drifts,
+    least_absolute,
+    residuals,
+    solve,
+)
 from bearwitness.signals.clock_evidence import (
     ClockEstimate,
     ClockSolution,
@@ -32,7 +42,8 @@ _MOST_ASKED = 40  # pieces of evidence set aside that are asked the other way ro
 
 
 def solve_clocks(evidence: Sequence[Evidence]) -> ClockSolution:
-    """Return the solution. Raises ValueError for an error that is not positive or a number that is not finite.
+    """Return the solution. Raises ValueError for an error that is not positive or a number that is not
+    finite.
 
     Groups that nothing ties together are solved apart: their times can not be compared, and are not.
     """
@@ -81,8 +92,9 @@ def _groups(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
 def _fitting(group: Sequence[Evidence], reference: str | None, held: int | None = None) -> NDArray[np.bool_]:
     """Return the most evidence found that fits together; `held` is taken as right.
 
-    Three starts, because each can be led astray: exact errors by a drift that swallows a gross error, coarse ones by a wrong
-    piece that claims to be exact. What fits most evidence with drifts a recorder can have is taken.
+    Three starts, because each can be led astray: exact errors by a drift that swallows a gross error, coarse
+    ones by a wrong piece that claims to be exact. What fits most evidence with drifts a recorder can have is
+    taken.
     """
     system = build(group, reference)
     starts = system, build(group, reference, coarse=True), build(group, reference, coarse=True, even=True)
@@ -99,7 +111,9 @@ def _fitting(group: Sequence[Evidence], reference: str | None, held: int | None 
     return best
 
 
-def _solve_group(group: Sequence[Evidence], reference: str | None, number: int, absolute: bool) -> ClockSolution:
+def _solve_group(
+    group: Sequence[Evidence], reference: str | None, number: int, absolute: bool
+) -> ClockSolution:
     system = build(group, reference)
     kept = _fitting(group, reference)
     for _ in range(5):  # what fits the final fit is let back in
@@ -114,7 +128,7 @@ def _solve_group(group: Sequence[Evidence], reference: str | None, number: int, 
     spread = _spread(system, kept, off, x)
     contradictions = tuple(
         Contradiction(system.evidence[i], float(off[i] * system.evidence[i].error), float(off[i]), settled[i])
-        for i in np.nonzero(~kept)[0]
+        for i in np.nonzero(~kept)[0].tolist()
     )
     return ClockSolution(
         tuple(_estimate(system, clock, x, spread, kept, rivals, number, absolute) for clock in system.clocks),
@@ -127,7 +141,9 @@ def _solve_group(group: Sequence[Evidence], reference: str | None, number: int, 
 
 
 def _spread(system: System, kept: NDArray[np.bool_], off: Doubles, x: Doubles) -> Doubles:
-    """Return one sigma of each unknown, larger where the kept evidence scatters more than its own errors say."""
+    """Return one sigma of each unknown, larger where the kept evidence scatters more than its own
+    errors say.
+    """
     freedom = int(kept.sum()) - len(x) + len(system.clocks)
     scatter = float((off[kept] ** 2).sum()) / freedom if freedom > 0 else 1.0
     return np.sqrt(np.diag(covariance(system, kept)) * max(1.0, scatter))
@@ -136,7 +152,9 @@ def _spread(system: System, kept: NDArray[np.bool_], off: Doubles, x: Doubles) -
 def _ask_rivals(
     system: System, reference: str | None, kept: NDArray[np.bool_], off: Doubles
 ) -> tuple[list[Doubles], dict[int, bool]]:
-    """Return solutions that fit as much evidence and differ, and for each piece set aside whether it is settled."""
+    """Return solutions that fit as much evidence and differ, and for each piece set aside whether it is
+    settled.
+    """
     outside = np.nonzero(~kept)[0]
     rivals: list[Doubles] = []
     settled = {int(i): True for i in outside}
@@ -164,7 +182,9 @@ def _estimate(
     drift = place + len(system.clocks)
     own = [i for i, each in enumerate(system.evidence) if isinstance(each, Shown) and each.clock == clock]
     error = _SIGMAS * float(spread[place])
-    others = sorted({round(float(rival[place]), 3) for rival in rivals if abs(rival[place] - x[place]) > error})
+    others = sorted(
+        {round(float(rival[place]), 3) for rival in rivals if abs(rival[place] - x[place]) > error}
+    )
     return ClockEstimate(
         clock=clock,
         group=number,

@@ -1,4 +1,6 @@
-"""The notes (key and value texts) an ONNX file carries, read without a library: top-level field 14 of its protobuf."""
+"""The notes (key and value texts) an ONNX file carries, read without a library: top-level field 14 of its
+protobuf.
+"""
 
 from __future__ import annotations
 

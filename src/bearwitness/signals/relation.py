@@ -1,8 +1,10 @@
-"""How two files are related: the same recording re-encoded, cropped, mirrored, contained … or only the same place.
+"""How two files are related: the same recording re-encoded, cropped, mirrored, contained … or only the same
+place.
 
-What counts as a copy. Pictures from one fixed camera look alike at any two times: the room is the same. So likeness
-alone never makes a copy of moving pictures; what *moves* must move alike (`Stretch.moved`). Where nothing moves in either, the
-pictures must agree block for block. What looks alike without passing is reported as `same-view`: a lead, not a copy.
+What counts as a copy. Pictures from one fixed camera look alike at any two times: the room is the same. So
+likeness alone never makes a copy of moving pictures; what *moves* must move alike (`Stretch.moved`). Where
+nothing moves in either, the pictures must agree block for block. What looks alike without passing is reported
+as `same-view`: a lead, not a copy.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bearwitness.signals.aligned import Aligned, lay
+from bearwitness.signals.covering import uncovered
 from bearwitness.signals.geometry import Placement, Quad, box_placement
 from bearwitness.signals.placing import proposals
 from bearwitness.signals.refining import refine
@@ -19,12 +22,17 @@ from bearwitness.signals.sketch import Sketch
 from bearwitness.signals.timeline import Stretch, best_shift, judge, stretches
 
 MOVED_ALIKE = 0.5
-"""Correlation of movement from which it is one recording. Seen: copies 0.97 and more, other times at one place 0.06."""
+"""Correlation of movement from which it is one recording. Seen: copies 0.97 and more, other times at one
+place 0.06.
+"""
 
 STILL_ALIKE = 0.8
 """Share of textured blocks that must look alike where nothing moves."""
 
 _MOST_STRETCHES = 8
+_FEWEST_BLOCKS = 8
+_LEAST_SHARED = 0.25  # of one of the two pictures
+_NOISE = 4.0  # grey levels by which still parts of a thumb waver
 _ALL = 0.96  # of a picture: less is cropped
 _WHOLE: Quad = (0.0, 0.0, 1.0, 1.0)
 
@@ -45,10 +53,11 @@ class Span:
 class Relation:
     """What relates A and B.
 
-    kind: `same-bytes`, `copy` (the same recording) or `same-view` (the same place; no proof it is the same time).
-    traits: what was done, any of re-encoded, cropped, letterboxed, inset (picture in picture), mirrored, turned-90, turned-180,
-    turned-270, overlaid, contained, from the one to the other; `changed` says which of the two was changed where that can be told.
-    spans: which times of A are in B. placement: where A's picture lies in B's.
+    kind: `same-bytes`, `copy` (the same recording) or `same-view` (the same place; no proof it is the same
+    time). traits: what was done, any of re-encoded, cropped, letterboxed, inset (picture in picture),
+    mirrored, turned-90, turned-180, turned-270, overlaid, contained, from the one to the other; `changed`
+    says which of the two was changed where that can be told. spans: which times of A are in B. placement:
+    where A's picture lies in B's.
     """
 
     kind: str
@@ -69,14 +78,42 @@ def compare(a: Sketch, b: Sketch) -> Relation | None:
     for proposal in proposals(a, b):
         placement = refine(a, b, proposal.placement)
         aligned = lay(a, b, placement)
-        if aligned is None:
+        if aligned is None or not _shares_enough(a, b, placement):
             continue
         copies, views = _find_stretches(aligned, a, b)
         if copies:
             return _describe(a, b, placement, aligned, copies)
+        bare = uncovered(aligned, a.times, b.times, max(a.step, b.step))
+        if bare is not None:
+            copies, more = _find_stretches(bare, a, b)
+            copies = [each for each in copies if each.moved is not None]
+            if copies:
+                return _describe(a, b, placement, aligned, copies)
+            views = views or more
         if views and lead is None:
             lead = Relation("same-view", frozenset(), None, _spans(a, b, views), placement)
     return lead
+
+
+def _shares_enough(a: Sketch, b: Sketch, placement: Placement) -> bool:
+    """Whether the shared part is more than a corner, and holds most of what moves in one of the two.
+
+    Two videos with the same caption or logo share that, and nothing that moves.
+    """
+    if max(placement.covers()) < _LEAST_SHARED:
+        return False
+    return max(_movement_share(b, placement.inverse()), _movement_share(a, placement)) >= 0.5
+
+
+def _movement_share(sketch: Sketch, placement: Placement) -> float:
+    """Return how much of what moves in a sketch lies where the other picture shows it; 1 if nothing moves."""
+    moves = np.stack([frame.thumb for frame in sketch.frames]).astype(np.float32).std(axis=0)
+    moves = np.maximum(moves - _NOISE, 0) ** 2
+    rows, columns = moves.shape
+    y, x = np.indices(moves.shape)
+    points = placement.apply(np.stack([(x + 0.5) / columns, (y + 0.5) / rows], axis=-1).reshape(-1, 2))
+    seen = ((points >= 0) & (points <= 1)).all(axis=1).reshape(moves.shape)
+    return float(moves[seen].sum() / moves.sum()) if moves.any() else 1.0
 
 
 def _find_stretches(aligned: Aligned, a: Sketch, b: Sketch) -> tuple[list[Stretch], list[Stretch]]:
@@ -102,7 +139,7 @@ def _is_copy(found: Stretch, a: Sketch, b: Sketch) -> bool:
         return False
     if found.moved is not None and len(found.a) > 1:
         return found.moved >= MOVED_ALIKE and found.likeness >= 0.7
-    return found.agreement >= STILL_ALIKE and found.likeness >= 0.8
+    return found.agreement >= STILL_ALIKE and found.likeness >= 0.8 and found.blocks >= _FEWEST_BLOCKS
 
 
 def _spans(a: Sketch, b: Sketch, found: list[Stretch]) -> tuple[Span, ...]:
@@ -120,7 +157,9 @@ def _spans(a: Sketch, b: Sketch, found: list[Stretch]) -> tuple[Span, ...]:
     return tuple(sorted(spans, key=lambda span: span.a_start))
 
 
-def _describe(a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copies: list[Stretch]) -> Relation:
+def _describe(
+    a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copies: list[Stretch]
+) -> Relation:
     spans = _spans(a, b, copies)
     traits, changed = _shape(a, b, placement)
     turn = round(placement.turn((a.width, a.height), (b.width, b.height)) / 90) % 4 * 90
@@ -142,7 +181,9 @@ def _describe(a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copi
 
 
 def _shape(a: Sketch, b: Sketch, placement: Placement) -> tuple[set[str], str | None]:
-    """Return how the outlines differ, and which of the two was cropped, set in or given bars (None: both, or neither)."""
+    """Return how the outlines differ, and which of the two was cropped, set in or given bars (None: both, or
+    neither).
+    """
     traits: set[str] = set()
     changed: set[str] = set()
     a_bars, b_bars = _bars(a, placement.inverse()), _bars(b, placement)
@@ -173,7 +214,8 @@ def _between(placement: Placement, a_box: Quad, b_box: Quad) -> Placement:
 def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
     """Return the picture inside flat bars that most frames share, None where there are none.
 
-    placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark side of the scene.
+    placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark
+    side of the scene.
     """
     boxes = np.array([frame.box for frame in sketch.frames])
     left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
@@ -187,7 +229,9 @@ def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
 
 
 def _smooth_around(outer: Sketch, placement: Placement) -> bool:
-    """Whether what surrounds the inset picture is smoother than the inset: a blurred background, not more of the scene."""
+    """Whether what surrounds the inset picture is smoother than the inset: a blurred background, not more of
+    the scene.
+    """
     frames = outer.frames[:: max(1, len(outer.frames) // 8)]
     inside, outside = [], []
     for frame in frames:
@@ -197,8 +241,12 @@ def _smooth_around(outer: Sketch, placement: Placement) -> bool:
         corners = placement.apply(np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]))
         low, high = corners.min(axis=0) * grey.shape[::-1], corners.max(axis=0) * grey.shape[::-1]
         margin = 3
-        within = (x > low[0] + margin) & (x < high[0] - margin) & (y > low[1] + margin) & (y < high[1] - margin)
-        beyond = (x < low[0] - margin) | (x > high[0] + margin) | (y < low[1] - margin) | (y > high[1] + margin)
+        within = (
+            (x > low[0] + margin) & (x < high[0] - margin) & (y > low[1] + margin) & (y < high[1] - margin)
+        )
+        beyond = (
+            (x < low[0] - margin) | (x > high[0] + margin) | (y < low[1] - margin) | (y > high[1] + margin)
+        )
         if within.any() and beyond.any():
             inside.append(float(rough[within].mean()))
             outside.append(float(rough[beyond].mean()))
