@@ -1,4 +1,5 @@
-"""Videos drawn for the tests: a place (fixed or hand-held camera) in which figures move, and edits of such videos.
+"""Videos drawn for the tests: a place (fixed or hand-held camera) in which figures move, and edits of such
+videos.
 
 Drawn by us and unlike the corpus on purpose, so that what is tuned to it is noticed.
 """
@@ -29,14 +30,28 @@ def texture(seed: int, height: int, width: int) -> NDArray[np.float32]:
     total = cv2.normalize(total, None, 40, 215, cv2.NORM_MINMAX)
     for _ in range(40):
         x, y, w, h = rng.integers(0, width), rng.integers(0, height), *rng.integers(6, 70, 2)
-        cv2.rectangle(total, (int(x), int(y)), (int(x + w), int(y + h)), float(rng.integers(10, 245)), int(rng.integers(1, 4)))
+        cv2.rectangle(
+            total,
+            (int(x), int(y)),
+            (int(x + w), int(y + h)),
+            float(rng.integers(10, 245)),
+            int(rng.integers(1, 4)),
+        )
     return total
 
 
 def film(
-    place: int, action: int, seconds: float = 4, *, fps: int = 10, size: tuple[int, int] = (270, 480), shake: float = 0.0
+    place: int,
+    action: int,
+    seconds: float = 4,
+    *,
+    fps: int = 10,
+    size: tuple[int, int] = (270, 480),
+    shake: float = 0.0,
 ) -> Video:
-    """Return a video (grey) of a place in which three figures move; `action` says how. shake: pixels the camera wanders."""
+    """Return a video (grey) of a place in which three figures move; `action` says how. shake: pixels the
+    camera wanders.
+    """
     height, width = size
     ground = texture(place, height + 120, width + 120)
     figures = [(texture(1000 + action * 7 + k, 90, 45), *_path(action * 31 + k, seconds)) for k in range(3)]
@@ -65,9 +80,10 @@ def edited(video: Video, *edits: Edit) -> Video:
     """Return the video with each frame edited, then coarsely compressed (JPEG 60), as every copy is."""
     result = []
     for time, picture in video:
+        done = picture
         for edit in edits:
-            picture = edit(picture)
-        _, packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 60])
+            done = edit(done)
+        _, packed = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, 60])
         result.append((time, cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE).astype(np.uint8)))
     return result
 
@@ -99,7 +115,9 @@ def brighten(picture: Picture) -> Picture:
 
 def small(picture: Picture) -> Picture:
     rows, columns = picture.shape
-    return cv2.resize(picture, (columns * 3 // 10, rows * 3 // 10), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return cv2.resize(picture, (columns * 3 // 10, rows * 3 // 10), interpolation=cv2.INTER_AREA).astype(
+        np.uint8
+    )
 
 
 def inset(picture: Picture) -> Picture:

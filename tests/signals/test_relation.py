@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tests.signals import scenes
 
 from bearwitness.signals.relation import compare, same_bytes
 from bearwitness.signals.sketch import Sketch
-from tests.signals import scenes
 
 EDITS = {
     "re-encoded": [],
@@ -89,11 +89,16 @@ def test_another_time_under_a_fixed_camera_is_a_lead_and_no_copy() -> None:
 
 @pytest.mark.parametrize("place", range(2))
 def test_two_places_are_not_related(place: int) -> None:
-    assert compare(scenes.sketch(scenes.film(10 + place, 1, 3)), scenes.sketch(scenes.film(20 + place, 1, 3))) is None
+    assert (
+        compare(scenes.sketch(scenes.film(10 + place, 1, 3)), scenes.sketch(scenes.film(20 + place, 1, 3)))
+        is None
+    )
 
 
 def test_videos_that_share_only_a_caption_are_not_related() -> None:
-    one, other = (scenes.sketch(scenes.edited(scenes.film(place, place, 3), scenes.caption)) for place in (30, 31))
+    one, other = (
+        scenes.sketch(scenes.edited(scenes.film(place, place, 3), scenes.caption)) for place in (30, 31)
+    )
     found = compare(one, other)
     assert found is None or found.kind != "copy"
 

@@ -61,14 +61,14 @@ class HashSearch:
     Raises ValueError if the shape is another or there are more than 2³² rows.
     """
 
-    def __init__(self, hashes: Bits) -> None:
+    def __init__(self, hashes: Bits, small: int = _SMALL) -> None:
         if hashes.ndim != 2 or hashes.shape[1] != 32 or len(hashes) >= 2**32:
             raise ValueError(f"hashes must be rows of 32 bytes, fewer than 2**32 of them, not {hashes.shape}")
         self._order = _likely_neighbours(hashes)
         self._hashes = hashes[self._order]
         self._words: Words = self._hashes.view(np.uint64)
         self._tables: list[_Table] = []
-        if len(hashes) > _SMALL:
+        if len(hashes) > small:
             self._tables = [self._build(number) for number in range(_TABLES)]
 
     def __len__(self) -> int:

@@ -15,7 +15,8 @@ import numpy as np
 
 from bearwitness.signals.aligned import Aligned, lay
 from bearwitness.signals.covering import uncovered
-from bearwitness.signals.geometry import Placement, Quad, box_placement
+from bearwitness.signals.geometry import Placement
+from bearwitness.signals.outlines import outline
 from bearwitness.signals.placing import proposals
 from bearwitness.signals.refining import refine
 from bearwitness.signals.sketch import Sketch
@@ -33,8 +34,6 @@ _MOST_STRETCHES = 8
 _FEWEST_BLOCKS = 8
 _LEAST_SHARED = 0.25  # of one of the two pictures
 _NOISE = 4.0  # grey levels by which still parts of a thumb waver
-_ALL = 0.96  # of a picture: less is cropped
-_WHOLE: Quad = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def _describe(
     a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copies: list[Stretch]
 ) -> Relation:
     spans = _spans(a, b, copies)
-    traits, changed = _shape(a, b, placement)
+    traits, changed = outline(a, b, placement)
     turn = round(placement.turn((a.width, a.height), (b.width, b.height)) / 90) % 4 * 90
     if placement.mirrored:
         traits.add("mirrored")
@@ -178,79 +177,6 @@ def _describe(
     if not whole:
         traits.add("partial")
     return Relation("copy", frozenset(traits or {"re-encoded"}), changed, spans, placement)
-
-
-def _shape(a: Sketch, b: Sketch, placement: Placement) -> tuple[set[str], str | None]:
-    """Return how the outlines differ, and which of the two was cropped, set in or given bars (None: both, or
-    neither).
-    """
-    traits: set[str] = set()
-    changed: set[str] = set()
-    a_bars, b_bars = _bars(a, placement.inverse()), _bars(b, placement)
-    if a_bars != b_bars and (a_bars is None or b_bars is None):
-        traits.add("letterboxed")
-        changed.add("b" if b_bars else "a")
-    a_seen, b_covered = _between(placement, a_bars or _WHOLE, b_bars or _WHOLE).covers()
-    if a_seen < _ALL <= b_covered:
-        inset = not a_bars and _smooth_around(a, placement.inverse())
-        traits.add("inset" if inset else "cropped")
-        changed.add("a" if inset else "b")
-    elif b_covered < _ALL <= a_seen:
-        inset = not b_bars and _smooth_around(b, placement)
-        traits.add("inset" if inset else "cropped")
-        changed.add("b" if inset else "a")
-    elif a_seen < _ALL and b_covered < _ALL:
-        traits.add("cropped")
-        changed |= {"a", "b"}
-    return traits, changed.pop() if len(changed) == 1 else None
-
-
-def _between(placement: Placement, a_box: Quad, b_box: Quad) -> Placement:
-    """Return the placement of the picture in A's box in the picture in B's box."""
-    outward, inward = box_placement(_WHOLE, a_box, 0), box_placement(b_box, _WHOLE, 0)
-    return inward.after(placement.after(outward))
-
-
-def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
-    """Return the picture inside flat bars that most frames share, None where there are none.
-
-    placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark
-    side of the scene.
-    """
-    boxes = np.array([frame.box for frame in sketch.frames])
-    left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
-    steady = (np.abs(boxes - (left, top, right, bottom)) < 0.02).all(axis=1).mean() > 0.6
-    if not steady or (right - left) * (bottom - top) >= _ALL:
-        return None
-    corners = placement.apply(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    inside = min(low[0] - left, low[1] - top, right - high[0], bottom - high[1]) > -0.02
-    return (left, top, right, bottom) if inside else None
-
-
-def _smooth_around(outer: Sketch, placement: Placement) -> bool:
-    """Whether what surrounds the inset picture is smoother than the inset: a blurred background, not more of
-    the scene.
-    """
-    frames = outer.frames[:: max(1, len(outer.frames) // 8)]
-    inside, outside = [], []
-    for frame in frames:
-        grey = frame.thumb.astype(np.float32)
-        rough = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
-        y, x = np.indices(rough.shape)
-        corners = placement.apply(np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]))
-        low, high = corners.min(axis=0) * grey.shape[::-1], corners.max(axis=0) * grey.shape[::-1]
-        margin = 3
-        within = (
-            (x > low[0] + margin) & (x < high[0] - margin) & (y > low[1] + margin) & (y < high[1] - margin)
-        )
-        beyond = (
-            (x < low[0] - margin) | (x > high[0] + margin) | (y < low[1] - margin) | (y > high[1] + margin)
-        )
-        if within.any() and beyond.any():
-            inside.append(float(rough[within].mean()))
-            outside.append(float(rough[beyond].mean()))
-    return bool(inside) and float(np.mean(outside)) < 0.35 * float(np.mean(inside))
 
 
 def _contained(a: Sketch, b: Sketch, spans: tuple[Span, ...]) -> tuple[str | None, bool]:
