@@ -1,4 +1,6 @@
-"""Decoding of the corpus for the analysers' tests, and the models, loaded once; both are skipped where missing."""
+"""Decoding of the corpus for the analysers' tests, and the models, loaded once; both are skipped where
+missing.
+"""
 
 from __future__ import annotations
 

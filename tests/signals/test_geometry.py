@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scale import examples
+from tests.signals import scenes
 
 from bearwitness.signals.features import FeatureFinder, mirrored, pairs
 from bearwitness.signals.geometry import Placement, box_placement, fit_placement
-from tests.scale import examples
-from tests.signals import scenes
 
 SIZE = (640, 360)
 
 
 @given(
-    scale=st.floats(0.4, 1.6), x=st.floats(-0.2, 0.4), y=st.floats(-0.2, 0.4), flip=st.booleans(), seed=st.integers(0, 9)
+    scale=st.floats(0.4, 1.6),
+    x=st.floats(-0.2, 0.4),
+    y=st.floats(-0.2, 0.4),
+    flip=st.booleans(),
+    seed=st.integers(0, 9),
 )
 @examples(25)
 def test_a_planted_placement_is_found_among_as_many_wrong_points(

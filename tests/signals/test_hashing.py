@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tests.signals import scenes
 
 from bearwitness.signals.borders import content_box
 from bearwitness.signals.hashing import ORIENTATIONS, distances, hash_picture
-from tests.signals import scenes
 
 TURNS = {
     "same": lambda p: p,

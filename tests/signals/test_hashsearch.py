@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scale import examples
 
 from bearwitness.signals import hashsearch
 from bearwitness.signals.hashing import distances
 from bearwitness.signals.hashsearch import HashSearch
-from tests.scale import examples
 
 
 def planted(rng: np.random.Generator, count: int, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -56,9 +56,11 @@ def fit_run(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction
     sigma = max(float(spread), float(np.sqrt((rest**2).sum() / max(1, len(at) - 2))))
     width = float(np.sqrt(((at - at.mean()) ** 2).sum()))
     error = _SIGMAS * sigma * float(np.sqrt(1 / len(at) + (at.mean() / max(width, 1e-9)) ** 2))
-    # Frames that come as regularly as the seconds do can all miss a change by the same part of a frame.
-    error += float(table[:, 1].min())
-    return Fit(middle, Fraction(float(level)), error, float(slope), _SIGMAS * sigma / max(width, 1e-9))
+    # Frames that come as regularly as the seconds do can all miss a change by the same part of a frame, or by
+    # one that grows slowly: no scatter shows it.
+    half = float(table[:, 1].min())
+    drift_error = _SIGMAS * sigma / max(width, 1e-9) + 2 * half / max(float(at[-1] - at[0]), 1e-9)
+    return Fit(middle, Fraction(float(level)), error + half, float(slope), drift_error)
 
 
 def _bounded(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction, middle: Fraction) -> Fit:

@@ -116,18 +116,23 @@ def _solve_group(
 ) -> ClockSolution:
     system = build(group, reference)
     kept = _fitting(group, reference)
-    for _ in range(5):  # what fits the final fit is let back in
+    while True:
+        kept = _settle(system, kept)
         x = solve(system, kept.astype(float))
-        now = np.abs(residuals(system, x)) <= OUTLYING
-        if (now == kept).all():
+        off = residuals(system, x)
+        asked = _ask(system, reference, kept, off)
+        larger = [fits for fits in asked.values() if fits is not None and fits.sum() > kept.sum()]
+        if not larger:
             break
-        kept = now
-    x = solve(system, kept.astype(float))
-    off = residuals(system, x)
-    rivals, settled = _ask_rivals(system, reference, kept, off)
+        kept = max(
+            larger, key=lambda fits: int(fits.sum())
+        )  # more evidence agrees on this: begin again from it
+    rivals = [solve(system, fits.astype(float)) for fits in asked.values() if fits is not None]
     spread = _spread(system, kept, off, x)
     contradictions = tuple(
-        Contradiction(system.evidence[i], float(off[i] * system.evidence[i].error), float(off[i]), settled[i])
+        Contradiction(
+            system.evidence[i], float(off[i] * system.evidence[i].error), float(off[i]), asked[i] is None
+        )
         for i in np.nonzero(~kept)[0].tolist()
     )
     return ClockSolution(
@@ -149,23 +154,30 @@ def _spread(system: System, kept: NDArray[np.bool_], off: Doubles, x: Doubles) -
     return np.sqrt(np.diag(covariance(system, kept)) * max(1.0, scatter))
 
 
-def _ask_rivals(
+def _settle(system: System, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what fits the fit of what is kept, a few times over: good evidence is let back in. Never fewer."""
+    for _ in range(5):
+        now = np.abs(residuals(system, solve(system, kept.astype(float)))) <= OUTLYING
+        if now.sum() <= kept.sum():
+            break
+        kept = np.asarray(now, dtype=np.bool_)
+    return kept
+
+
+def _ask(
     system: System, reference: str | None, kept: NDArray[np.bool_], off: Doubles
-) -> tuple[list[Doubles], dict[int, bool]]:
-    """Return solutions that fit as much evidence and differ, and for each piece set aside whether it is
-    settled.
+) -> dict[int, NDArray[np.bool_] | None]:
+    """Return, for each piece set aside, what fits were it right; None where that is less than what is kept.
+
+    Only the _MOST_ASKED worst are asked; what is not asked counts as not settled.
     """
     outside = np.nonzero(~kept)[0]
-    rivals: list[Doubles] = []
-    settled = {int(i): True for i in outside}
-    for i in outside[np.argsort(-np.abs(off[outside]))][:_MOST_ASKED]:
-        fits = _fitting(system.evidence, reference, int(i))
-        if fits[i] and fits.sum() >= kept.sum():
-            rivals.append(solve(system, fits.astype(float)))
-            settled[int(i)] = False
-    for i in outside[np.argsort(-np.abs(off[outside]))][_MOST_ASKED:]:
-        settled[int(i)] = False  # not asked is not settled
-    return rivals, settled
+    worst = [int(i) for i in outside[np.argsort(-np.abs(off[outside]))]]
+    asked: dict[int, NDArray[np.bool_] | None] = dict.fromkeys(worst[_MOST_ASKED:], kept)
+    for i in worst[:_MOST_ASKED]:
+        fits = _fitting(system.evidence, reference, i)
+        asked[i] = fits if fits[i] and fits.sum() >= kept.sum() else None
+    return asked
 
 
 def _estimate(
