@@ -14,10 +14,22 @@ from bearwitness.signals.clock_text import parse_clock
 from bearwitness.signals.name_times import name_times, seconds_of
 
 MOMENTS = st.datetimes(datetime(1999, 1, 1), datetime(2060, 1, 1)).map(lambda d: d.replace(microsecond=0))
-SHAPES = ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%H:%M:%S %d-%m-%Y", "%Y/%m/%d%H:%M:%S",
-          "%d-%m-%Y %I:%M:%S %p", "%d %b %Y %H:%M:%S"]  # fmt: skip
-NAMES = ["VID_%Y%m%d_%H%M%S.mp4", "ch01_%Y%m%d%H%M%S.dav", "%Y-%m-%d %H.%M.%S.mov", "Video %d-%m-%Y %H-%M-%S.avi",
-         "cam/%Y/%Y-%m-%dT%H-%M-%S.mkv"]  # fmt: skip
+SHAPES = [
+    "%Y-%m-%d %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%H:%M:%S %d-%m-%Y",
+    "%Y/%m/%d%H:%M:%S",
+    "%d-%m-%Y %I:%M:%S %p",
+    "%d %b %Y %H:%M:%S",
+]
+NAMES = [
+    "VID_%Y%m%d_%H%M%S.mp4",
+    "ch01_%Y%m%d%H%M%S.dav",
+    "%Y-%m-%d %H.%M.%S.mov",
+    "Video %d-%m-%Y %H-%M-%S.avi",
+    "cam/%Y/%Y-%m-%dT%H-%M-%S.mkv",
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -98,7 +98,7 @@ def test_a_clock_without_date_passes_midnight_without_a_jump() -> None:
 
 
 def test_an_ambiguous_date_order_is_said() -> None:
-    shown = [r for r in readings(0, 0, 20, 5)]
+    shown = readings(0, 0, 20, 5)
     both = [Reading(r.time, "03/04/2021 " + r.text[-8:], 0.9) for r in shown]
     track = follow_clock(both)
     assert track is not None

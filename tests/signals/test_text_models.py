@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from bisect import bisect_right
 from fractions import Fraction
 from pathlib import Path
 
@@ -59,8 +61,8 @@ def test_the_clock_on_real_footage_is_read_and_its_jump_found(
 ) -> None:
     video = list(frames(corpus / "video/road-cars-clock.mp4"))
     truth = json.loads((corpus / "video/road-cars-clock.clock.json").read_text())
-    texts = [max((run for run in truth["runs"] if run["first_frame"] <= i), key=lambda run: run["first_frame"])["text"]
-             for i in range(len(video))]  # fmt: skip
+    starts = [run["first_frame"] for run in truth["runs"]]
+    texts = [truth["runs"][bisect_right(starts, i) - 1]["text"] for i in range(len(video))]
     (clock,) = (
         o for o in find_overlays([p for _, p in video], text_finder.find, text_reader.read) if o.clock
     )
@@ -133,10 +135,8 @@ def test_a_missing_package_is_said_with_the_command_that_brings_it() -> None:
 @given(content=st.binary(max_size=200))
 @examples(200)
 def test_no_bytes_break_the_reader_of_a_models_notes(content: bytes) -> None:
-    try:
+    with contextlib.suppress(MalformedError):
         notes(content)
-    except (MalformedError, UnicodeDecodeError) as error:
-        assert str(error)
 
 
 def test_the_readers_alphabet_is_in_its_notes() -> None:

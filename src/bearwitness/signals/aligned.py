@@ -105,8 +105,8 @@ def block_likeness(one: Floats, other: Floats, blocks: Ints) -> float:
     size = int(blocks.max()) + 1
     count = np.maximum(np.bincount(blocks, minlength=size), 1)
 
-    def total(values: Floats) -> Doubles:
-        return np.bincount(blocks, weights=values, minlength=size)
+    def total(values: Floats | Doubles) -> Doubles:
+        return np.asarray(np.bincount(blocks, weights=values, minlength=size), dtype=np.float64)
 
     left = one - (total(one) / count)[blocks]
     right = other - (total(other) / count)[blocks]

@@ -155,7 +155,7 @@ def _spread(system: System, kept: NDArray[np.bool_], off: Doubles, x: Doubles) -
 
 
 def _settle(system: System, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return what fits the fit of what is kept, a few times over: good evidence is let back in. Never fewer."""
+    """Return what fits the fit of what is kept, a few times over, so that good evidence is let back in."""
     for _ in range(5):
         now = np.abs(residuals(system, solve(system, kept.astype(float)))) <= OUTLYING
         if now.sum() <= kept.sum():

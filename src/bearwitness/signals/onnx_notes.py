@@ -17,7 +17,7 @@ def notes(content: bytes) -> dict[str, str]:
     found = {}
     for field, value in _fields(memoryview(content)):
         if field == _METADATA:
-            pair = {number: bytes(part).decode() for number, part in _fields(value)}
+            pair = {number: bytes(part).decode(errors="replace") for number, part in _fields(value)}
             found[pair.get(1, "")] = pair.get(2, "")
     return found
 
