@@ -1,4 +1,6 @@
-"""Two sketches laid on each other: every frame of both in the coordinates of the first, compared where both show something."""
+"""Two sketches laid on each other: every frame of both in the coordinates of the first, compared where both
+show something.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ _MIN_CELLS = 96
 class Aligned:
     """Frames of both as rows over the cells both show.
 
-    a (n, cells), b (m, cells): brought to mean 0 and one contrast; a flat frame is all zeros. blocks (cells,): which
-    block of BLOCK × BLOCK a cell is in. likeness (n, m): correlation of each frame of A with each frame of B.
+    a (n, cells), b (m, cells): brought to mean 0 and one contrast; a flat frame is all zeros. blocks
+    (cells,): which block of BLOCK × BLOCK a cell is in. likeness (n, m): correlation of each frame of A with
+    each frame of B.
     """
 
     a: Floats
@@ -54,13 +57,17 @@ def _cells(rows: int, columns: int, sub: int) -> Doubles:
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def _visible(placement: Placement, rows: int, columns: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _visible(
+    placement: Placement, rows: int, columns: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     points = placement.apply(_cells(rows, columns, 1).reshape(-1, 2)).reshape(rows, columns, 2)
     return np.asarray(((points > 0.005) & (points < 0.995)).all(axis=-1), dtype=np.bool_)
 
 
 def _warp(thumb: Grey, placement: Placement, rows: int, columns: int) -> Floats:
-    """Return B's thumb seen through A's cells: four bilinear samples a cell, so that shrinking does not alias."""
+    """Return B's thumb seen through A's cells: four bilinear samples a cell, so that shrinking does not
+    alias.
+    """
     height, width = thumb.shape
     points = placement.apply(_cells(rows, columns, 2).reshape(-1, 2))
     x = np.clip(points[:, 0] * width - 0.5, 0, width - 1.001)
@@ -80,14 +87,38 @@ def _level(frames: Floats) -> Floats:
     return np.where(spread < _FLAT, 0, centred / np.maximum(spread, _FLAT) * _CONTRAST).astype(np.float32)
 
 
+def relevel(aligned: Aligned, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Aligned:
+    """Return the alignment over some of its cells only."""
+    one, other = _level(aligned.a[:, keep]), _level(aligned.b[:, keep])
+    likeness = one @ other.T / (one.shape[1] * _CONTRAST**2)
+    return Aligned(one, other, aligned.blocks[keep], likeness.astype(np.float32))
+
+
 def movement(frames: Floats) -> Floats:
     """Return what changes: each row less the mean row, small changes (noise) taken away."""
     change = frames - frames.mean(axis=0)
     return np.asarray(np.sign(change) * np.maximum(np.abs(change) - _QUIET, 0), dtype=np.float32)
 
 
+def block_likeness(one: Floats, other: Floats, blocks: Ints) -> float:
+    """Return the mean correlation of two rows of cells within each block."""
+    size = int(blocks.max()) + 1
+    count = np.maximum(np.bincount(blocks, minlength=size), 1)
+
+    def total(values: Floats | Doubles) -> Doubles:
+        return np.asarray(np.bincount(blocks, weights=values, minlength=size), dtype=np.float64)
+
+    left = one - (total(one) / count)[blocks]
+    right = other - (total(other) / count)[blocks]
+    power = np.sqrt(total(left**2) * total(right**2))
+    textured = power > count
+    return float((total(left * right)[textured] / power[textured]).mean()) if textured.any() else 0.0
+
+
 def block_agreement(one: Floats, other: Floats, blocks: Ints) -> tuple[float, int]:
-    """Return (share of the blocks with texture that look alike, how many such blocks) for two rows of cells."""
+    """Return (share of the blocks with texture that look alike, how many such blocks) for two rows of
+    cells.
+    """
     alike = total = 0
     for block in np.unique(blocks):
         cells = blocks == block

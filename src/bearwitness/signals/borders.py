@@ -28,7 +28,9 @@ class Box:
 
 
 def content_box(grey: Grey) -> Box:
-    """Return the part of the frame inside flat margins; the whole frame if it has none, or is flat all over."""
+    """Return the part of the frame inside flat margins; the whole frame if it has none, or is flat
+    all over.
+    """
     rows, columns = grey.shape
     top = _margin(grey)
     bottom = _margin(grey[::-1])

@@ -1,7 +1,8 @@
 """Which of many sketches are worth comparing: those that share local features or whole-picture hashes.
 
-Features: each of the eight 16-bit parts of a feature is looked up exactly; what shares a part and is near in all 128 bits is a
-vote, and enough different votes for one frame make a candidate. Hashes: hashsearch.py. Both ways in all mirrorings.
+Features: each of the eight 16-bit parts of a feature is looked up exactly; what shares a part and is near in
+all 128 bits is a vote, and enough different votes for one frame make a candidate. Hashes: hashsearch.py. Both
+ways in all mirrorings.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _AT_ONCE = 1_000_000
 
 
 class CandidateIndex:
-    """An index over the anchors of many sketches; sketches are named by their place in the sequence handed in."""
+    """An index over the anchors of many sketches; sketches are named by their place in the sequence handed
+    in.
+    """
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:
         self._sketches = tuple(sketches)
@@ -58,8 +61,10 @@ class CandidateIndex:
         return sorted(found)
 
     def like(self, sketch: Sketch) -> list[int]:
-        """Return the numbers of the sketches worth comparing with this one (itself among them, if it is in the index)."""
-        found = set()
+        """Return the numbers of the sketches worth comparing with this one (itself among them, if it is in
+        the index).
+        """
+        found: set[int] = set()
         queries = [turned for frame in sketch.frames if frame.inner.usable for turned in frame.inner.turned]
         queries += [frame.whole.bits for frame in sketch.frames if frame.whole.usable]
         if queries and len(self._hashes):
@@ -67,13 +72,14 @@ class CandidateIndex:
             found.update(self._hash_owner[row] for row in np.unique(hits.found))
         for index in sketch.anchors:
             features = sketch.frames[index].features
-            assert features is not None  # anchors have features
-            for each in (features, mirrored(features)):
+            for each in () if features is None else (features, mirrored(features)):
                 found.update(self._frame_owner[frame] for frame in self._voted(each.bits))
         return sorted(found)
 
     def _voted(self, bits: Bits) -> Ints:
-        """Return the frames of which at least VOTES features are near to as many different ones of the query."""
+        """Return the frames of which at least VOTES features are near to as many different ones of
+        the query.
+        """
         votes = np.concatenate([np.empty((0, 2), np.int64), *self._votes(bits)])
         counts = []
         for column in (0, 1):  # many features near to one are one vote: text and grids repeat themselves

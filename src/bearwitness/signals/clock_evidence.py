@@ -1,7 +1,7 @@
 """What is known of times, as equations for the clock solver (clock_solver.py).
 
-True time T of a moment, and what a recorder's clock c showed then: T = c + offset + drift · (c - middle). An item that starts at true time S
-shows at media time t the moment S + t.
+True time T of a moment, and what a recorder's clock c showed then: T = c + offset + drift · (c - middle). An
+item that starts at true time S shows at media time t the moment S + t.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shown:
-    """At media time `media` of `item`, `clock` showed `shown` (both in seconds), known to ± error (one sigma).
+    """At media time `media` of `item`, `clock` showed `shown` (both in seconds), known to ± error (one
+    sigma).
 
-    clock: whose: a recorder's name, or a name of its own for another source of the same recorder that may be set otherwise (its container
-    times in UTC). source: what says so, for people: "overlay", "file name", "container".
+    clock: whose: a recorder's name, or a name of its own for another source of the same recorder that may be
+    set otherwise (its container times in UTC). source: what says so, for people: "overlay", "file name",
+    "container".
     """
 
     item: str
@@ -27,7 +29,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Same:
-    """`item` at `media` and `other` at `other_media` are one moment, to ± error: the same flash, bang, or copied footage."""
+    """`item` at `media` and `other` at `other_media` are one moment, to ± error: the same flash, bang, or
+    copied footage.
+    """
 
     item: str
     media: float
@@ -55,7 +59,8 @@ Evidence = Shown | Same | Known
 class Contradiction:
     """Evidence that does not fit the solution: by how many seconds, and by how many of its own errors.
 
-    settled: the rest agrees without it, and clearly outnumbers it. Not settled: as many say this as that; the clocks it touches are given with both.
+    settled: the rest agrees without it, and clearly outnumbers it. Not settled: as many say this as that; the
+    clocks it touches are given with both.
     """
 
     evidence: Evidence
@@ -66,10 +71,12 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class ClockEstimate:
-    """How far a clock is from the time of its group: T = c + offset + drift · (c - middle), errors bound 95 %.
+    """How far a clock is from the time of its group: T = c + offset + drift · (c - middle), errors bound 95
+    %.
 
-    group: clocks with one number are tied to each other. absolute: the group is tied to known true times; otherwise its first clock counts
-    as right. others: other offsets that as much evidence asks for; where there are any, nothing is settled.
+    group: clocks with one number are tied to each other. absolute: the group is tied to known true times;
+    otherwise its first clock counts as right. others: other offsets that as much evidence asks for; where
+    there are any, nothing is settled.
     """
 
     clock: str

@@ -14,7 +14,9 @@ _MOST_WALK = 0.0005  # drift assumed possible where none could be measured: half
 
 @dataclass(frozen=True)
 class Fit:
-    """offset: clock less media time at media time `middle`, ± error. drift: gained a second, ± drift_error; None if unknown."""
+    """offset: clock less media time at media time `middle`, ± error. drift: gained a second, ± drift_error;
+    None if unknown.
+    """
 
     middle: Fraction
     offset: Fraction
@@ -35,8 +37,8 @@ class Fit:
 def fit_run(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction) -> Fit:
     """Fit a clock that shows `shown` (in seconds, counting in `step`) at media `times`.
 
-    With three changes or more: least squares through them, each known to within the two readings around it. With fewer: the offsets that
-    all readings allow.
+    With three changes or more: least squares through them, each known to within the two readings around it.
+    With fewer: the offsets that all readings allow.
     """
     changes = [
         (float((before + after) / 2), float((after - before) / 2), float(late))
@@ -54,9 +56,11 @@ def fit_run(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction
     sigma = max(float(spread), float(np.sqrt((rest**2).sum() / max(1, len(at) - 2))))
     width = float(np.sqrt(((at - at.mean()) ** 2).sum()))
     error = _SIGMAS * sigma * float(np.sqrt(1 / len(at) + (at.mean() / max(width, 1e-9)) ** 2))
-    # Frames that come as regularly as the seconds do can all miss a change by the same part of a frame.
-    error += float(table[:, 1].min())
-    return Fit(middle, Fraction(float(level)), error, float(slope), _SIGMAS * sigma / max(width, 1e-9))
+    # Frames that come as regularly as the seconds do can all miss a change by the same part of a frame, or by
+    # one that grows slowly: no scatter shows it.
+    half = float(table[:, 1].min())
+    drift_error = _SIGMAS * sigma / max(width, 1e-9) + 2 * half / max(float(at[-1] - at[0]), 1e-9)
+    return Fit(middle, Fraction(float(level)), error + half, float(slope), drift_error)
 
 
 def _bounded(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction, middle: Fraction) -> Fit:

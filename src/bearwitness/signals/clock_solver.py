@@ -1,8 +1,10 @@
-"""All clocks of a delivery put on one time: overlays, file names, container times and matches between cameras in one robust fit.
+"""All clocks of a delivery put on one time: overlays, file names, container times and matches between cameras
+in one robust fit.
 
-Method: least absolute deviations first (gross errors do not move it), then evidence more than OUTLYING of its own errors off is set aside and
-reported, then weighted least squares of the rest, whose covariance gives the error bars. What is set aside is asked the other way round: were it
-right, would as much of the evidence agree? If so nothing is settled, and both answers are given. Nothing is averaged across a contradiction.
+Method: least absolute deviations first (gross errors do not move it), then evidence more than OUTLYING of its
+own errors off is set aside and reported, then weighted least squares of the rest, whose covariance gives the
+error bars. What is set aside is asked the other way round: were it right, would as much of the evidence
+agree? If so nothing is settled, and both answers are given. Nothing is averaged across a contradiction.
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bearwitness.signals.arrays import Doubles
-from bearwitness.signals.clock_equations import System, build, covariance, drifts, least_absolute, residuals, solve
+from bearwitness.signals.clock_equations import (
+    System,
+    build,
+    covariance,
+    drifts,
+    least_absolute,
+    residuals,
+    solve,
+)
 from bearwitness.signals.clock_evidence import (
     ClockEstimate,
     ClockSolution,
@@ -32,7 +42,8 @@ _MOST_ASKED = 40  # pieces of evidence set aside that are asked the other way ro
 
 
 def solve_clocks(evidence: Sequence[Evidence]) -> ClockSolution:
-    """Return the solution. Raises ValueError for an error that is not positive or a number that is not finite.
+    """Return the solution. Raises ValueError for an error that is not positive or a number that is not
+    finite.
 
     Groups that nothing ties together are solved apart: their times can not be compared, and are not.
     """
@@ -81,8 +92,9 @@ def _groups(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
 def _fitting(group: Sequence[Evidence], reference: str | None, held: int | None = None) -> NDArray[np.bool_]:
     """Return the most evidence found that fits together; `held` is taken as right.
 
-    Three starts, because each can be led astray: exact errors by a drift that swallows a gross error, coarse ones by a wrong
-    piece that claims to be exact. What fits most evidence with drifts a recorder can have is taken.
+    Three starts, because each can be led astray: exact errors by a drift that swallows a gross error, coarse
+    ones by a wrong piece that claims to be exact. What fits most evidence with drifts a recorder can have is
+    taken.
     """
     system = build(group, reference)
     starts = system, build(group, reference, coarse=True), build(group, reference, coarse=True, even=True)
@@ -99,22 +111,29 @@ def _fitting(group: Sequence[Evidence], reference: str | None, held: int | None 
     return best
 
 
-def _solve_group(group: Sequence[Evidence], reference: str | None, number: int, absolute: bool) -> ClockSolution:
+def _solve_group(
+    group: Sequence[Evidence], reference: str | None, number: int, absolute: bool
+) -> ClockSolution:
     system = build(group, reference)
     kept = _fitting(group, reference)
-    for _ in range(5):  # what fits the final fit is let back in
+    while True:
+        kept = _settle(system, kept)
         x = solve(system, kept.astype(float))
-        now = np.abs(residuals(system, x)) <= OUTLYING
-        if (now == kept).all():
+        off = residuals(system, x)
+        asked = _ask(system, reference, kept, off)
+        larger = [fits for fits in asked.values() if fits is not None and fits.sum() > kept.sum()]
+        if not larger:
             break
-        kept = now
-    x = solve(system, kept.astype(float))
-    off = residuals(system, x)
-    rivals, settled = _ask_rivals(system, reference, kept, off)
+        kept = max(
+            larger, key=lambda fits: int(fits.sum())
+        )  # more evidence agrees on this: begin again from it
+    rivals = [solve(system, fits.astype(float)) for fits in asked.values() if fits is not None]
     spread = _spread(system, kept, off, x)
     contradictions = tuple(
-        Contradiction(system.evidence[i], float(off[i] * system.evidence[i].error), float(off[i]), settled[i])
-        for i in np.nonzero(~kept)[0]
+        Contradiction(
+            system.evidence[i], float(off[i] * system.evidence[i].error), float(off[i]), asked[i] is None
+        )
+        for i in np.nonzero(~kept)[0].tolist()
     )
     return ClockSolution(
         tuple(_estimate(system, clock, x, spread, kept, rivals, number, absolute) for clock in system.clocks),
@@ -127,27 +146,38 @@ def _solve_group(group: Sequence[Evidence], reference: str | None, number: int, 
 
 
 def _spread(system: System, kept: NDArray[np.bool_], off: Doubles, x: Doubles) -> Doubles:
-    """Return one sigma of each unknown, larger where the kept evidence scatters more than its own errors say."""
+    """Return one sigma of each unknown, larger where the kept evidence scatters more than its own
+    errors say.
+    """
     freedom = int(kept.sum()) - len(x) + len(system.clocks)
     scatter = float((off[kept] ** 2).sum()) / freedom if freedom > 0 else 1.0
     return np.sqrt(np.diag(covariance(system, kept)) * max(1.0, scatter))
 
 
-def _ask_rivals(
+def _settle(system: System, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what fits the fit of what is kept, a few times over, so that good evidence is let back in."""
+    for _ in range(5):
+        now = np.abs(residuals(system, solve(system, kept.astype(float)))) <= OUTLYING
+        if now.sum() <= kept.sum():
+            break
+        kept = np.asarray(now, dtype=np.bool_)
+    return kept
+
+
+def _ask(
     system: System, reference: str | None, kept: NDArray[np.bool_], off: Doubles
-) -> tuple[list[Doubles], dict[int, bool]]:
-    """Return solutions that fit as much evidence and differ, and for each piece set aside whether it is settled."""
+) -> dict[int, NDArray[np.bool_] | None]:
+    """Return, for each piece set aside, what fits were it right; None where that is less than what is kept.
+
+    Only the _MOST_ASKED worst are asked; what is not asked counts as not settled.
+    """
     outside = np.nonzero(~kept)[0]
-    rivals: list[Doubles] = []
-    settled = {int(i): True for i in outside}
-    for i in outside[np.argsort(-np.abs(off[outside]))][:_MOST_ASKED]:
-        fits = _fitting(system.evidence, reference, int(i))
-        if fits[i] and fits.sum() >= kept.sum():
-            rivals.append(solve(system, fits.astype(float)))
-            settled[int(i)] = False
-    for i in outside[np.argsort(-np.abs(off[outside]))][_MOST_ASKED:]:
-        settled[int(i)] = False  # not asked is not settled
-    return rivals, settled
+    worst = [int(i) for i in outside[np.argsort(-np.abs(off[outside]))]]
+    asked: dict[int, NDArray[np.bool_] | None] = dict.fromkeys(worst[_MOST_ASKED:], kept)
+    for i in worst[:_MOST_ASKED]:
+        fits = _fitting(system.evidence, reference, i)
+        asked[i] = fits if fits[i] and fits.sum() >= kept.sum() else None
+    return asked
 
 
 def _estimate(
@@ -164,7 +194,9 @@ def _estimate(
     drift = place + len(system.clocks)
     own = [i for i, each in enumerate(system.evidence) if isinstance(each, Shown) and each.clock == clock]
     error = _SIGMAS * float(spread[place])
-    others = sorted({round(float(rival[place]), 3) for rival in rivals if abs(rival[place] - x[place]) > error})
+    others = sorted(
+        {round(float(rival[place]), 3) for rival in rivals if abs(rival[place] - x[place]) > error}
+    )
     return ClockEstimate(
         clock=clock,
         group=number,

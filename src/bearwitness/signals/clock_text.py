@@ -1,4 +1,6 @@
-"""The text of a burned-in clock as a time: every way it can be read, so that 03/04 is never silently made one of two days."""
+"""The text of a burned-in clock as a time: every way it can be read, so that 03/04 is never silently made one
+of two days.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +37,30 @@ _DATES = (
     ("dmy", re.compile(r"(?<!\d)(?P<d>\d{2})(?P<sep>[-./])(?P<m>\d{2})(?P=sep)(?P<y>\d{2})(?=\D|\d{2}:|$)")),
     ("mdy", re.compile(r"(?<!\d)(?P<m>\d{2})(?P<sep>[-./])(?P<d>\d{2})(?P=sep)(?P<y>\d{2})(?=\D|\d{2}:|$)")),
     ("ymd", re.compile(r"(?<!\d)(?P<y>\d{2})(?P<sep>[-./])(?P<m>\d{2})(?P=sep)(?P<d>\d{2})(?=\D|\d{2}:|$)")),
-    ("dmy", re.compile(r"(?<!\d)(?P<d>\d{1,2})[-. ]?(?P<n>[^\W\d]{3})[^\W\d]*[-., ]{0,2}(?P<y>\d{4})(?=\D|\d{2}:|$)")),
-    ("mdy", re.compile(r"(?P<n>[^\W\d]{3})[^\W\d]*[-. ]?(?P<d>\d{1,2})[-., ]{1,2}(?P<y>\d{4})(?=\D|\d{2}:|$)")),
+    (
+        "dmy",
+        re.compile(
+            r"(?<!\d)(?P<d>\d{1,2})[-. ]?(?P<n>[^\W\d]{3})[^\W\d]*[-., ]{0,2}(?P<y>\d{4})(?=\D|\d{2}:|$)"
+        ),
+    ),
+    (
+        "mdy",
+        re.compile(r"(?P<n>[^\W\d]{3})[^\W\d]*[-. ]?(?P<d>\d{1,2})[-., ]{1,2}(?P<y>\d{4})(?=\D|\d{2}:|$)"),
+    ),
 )
-_CONFUSED = str.maketrans({"O": "0", "o": "0", "D": "0", "l": "1", "I": "1", "|": "1", "；": ":", "：": ":", "—": "-"})
+_CONFUSED = str.maketrans(
+    {"O": "0", "o": "0", "D": "0", "l": "1", "I": "1", "|": "1", "；": ":", "：": ":", "—": "-"}
+)
 
 
 @dataclass(frozen=True)
 class ClockText:
     """One reading of a clock's text.
 
-    order: ymd, dmy or mdy, None without a date. seconds: of the day, or since 1 January of the year 1 with a date. step: how much the
-    clock counts in (1 s; 60 s without seconds; less with a fraction). frames: the frame number of a timecode, which needs a frame
-    rate to become a time. text: what was shown, spaces put right.
+    order: ymd, dmy or mdy, None without a date. seconds: of the day, or since 1 January of the year 1 with a
+    date. step: how much the clock counts in (1 s; 60 s without seconds; less with a fraction). frames: the
+    frame number of a timecode, which needs a frame rate to become a time. text: what was shown, spaces put
+    right.
     """
 
     order: str | None

@@ -1,7 +1,9 @@
-"""Readings of a burned-in clock over time: which are misread, where the clock jumped, what offset and drift it has.
+"""Readings of a burned-in clock over time: which are misread, where the clock jumped, what offset and drift
+it has.
 
-A clock that counts whole seconds and shows c at media time t has an offset (clock less media time) between c - t and c - t + 1. Where the
-text changes, it is known to within one frame; a line through these changes gives offset and drift.
+A clock that counts whole seconds and shows c at media time t has an offset (clock less media time) between c
+- t and c - t + 1. Where the text changes, it is known to within one frame; a line through these changes gives
+offset and drift.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from bearwitness.signals.clock_fit import Fit, fit_run
 from bearwitness.signals.clock_text import DAY, ClockText, parse_clock
@@ -20,7 +23,9 @@ _FEWEST = 3
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read at a media time. agrees: it is one of those by which the clock advances; text is then the clock's text."""
+    """What was read at a media time. agrees: it is one of those by which the clock advances; text is then the
+    clock's text.
+    """
 
     time: Fraction
     text: str
@@ -32,8 +37,9 @@ class Reading:
 class Run:
     """A stretch in which the clock advances evenly, from start to end in media time.
 
-    offset: clock less media time at the middle of the run, in seconds since 1 January of the year 1 (with a date) or of the day. drift:
-    seconds the clock gains a second of media time, None where too few changes were seen. Errors bound 95 %.
+    offset: clock less media time at the middle of the run, in seconds since 1 January of the year 1 (with a
+    date) or of the day. drift: seconds the clock gains a second of media time, None where too few changes
+    were seen. Errors bound 95 %.
     """
 
     start: Fraction
@@ -44,7 +50,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Jump:
-    """The clock was set, or footage is missing: between two media times the clock gained `seconds` more than passed."""
+    """The clock was set, or footage is missing: between two media times the clock gained `seconds` more than
+    passed.
+    """
 
     after: Fraction
     before: Fraction
@@ -72,10 +80,11 @@ class _Point:
 
 
 def follow_clock(readings: Sequence[Reading], rate: Fraction | None = None) -> ClockTrack | None:
-    """Return the clock that the readings (in order of time) show, or None where nothing advances as a clock does.
+    """Return the clock that the readings (in order of time) show, or None where nothing advances as a clock
+    does.
 
-    rate: frames a second of the media, to count the frame numbers of a timecode. Readings out of step with the others are kept,
-    with `agrees` False: they are misread, or the clock was covered.
+    rate: frames a second of the media, to count the frame numbers of a timecode. Readings out of step with
+    the others are kept, with `agrees` False: they are misread, or the clock was covered.
     """
     parsed = [parse_clock(reading.text) for reading in readings]
     orders = Counter(order for ways in parsed for order in dict.fromkeys(way.order for way in ways))
@@ -111,9 +120,11 @@ def _points(
 
 
 def _runs(points: list[_Point]) -> list[list[_Point]]:
-    """Deal the points to runs within which the clock advances as time does; drop what does not advance, or is seen less than thrice.
+    """Deal the points to runs within which the clock advances as time does; drop what does not advance, or is
+    seen less than thrice.
 
-    A point joins the longest run whose last point it follows evenly, so one misread clock does not break a run.
+    A point joins the longest run whose last point it follows evenly, so one misread clock does not break a
+    run.
     """
     open_runs: list[list[_Point]] = []
     for point in points:
@@ -154,7 +165,7 @@ def _fit(run: list[_Point], order: str | None) -> Fit:
 
 def _jumps(runs: tuple[Run, ...], order: str | None) -> tuple[Jump, ...]:
     found = []
-    for one, other in zip(runs[:-1], runs[1:], strict=True):
+    for one, other in pairwise(runs):
         gap = (one.end + other.start) / 2
         size = other.fit.at(gap) - one.fit.at(gap)
         if order is None:

@@ -1,4 +1,6 @@
-"""Cyrillic text in pictures, read by Tesseract where it is installed with Russian: a program of its own, fed through a pipe."""
+"""Cyrillic text in pictures, read by Tesseract where it is installed with Russian: a program of its own, fed
+through a pipe.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def tesseract() -> str:
     """
     path = shutil.which("tesseract")
     if path:
-        listed = subprocess.run([path, "--list-langs"], capture_output=True, text=True, timeout=_SECONDS, check=False)  # noqa: S603 - a fixed program, fixed arguments
+        listed = subprocess.run(  # noqa: S603 - a fixed program, fixed arguments
+            [path, "--list-langs"], capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
         if "rus" in listed.stdout.split():
             return path
     raise ModelMissingError(
@@ -34,7 +38,8 @@ def tesseract() -> str:
 
 
 def read_cyrillic(grey: Grey) -> Line:
-    """Return one line of Russian or Latin text, light on dark or dark on light; sureness 0 where nothing was read.
+    """Return one line of Russian or Latin text, light on dark or dark on light; sureness 0 where nothing was
+    read.
 
     A top-hat takes the scene behind the letters away. Raises ModelMissingError as `tesseract` does.
     """
@@ -51,7 +56,9 @@ def read_cyrillic(grey: Grey) -> Line:
 
 
 def _letters(grey: Grey) -> Grey:
-    """Return dark letters on white, _HEIGHT high: of the two top-hats, light or dark, the one with more in it."""
+    """Return dark letters on white, _HEIGHT high: of the two top-hats, light or dark, the one with more in
+    it.
+    """
     import cv2
 
     scale = _HEIGHT / max(1, grey.shape[0])
@@ -60,5 +67,10 @@ def _letters(grey: Grey) -> Grey:
     brush = cv2.getStructuringElement(cv2.MORPH_RECT, (_HEIGHT // 3, _HEIGHT // 3))
     hats = [cv2.morphologyEx(line, way, brush) for way in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT)]
     hat = max(hats, key=lambda each: float(np.percentile(each, 95)))
-    stretched = cv2.normalize(hat, None, 0, 255, cv2.NORM_MINMAX)
-    return np.asarray(cv2.copyMakeBorder(255 - stretched, 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=255), dtype=np.uint8)
+    stretched = hat.astype(np.float32) * (255 / max(1.0, float(hat.max())))
+    return np.asarray(
+        cv2.copyMakeBorder(
+            (255 - stretched).astype(np.uint8), 16, 16, 16, 16, cv2.BORDER_CONSTANT, value=255
+        ),
+        dtype=np.uint8,
+    )

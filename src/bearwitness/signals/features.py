@@ -1,8 +1,8 @@
 """Local features: small marks in a picture that survive cropping, scaling, bars and another brightness.
 
-SIFT (Lowe 2004, patent expired), each of the 128 numbers reduced to one bit, "above the median" (Zhou et al. 2012): 16 bytes
-a feature. The bits keep their meaning when the picture is mirrored: a mirrored feature is a fixed permutation of
-them, so a mirrored copy is found without looking at it twice.
+SIFT (Lowe 2004, patent expired), each of the 128 numbers reduced to one bit, "above the median" (Zhou et al.
+2012): 16 bytes a feature. The bits keep their meaning when the picture is mirrored: a mirrored feature is a
+fixed permutation of them, so a mirrored copy is found without looking at it twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _CONTRAST = 0.02  # half of SIFT's default: dark rooms are the normal case here
 
 @dataclass(frozen=True)
 class Features:
-    """Features of one frame: `bits` (n, 16), `points` (n, 2) as x, y in parts of width and height (0 to 1)."""
+    """Features of one frame: `bits` (n, 16), `points` (n, 2) as x, y in parts of width and height (0
+    to 1).
+    """
 
     bits: Bits
     points: Floats
@@ -41,7 +43,11 @@ _MIRROR = _mirror_order()
 def mirrored(features: Features) -> Features:
     """Return what the features would be if the picture were mirrored left to right."""
     bits = np.packbits(np.unpackbits(features.bits, axis=1)[:, _MIRROR], axis=1)
-    return Features(bits, features.points * np.float32([-1, 1]) + np.float32([1, 0]))
+    return Features(bits, _flip(features.points))
+
+
+def _flip(points: Floats) -> Floats:
+    return np.column_stack([1 - points[:, 0], points[:, 1]]).astype(np.float32)
 
 
 class FeatureFinder:
@@ -64,8 +70,11 @@ class FeatureFinder:
         if numbers is None:
             return Features(np.empty((0, 16), np.uint8), np.empty((0, 2), np.float32))
         bits = np.packbits(numbers > np.median(numbers, axis=1, keepdims=True), axis=1)
-        points = np.array([mark.pt for mark in marks], dtype=np.float32) / np.float32(size)
-        _, first = np.unique(np.column_stack([bits, (points * 4096).astype(np.int32)]), axis=0, return_index=True)
+        points: Floats = np.array([mark.pt for mark in marks], dtype=np.float32)
+        points /= np.array(size, dtype=np.float32)
+        _, first = np.unique(
+            np.column_stack([bits, (points * 4096).astype(np.int32)]), axis=0, return_index=True
+        )
         keep = np.sort(first)[:MOST]
         return Features(bits[keep], points[keep])
 
@@ -76,7 +85,8 @@ def _stretch(grey: Grey) -> Grey:
     if high - low < 8:
         return grey
     spread = (grey.astype(np.float32) - low) * (255 / (high - low))
-    return np.clip(spread, 0, 255).astype(np.uint8)
+    stretched: Grey = np.clip(spread, 0, 255).astype(np.uint8)
+    return stretched
 
 
 def hamming(one: Bits, other: Bits) -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
@@ -84,11 +94,16 @@ def hamming(one: Bits, other: Bits) -> np.ndarray[tuple[int, int], np.dtype[np.u
     left = np.ascontiguousarray(one).view(np.uint64)
     right = np.ascontiguousarray(other).view(np.uint64)
     first = np.bitwise_count(left[:, None, 0] ^ right[None, :, 0]).astype(np.uint16)
-    return first + np.bitwise_count(left[:, None, 1] ^ right[None, :, 1])
+    both: np.ndarray[tuple[int, int], np.dtype[np.uint16]] = first + np.bitwise_count(
+        left[:, None, 1] ^ right[None, :, 1]
+    )
+    return both
 
 
 def pairs(one: Features, other: Features, limit: int = 36) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Return (k, 2): features that are each other's nearest, clearly nearer than the second, at most `limit` bits apart."""
+    """Return (k, 2): features that are each other's nearest, clearly nearer than the second, at most `limit`
+    bits apart.
+    """
     if len(one) < 2 or len(other) < 2:
         return np.empty((0, 2), np.int64)
     apart = hamming(one.bits, other.bits)

@@ -39,7 +39,9 @@ class Placement:
         matrix = np.array(self.matrix) @ np.array(first.matrix)
         shift = np.array(self.matrix) @ np.array(first.shift) + np.array(self.shift)
         rows = tuple((float(row[0]), float(row[1])) for row in matrix)
-        return Placement((rows[0], rows[1]), (float(shift[0]), float(shift[1])), min(self.inliers, first.inliers))
+        return Placement(
+            (rows[0], rows[1]), (float(shift[0]), float(shift[1])), min(self.inliers, first.inliers)
+        )
 
     @property
     def mirrored(self) -> bool:
@@ -51,14 +53,18 @@ class Placement:
         return _inside(self), _inside(self.inverse())
 
     def turn(self, a_size: tuple[int, int], b_size: tuple[int, int]) -> float:
-        """Return by how many degrees clockwise A was turned, after undoing a mirroring; sizes are (width, height)."""
+        """Return by how many degrees clockwise A was turned, after undoing a mirroring; sizes are (width,
+        height).
+        """
         pixels = np.diag(b_size) @ np.array(self.matrix) @ np.diag([1 / a_size[0], 1 / a_size[1]])
         if self.mirrored:
             pixels = pixels @ np.diag([-1, 1])
         return float(np.degrees(np.arctan2(pixels[1, 0] - pixels[0, 1], pixels[0, 0] + pixels[1, 1])) % 360)
 
     def plausible(self, a_size: tuple[int, int], b_size: tuple[int, int]) -> bool:
-        """Whether an edit could have done it: scaled 1/6 to 6 times, squeezed up to 2.5 times, hardly sheared."""
+        """Whether an edit could have done it: scaled 1/6 to 6 times, squeezed up to 2.5 times, hardly
+        sheared.
+        """
         pixels = np.diag(b_size) @ np.array(self.matrix) @ np.diag([1 / a_size[0], 1 / a_size[1]])
         large, small = np.linalg.svd(pixels, compute_uv=False)
         relative = large * max(a_size) / max(b_size)
@@ -91,7 +97,11 @@ def fit_placement(a: Floats, b: Floats, a_size: tuple[int, int], b_size: tuple[i
     a_unit, b_unit = np.array(a_size) / max(a_size) * 320, np.array(b_size) / max(b_size) * 320
     cv2.setRNGSeed(1)  # the same two pictures give the same answer every time
     found, mask = cv2.estimateAffine2D(
-        np.float32(a * a_unit), np.float32(b * b_unit), ransacReprojThreshold=3.0, maxIters=2000, confidence=0.995
+        (a * a_unit).astype(np.float32),
+        (b * b_unit).astype(np.float32),
+        ransacReprojThreshold=3.0,
+        maxIters=2000,
+        confidence=0.995,
     )
     if found is None or int(mask.sum()) < MIN_INLIERS:
         return None

@@ -1,9 +1,9 @@
 """A 256-bit perceptual hash of a picture, with a quality that keeps featureless pictures out of any match.
 
-The method is that of PDQ (Facebook, 2019): average to 64 × 64, take the 16 × 16 lowest AC coefficients of the cosine
-transform, one bit each for "above the median". Mirroring or turning the picture only changes signs and order of
-coefficients: all eight orientations come from one transform. The bits are near PDQ's own, not equal to them (it
-averages another way); bench/analysis.py says how near.
+The method is that of PDQ (Facebook, 2019): average to 64 × 64, take the 16 × 16 lowest AC coefficients of the
+cosine transform, one bit each for "above the median". Mirroring or turning the picture only changes signs and
+order of coefficients: all eight orientations come from one transform. The bits are near PDQ's own, not equal
+to them (it averages another way); bench/analysis.py says how near.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bearwitness.signals.arrays import Bits, Floats, Grey, shrink
+from bearwitness.signals.arrays import Bits, Doubles, Floats, Grey, shrink
 
 SIDE = 16
 QUALITY_FLOOR = 50
 """PDQ's own advice: below it a picture has too few edges for its hash to mean anything."""
 
-ORIENTATIONS = ("same", "mirrored", "flipped", "turned-180", "transposed", "turned-270", "turned-90", "transversed")
+ORIENTATIONS = (
+    "same",
+    "mirrored",
+    "flipped",
+    "turned-180",
+    "transposed",
+    "turned-270",
+    "turned-90",
+    "transversed",
+)
 """What was done to a picture whose plain hash equals this one's at that place of `FrameHash.turned`."""
 
 
@@ -50,12 +59,14 @@ def _cosines() -> Floats:
 _COSINES = _cosines()
 
 
-def _pack(coefficients: Floats) -> bytes:
+def _pack(coefficients: Floats | Doubles) -> bytes:
     return np.packbits(coefficients > np.median(coefficients)).tobytes()
 
 
 def _quality(small: Floats) -> int:
-    """Return 0 (featureless) to 100: the sum of brightness steps between neighbours at 64 × 64, as PDQ counts them."""
+    """Return 0 (featureless) to 100: the sum of brightness steps between neighbours at 64 × 64, as PDQ counts
+    them.
+    """
     steps = [np.trunc(np.abs(np.diff(small, axis=axis)) * 100 / 255).sum() for axis in (0, 1)]
     return int(min(100, sum(steps) // 90))
 

@@ -1,8 +1,10 @@
-"""All hashes within 31 of 256 bits of a query, among up to ten million: exact, without comparing with all of them.
+"""All hashes within 31 of 256 bits of a query, among up to ten million: exact, without comparing with all of
+them.
 
-Multi-index hashing (Norouzi et al. 2012) with the general pigeonhole principle: the 256 bits are dealt to 12 tables. Were every
-table's part further away than its allowance (2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1), the whole would be at least 8 · 3 + 4 · 2 = 32
-away. So looking up each part with up to 2 (or 1) bits flipped meets everything within 31, and each candidate is then compared whole.
+Multi-index hashing (Norouzi et al. 2012) with the general pigeonhole principle: the 256 bits are dealt to 12
+tables. Were every table's part further away than its allowance (2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1), the
+whole would be at least 8 · 3 + 4 · 2 = 32 away. So looking up each part with up to 2 (or 1) bits flipped
+meets everything within 31, and each candidate is then compared whole.
 
 Memory: 32 bytes a hash, 4 bytes a hash and table, 16 MiB a table: 1.0 GB for ten million.
 """
@@ -32,7 +34,9 @@ Counts = NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Hits:
-    """What was found: query[i] and found[i] (row numbers) are distance[i] bits apart; sorted by query, then found."""
+    """What was found: query[i] and found[i] (row numbers) are distance[i] bits apart; sorted by query, then
+    found.
+    """
 
     query: Ints
     found: Ints
@@ -41,7 +45,9 @@ class Hits:
 
 @dataclass(frozen=True)
 class _Table:
-    """Rows in order of their key: those with key k are rows[starts[k]:starts[k + 1]]. masks: the bits to flip."""
+    """Rows in order of their key: those with key k are rows[starts[k]:starts[k + 1]]. masks: the bits to
+    flip.
+    """
 
     bits: int
     rows: Keys
@@ -55,14 +61,14 @@ class HashSearch:
     Raises ValueError if the shape is another or there are more than 2³² rows.
     """
 
-    def __init__(self, hashes: Bits) -> None:
+    def __init__(self, hashes: Bits, small: int = _SMALL) -> None:
         if hashes.ndim != 2 or hashes.shape[1] != 32 or len(hashes) >= 2**32:
             raise ValueError(f"hashes must be rows of 32 bytes, fewer than 2**32 of them, not {hashes.shape}")
         self._order = _likely_neighbours(hashes)
         self._hashes = hashes[self._order]
         self._words: Words = self._hashes.view(np.uint64)
         self._tables: list[_Table] = []
-        if len(hashes) > _SMALL:
+        if len(hashes) > small:
             self._tables = [self._build(number) for number in range(_TABLES)]
 
     def __len__(self) -> int:
@@ -140,7 +146,8 @@ class HashSearch:
     def _apart(self, query: Bits, rows: Keys | None) -> Counts:
         wanted = query.view(np.uint64)
         words = self._words if rows is None else self._words[rows]
-        return np.bitwise_count(words ^ wanted).sum(axis=1, dtype=np.uint16)
+        apart: Counts = np.bitwise_count(words ^ wanted).sum(axis=1, dtype=np.uint16)
+        return apart
 
 
 def _likely_neighbours(hashes: Bits) -> Keys:
@@ -151,12 +158,16 @@ def _likely_neighbours(hashes: Bits) -> Keys:
     coarse = np.zeros(len(hashes), dtype=np.uint16)
     for start in range(0, len(hashes), _SLICE):
         part = hashes[start : start + _SLICE, :8:2] >> 4
-        coarse[start : start + _SLICE] = part.astype(np.uint16) @ np.array([4096, 256, 16, 1], dtype=np.uint16)
+        coarse[start : start + _SLICE] = part.astype(np.uint16) @ np.array(
+            [4096, 256, 16, 1], dtype=np.uint16
+        )
     return np.argsort(coarse, kind="stable").astype(np.uint32)
 
 
 def _key(hashes: Bits, number: int) -> Keys:
-    """Return the part of each hash that goes to a table: every 12th bit, so that no table gets only coarse detail."""
+    """Return the part of each hash that goes to a table: every 12th bit, so that no table gets only coarse
+    detail.
+    """
     dealt = np.unpackbits(hashes, axis=1)[:, number::_TABLES]
     size = dealt.shape[1]
     packed = np.packbits(dealt, axis=1).astype(np.uint32)
@@ -166,5 +177,9 @@ def _key(hashes: Bits, number: int) -> Keys:
 
 def _masks(size: int, flips: int) -> Keys:
     """Return all numbers of `size` bits with at most `flips` ones."""
-    chosen = [sum(1 << bit for bit in each) for count in range(flips + 1) for each in combinations(range(size), count)]
+    chosen = [
+        sum(1 << bit for bit in each)
+        for count in range(flips + 1)
+        for each in combinations(range(size), count)
+    ]
     return np.array(chosen, dtype=np.uint32)

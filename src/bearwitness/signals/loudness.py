@@ -1,7 +1,7 @@
 """How loud it is over time, by ITU-R BS.1770-5, and where it suddenly gets loud: a bang, a scream, a door.
 
-The K-weighting is applied to the power spectrum of each tenth of a second instead of by running its two filters: the same curve for
-any sampling rate, within 0.1 LU of the filters on speech and noise.
+The K-weighting is applied to the power spectrum of each tenth of a second instead of by running its two
+filters: the same curve for any sampling rate, within 0.1 LU of the filters on speech and noise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ SILENCE = -70.0
 
 @dataclass(frozen=True)
 class Peak:
-    """A loud event: from, to and loudest moment in seconds; LUFS there, and how far above what was usual around it."""
+    """A loud event: from, to and loudest moment in seconds; LUFS there, and how far above what was usual
+    around it.
+    """
 
     start: Fraction
     end: Fraction
@@ -32,18 +34,23 @@ class Peak:
 
 @dataclass(frozen=True)
 class Loudness:
-    """Momentary loudness (400 ms) every HOP from `start`, in LUFS, and the gated loudness of the whole (None if silent)."""
+    """Momentary loudness (400 ms) every HOP from `start`, in LUFS, and the gated loudness of the whole (None
+    if silent).
+    """
 
     start: Fraction
     momentary: Doubles
     integrated: float | None
 
     def peaks(self, above: float = 9.0, floor: float = -45.0, around: float = 10.0) -> tuple[Peak, ...]:
-        """Return stretches at least `above` LU over the median of the `around` seconds about them, and over `floor`."""
+        """Return stretches at least `above` LU over the median of the `around` seconds about them, and over
+        `floor`.
+        """
         count = len(self.momentary)
         half = int(around / 2 / HOP)
         usual = np.array(
-            [np.median(self.momentary[max(0, i - half) : i + half + 1]) for i in range(count)], dtype=np.float64
+            [np.median(self.momentary[max(0, i - half) : i + half + 1]) for i in range(count)],
+            dtype=np.float64,
         )
         loud = (self.momentary - usual >= above) & (self.momentary >= floor)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
@@ -91,7 +98,9 @@ class LoudnessMeter:
         count = len(whole) // self._hop
         if count:
             blocks = whole[: count * self._hop].reshape(count, self._hop, -1)
-            spectrum = np.abs(np.fft.rfft(blocks, axis=1)) ** 2 * _weights(self._rate, self._hop)[None, :, None]
+            spectrum = (
+                np.abs(np.fft.rfft(blocks, axis=1)) ** 2 * _weights(self._rate, self._hop)[None, :, None]
+            )
             self._power += list(spectrum.sum(axis=(1, 2)))
         self._rest = whole[count * self._hop :]
 

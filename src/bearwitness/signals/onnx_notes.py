@@ -1,4 +1,6 @@
-"""The notes (key and value texts) an ONNX file carries, read without a library: top-level field 14 of its protobuf."""
+"""The notes (key and value texts) an ONNX file carries, read without a library: top-level field 14 of its
+protobuf.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ def notes(content: bytes) -> dict[str, str]:
     found = {}
     for field, value in _fields(memoryview(content)):
         if field == _METADATA:
-            pair = {number: bytes(part).decode() for number, part in _fields(value)}
+            pair = {number: bytes(part).decode(errors="replace") for number, part in _fields(value)}
             found[pair.get(1, "")] = pair.get(2, "")
     return found
 

@@ -1,4 +1,6 @@
-"""Where the burned-in texts of a shot are, found once; and the clock among them, read on every frame handed in."""
+"""Where the burned-in texts of a shot are, found once; and the clock among them, read on every frame handed
+in.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ _CHANGED = 6.0  # grey levels in a part of the box as wide as it is high: a digi
 
 @dataclass(frozen=True)
 class Overlay:
-    """A text that stands at one place through a shot. text: as read most often; clock: it reads as a time of day."""
+    """A text that stands at one place through a shot. text: as read most often; clock: it reads as a time of
+    day.
+    """
 
     box: Box
     text: str
@@ -54,7 +58,9 @@ def find_overlays(frames: Sequence[Grey], find: Find, read: Read) -> list[Overla
 
 
 def read_clock(frames: Iterable[tuple[Fraction, Grey]], box: Box, read: Read) -> list[Reading]:
-    """Return what the box says at each frame; frames on which its pixels did not change keep the reading before."""
+    """Return what the box says at each frame; frames on which its pixels did not change keep the reading
+    before.
+    """
     readings: list[Reading] = []
     before: Grey | None = None
     for time, frame in frames:
@@ -71,11 +77,15 @@ def read_clock(frames: Iterable[tuple[Fraction, Grey]], box: Box, read: Read) ->
 def cut(frame: Grey, box: Box) -> Grey:
     """Return the part of the frame inside the box, with a little around it, so that no stroke is cut."""
     margin = max(2, (box.bottom - box.top) // 8)
-    return frame[max(0, box.top - margin) : box.bottom + margin, max(0, box.left - margin) : box.right + margin]
+    return frame[
+        max(0, box.top - margin) : box.bottom + margin, max(0, box.left - margin) : box.right + margin
+    ]
 
 
 def _standing(boxes: list[Box], times: int) -> list[Box]:
-    """Return one box for each place at which boxes were found at least `times` times; the largest extent seen."""
+    """Return one box for each place at which boxes were found at least `times` times; the largest extent
+    seen.
+    """
     groups: list[list[Box]] = []
     for box in boxes:
         near = next((group for group in groups if _overlap(group[0], box) >= _SAME), None)
@@ -92,7 +102,10 @@ def _standing(boxes: list[Box], times: int) -> list[Box]:
 
 def _overlap(one: Box, other: Box) -> float:
     both = Box(
-        max(one.left, other.left), max(one.top, other.top), min(one.right, other.right), min(one.bottom, other.bottom)
+        max(one.left, other.left),
+        max(one.top, other.top),
+        min(one.right, other.right),
+        min(one.bottom, other.bottom),
     )
     if both.right <= both.left or both.bottom <= both.top:
         return 0.0

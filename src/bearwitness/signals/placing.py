@@ -21,7 +21,9 @@ _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Proposal:
-    """A placement and how much speaks for it: features that agree, summed over the frame pairs that gave it."""
+    """A placement and how much speaks for it: features that agree, summed over the frame pairs that
+    gave it.
+    """
 
     placement: Placement
     support: int
@@ -55,7 +57,8 @@ def _by_features(a: Sketch, b: Sketch) -> list[Placement]:
     found = []
     for i in _spread(a):
         plain = a.frames[i].features
-        assert plain is not None  # anchors have features
+        if plain is None:
+            continue
         for one in (plain, mirrored(plain)):
             for j in _spread(b):
                 found.append(_fit(plain, one, b.frames[j].features, *sizes))
@@ -77,7 +80,9 @@ def _rows(hashes: list[bytes]) -> Bits:
 
 
 def _by_hashes(a: Sketch, b: Sketch) -> list[Placement]:
-    """Placements from frames whose hashes are within HASH_LIMIT in any orientation, one for each that occurs."""
+    """Placements from frames whose hashes are within HASH_LIMIT in any orientation, one for each that
+    occurs.
+    """
     kinds = [(frame.whole, _WHOLE) for frame in b.frames] + [(frame.inner, frame.box) for frame in b.frames]
     usable = [(each, box) for each, box in kinds if each.usable]
     if not usable:

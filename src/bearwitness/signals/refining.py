@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bearwitness.signals.aligned import lay
+from bearwitness.signals.aligned import block_likeness, lay
 from bearwitness.signals.arrays import Grey
 from bearwitness.signals.geometry import Placement, box_placement
 from bearwitness.signals.sketch import Sketch
@@ -17,8 +17,9 @@ _WHOLE = (0.0, 0.0, 1.0, 1.0)
 def refine(a: Sketch, b: Sketch, placement: Placement) -> Placement:
     """Return the placement under which the most alike frames are most alike.
 
-    Tried: the placement itself, whole frame on whole frame and picture inside bars on picture inside bars where these
-    are close to it, and the placement fitted anew on the thumbs of the frames that already fit best.
+    Tried: the placement itself, whole frame on whole frame and picture inside bars on picture inside bars
+    where these are close to it, and the placement fitted anew on the thumbs of the frames that already fit
+    best.
     """
     tries = [placement]
     middle_a, middle_b = a.frames[len(a.frames) // 2].box, b.frames[len(b.frames) // 2].box
@@ -36,12 +37,20 @@ def _fit_quality(a: Sketch, b: Sketch, placement: Placement) -> float:
     aligned = lay(a, b, placement)
     if aligned is None:
         return -1.0
-    best = np.sort(aligned.likeness.max(axis=1))
-    return float(best[-max(1, len(best) // 4) :].mean())
+    nearest = aligned.likeness.max(axis=1)
+    order = np.argsort(-nearest)[: max(1, min(_PAIRS, len(nearest) // 4))]
+    # Block by block: a caption over a part must not make a shifted placement look better than the true one.
+    fits = [
+        block_likeness(aligned.a[i], aligned.b[int(aligned.likeness[i].argmax())], aligned.blocks)
+        for i in order
+    ]
+    return float(np.mean(fits))
 
 
 def _fitted(a: Sketch, b: Sketch, placement: Placement) -> list[Placement]:
-    """Fit on thumbs (Evangelidis and Psarakis 2008, OpenCV's ECC) where A is not mirrored by more than a sign."""
+    """Fit on thumbs (Evangelidis and Psarakis 2008, OpenCV's ECC) where A is not mirrored by more than a
+    sign.
+    """
     aligned = lay(a, b, placement)
     if aligned is None:
         return []
@@ -65,8 +74,9 @@ def _ecc(a: Grey, b: Grey, placement: Placement) -> Placement | None:
     shift = b_size * np.array(placement.shift) + pixels @ half - half
     start = np.column_stack([pixels, shift]).astype(np.float32)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
+    everywhere = np.full(b.shape, 255, dtype=np.uint8)
     try:
-        _, warp = cv2.findTransformECC(a, b, start, cv2.MOTION_AFFINE, stop, None, 5)
+        _, warp = cv2.findTransformECC(a, b, start, cv2.MOTION_AFFINE, stop, everywhere, 5)
     except cv2.error:  # it did not converge: the picture has too little in it
         return None
     matrix = np.diag(1 / b_size) @ warp[:, :2] @ np.diag(a_size)

@@ -1,8 +1,10 @@
-"""How two files are related: the same recording re-encoded, cropped, mirrored, contained … or only the same place.
+"""How two files are related: the same recording re-encoded, cropped, mirrored, contained … or only the same
+place.
 
-What counts as a copy. Pictures from one fixed camera look alike at any two times: the room is the same. So likeness
-alone never makes a copy of moving pictures; what *moves* must move alike (`Stretch.moved`). Where nothing moves in either, the
-pictures must agree block for block. What looks alike without passing is reported as `same-view`: a lead, not a copy.
+What counts as a copy. Pictures from one fixed camera look alike at any two times: the room is the same. So
+likeness alone never makes a copy of moving pictures; what *moves* must move alike (`Stretch.moved`). Where
+nothing moves in either, the pictures must agree block for block. What looks alike without passing is reported
+as `same-view`: a lead, not a copy.
 """
 
 from __future__ import annotations
@@ -12,21 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from bearwitness.signals.aligned import Aligned, lay
-from bearwitness.signals.geometry import Placement, Quad, box_placement
+from bearwitness.signals.covering import uncovered
+from bearwitness.signals.geometry import Placement
+from bearwitness.signals.outlines import outline
 from bearwitness.signals.placing import proposals
 from bearwitness.signals.refining import refine
 from bearwitness.signals.sketch import Sketch
 from bearwitness.signals.timeline import Stretch, best_shift, judge, stretches
 
 MOVED_ALIKE = 0.5
-"""Correlation of movement from which it is one recording. Seen: copies 0.97 and more, other times at one place 0.06."""
+"""Correlation of movement from which it is one recording. Seen: copies 0.97 and more, other times at one
+place 0.06.
+"""
 
 STILL_ALIKE = 0.8
 """Share of textured blocks that must look alike where nothing moves."""
 
 _MOST_STRETCHES = 8
-_ALL = 0.96  # of a picture: less is cropped
-_WHOLE: Quad = (0.0, 0.0, 1.0, 1.0)
+_FEWEST_BLOCKS = 8
+_LEAST_SHARED = 0.25  # of one of the two pictures
+_NOISE = 4.0  # grey levels by which still parts of a thumb waver
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,11 @@ class Span:
 class Relation:
     """What relates A and B.
 
-    kind: `same-bytes`, `copy` (the same recording) or `same-view` (the same place; no proof it is the same time).
-    traits: what was done, any of re-encoded, cropped, letterboxed, inset (picture in picture), mirrored, turned-90, turned-180,
-    turned-270, overlaid, contained, from the one to the other; `changed` says which of the two was changed where that can be told.
-    spans: which times of A are in B. placement: where A's picture lies in B's.
+    kind: `same-bytes`, `copy` (the same recording) or `same-view` (the same place; no proof it is the same
+    time). traits: what was done, any of re-encoded, cropped, letterboxed, inset (picture in picture),
+    mirrored, turned-90, turned-180, turned-270, overlaid, contained, from the one to the other; `changed`
+    says which of the two was changed where that can be told. spans: which times of A are in B. placement:
+    where A's picture lies in B's.
     """
 
     kind: str
@@ -69,14 +77,42 @@ def compare(a: Sketch, b: Sketch) -> Relation | None:
     for proposal in proposals(a, b):
         placement = refine(a, b, proposal.placement)
         aligned = lay(a, b, placement)
-        if aligned is None:
+        if aligned is None or not _shares_enough(a, b, placement):
             continue
         copies, views = _find_stretches(aligned, a, b)
         if copies:
             return _describe(a, b, placement, aligned, copies)
+        bare = uncovered(aligned, a.times, b.times, max(a.step, b.step))
+        if bare is not None:
+            copies, more = _find_stretches(bare, a, b)
+            copies = [each for each in copies if each.moved is not None]
+            if copies:
+                return _describe(a, b, placement, aligned, copies)
+            views = views or more
         if views and lead is None:
             lead = Relation("same-view", frozenset(), None, _spans(a, b, views), placement)
     return lead
+
+
+def _shares_enough(a: Sketch, b: Sketch, placement: Placement) -> bool:
+    """Whether the shared part is more than a corner, and holds most of what moves in one of the two.
+
+    Two videos with the same caption or logo share that, and nothing that moves.
+    """
+    if max(placement.covers()) < _LEAST_SHARED:
+        return False
+    return max(_movement_share(b, placement.inverse()), _movement_share(a, placement)) >= 0.5
+
+
+def _movement_share(sketch: Sketch, placement: Placement) -> float:
+    """Return how much of what moves in a sketch lies where the other picture shows it; 1 if nothing moves."""
+    moves = np.stack([frame.thumb for frame in sketch.frames]).astype(np.float32).std(axis=0)
+    moves = np.maximum(moves - _NOISE, 0) ** 2
+    rows, columns = moves.shape
+    y, x = np.indices(moves.shape)
+    points = placement.apply(np.stack([(x + 0.5) / columns, (y + 0.5) / rows], axis=-1).reshape(-1, 2))
+    seen = ((points >= 0) & (points <= 1)).all(axis=1).reshape(moves.shape)
+    return float(moves[seen].sum() / moves.sum()) if moves.any() else 1.0
 
 
 def _find_stretches(aligned: Aligned, a: Sketch, b: Sketch) -> tuple[list[Stretch], list[Stretch]]:
@@ -102,7 +138,7 @@ def _is_copy(found: Stretch, a: Sketch, b: Sketch) -> bool:
         return False
     if found.moved is not None and len(found.a) > 1:
         return found.moved >= MOVED_ALIKE and found.likeness >= 0.7
-    return found.agreement >= STILL_ALIKE and found.likeness >= 0.8
+    return found.agreement >= STILL_ALIKE and found.likeness >= 0.8 and found.blocks >= _FEWEST_BLOCKS
 
 
 def _spans(a: Sketch, b: Sketch, found: list[Stretch]) -> tuple[Span, ...]:
@@ -120,9 +156,11 @@ def _spans(a: Sketch, b: Sketch, found: list[Stretch]) -> tuple[Span, ...]:
     return tuple(sorted(spans, key=lambda span: span.a_start))
 
 
-def _describe(a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copies: list[Stretch]) -> Relation:
+def _describe(
+    a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copies: list[Stretch]
+) -> Relation:
     spans = _spans(a, b, copies)
-    traits, changed = _shape(a, b, placement)
+    traits, changed = outline(a, b, placement)
     turn = round(placement.turn((a.width, a.height), (b.width, b.height)) / 90) % 4 * 90
     if placement.mirrored:
         traits.add("mirrored")
@@ -139,70 +177,6 @@ def _describe(a: Sketch, b: Sketch, placement: Placement, aligned: Aligned, copi
     if not whole:
         traits.add("partial")
     return Relation("copy", frozenset(traits or {"re-encoded"}), changed, spans, placement)
-
-
-def _shape(a: Sketch, b: Sketch, placement: Placement) -> tuple[set[str], str | None]:
-    """Return how the outlines differ, and which of the two was cropped, set in or given bars (None: both, or neither)."""
-    traits: set[str] = set()
-    changed: set[str] = set()
-    a_bars, b_bars = _bars(a, placement.inverse()), _bars(b, placement)
-    if a_bars != b_bars and (a_bars is None or b_bars is None):
-        traits.add("letterboxed")
-        changed.add("b" if b_bars else "a")
-    a_seen, b_covered = _between(placement, a_bars or _WHOLE, b_bars or _WHOLE).covers()
-    if a_seen < _ALL <= b_covered:
-        inset = not a_bars and _smooth_around(a, placement.inverse())
-        traits.add("inset" if inset else "cropped")
-        changed.add("a" if inset else "b")
-    elif b_covered < _ALL <= a_seen:
-        inset = not b_bars and _smooth_around(b, placement)
-        traits.add("inset" if inset else "cropped")
-        changed.add("b" if inset else "a")
-    elif a_seen < _ALL and b_covered < _ALL:
-        traits.add("cropped")
-        changed |= {"a", "b"}
-    return traits, changed.pop() if len(changed) == 1 else None
-
-
-def _between(placement: Placement, a_box: Quad, b_box: Quad) -> Placement:
-    """Return the placement of the picture in A's box in the picture in B's box."""
-    outward, inward = box_placement(_WHOLE, a_box, 0), box_placement(b_box, _WHOLE, 0)
-    return inward.after(placement.after(outward))
-
-
-def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
-    """Return the picture inside flat bars that most frames share, None where there are none.
-
-    placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark side of the scene.
-    """
-    boxes = np.array([frame.box for frame in sketch.frames])
-    left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
-    steady = (np.abs(boxes - (left, top, right, bottom)) < 0.02).all(axis=1).mean() > 0.6
-    if not steady or (right - left) * (bottom - top) >= _ALL:
-        return None
-    corners = placement.apply(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    inside = min(low[0] - left, low[1] - top, right - high[0], bottom - high[1]) > -0.02
-    return (left, top, right, bottom) if inside else None
-
-
-def _smooth_around(outer: Sketch, placement: Placement) -> bool:
-    """Whether what surrounds the inset picture is smoother than the inset: a blurred background, not more of the scene."""
-    frames = outer.frames[:: max(1, len(outer.frames) // 8)]
-    inside, outside = [], []
-    for frame in frames:
-        grey = frame.thumb.astype(np.float32)
-        rough = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
-        y, x = np.indices(rough.shape)
-        corners = placement.apply(np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]))
-        low, high = corners.min(axis=0) * grey.shape[::-1], corners.max(axis=0) * grey.shape[::-1]
-        margin = 3
-        within = (x > low[0] + margin) & (x < high[0] - margin) & (y > low[1] + margin) & (y < high[1] - margin)
-        beyond = (x < low[0] - margin) | (x > high[0] + margin) | (y < low[1] - margin) | (y > high[1] + margin)
-        if within.any() and beyond.any():
-            inside.append(float(rough[within].mean()))
-            outside.append(float(rough[beyond].mean()))
-    return bool(inside) and float(np.mean(outside)) < 0.35 * float(np.mean(inside))
 
 
 def _contained(a: Sketch, b: Sketch, spans: tuple[Span, ...]) -> tuple[str | None, bool]:

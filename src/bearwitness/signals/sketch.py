@@ -20,9 +20,10 @@ THUMB = 96
 class FrameSketch:
     """One frame: about 9 KB with features, 5 KB without.
 
-    time: seconds of media time, exact. whole and inner: hashes of the frame and of the picture inside its bars (the
-    same object where there are none). box: that picture in parts of width and height (left, top, right, bottom).
-    thumb: the frame at THUMB pixels on its long side. features: None on frames that are no anchors.
+    time: seconds of media time, exact. whole and inner: hashes of the frame and of the picture inside its
+    bars (the same object where there are none). box: that picture in parts of width and height (left, top,
+    right, bottom). thumb: the frame at THUMB pixels on its long side. features: None on frames that are no
+    anchors.
     """
 
     time: Fraction
@@ -60,8 +61,8 @@ class Sketch:
 class Sketcher:
     """Makes a sketch from frames handed in one by one, so that a video is never in memory whole.
 
-    every: seconds between frames that are sketched at all; anchor_every: seconds between frames that get features.
-    Frames in between are dropped. `sampling` gives sensible values for a duration.
+    every: seconds between frames that are sketched at all; anchor_every: seconds between frames that get
+    features. Frames in between are dropped. `sampling` gives sensible values for a duration.
     """
 
     def __init__(self, every: float, anchor_every: float) -> None:
@@ -73,7 +74,9 @@ class Sketcher:
         self._size = (0, 0)
 
     def add(self, picture: NDArray[np.uint8], time: Fraction, *, cut: bool = False) -> bool:
-        """Take a frame (h, w) or (h, w, 3); return whether it was kept. After a cut it always is, as an anchor."""
+        """Take a frame (h, w) or (h, w, 3); return whether it was kept. After a cut it always is, as an
+        anchor.
+        """
         if not cut and float(time) < self._next - 1e-6:
             return False
         grey = to_grey(picture)

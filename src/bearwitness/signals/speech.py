@@ -1,7 +1,7 @@
 """Where somebody speaks (Silero VAD, run by OpenVINO), and what is said (Whisper base through CTranslate2).
 
-A transcript here is a way to find a place, not evidence: Russian words are wrong about one time in four. Load first, lock then: both models are
-in memory when their constructors return, and read nothing later.
+A transcript here is a way to find a place, not evidence: Russian words are wrong about one time in four. Load
+first, lock then: both models are in memory when their constructors return, and read nothing later.
 """
 
 from __future__ import annotations
@@ -70,9 +70,11 @@ class SpeechFinder:
             self._rest = self._rest[size:]
 
     def finish(self, join: float = 0.7, shortest: float = 0.2, pad: float = 0.2) -> tuple[Turn, ...]:
-        """Return the turns: pauses shorter than `join` belong to a turn, shorter sounds than `shortest` are none.
+        """Return the turns: pauses shorter than `join` belong to a turn, shorter sounds than `shortest` are
+        none.
 
-        Each turn is widened by `pad` on both sides, for speech fades in and out. The finder is then ready for the next sound.
+        Each turn is widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
+        the next sound.
         """
         padded = np.zeros(_BATCH * _WINDOW, dtype=np.float32)
         padded[: len(self._rest)] = self._rest
@@ -115,7 +117,9 @@ def _turns(likely: Floats, length: float, join: float, shortest: float, pad: flo
 
 @dataclass(frozen=True)
 class Said:
-    """A piece of transcript, in seconds. sure: mean probability of its tokens; doubtful: likely made up from noise."""
+    """A piece of transcript, in seconds. sure: mean probability of its tokens; doubtful: likely made up from
+    noise.
+    """
 
     start: float
     end: float
@@ -151,7 +155,9 @@ class Transcriber:
         )
 
     def transcribe(self, sound: Floats, turns: Sequence[Turn], language: str | None = None) -> Transcript:
-        """Return what is said in the turns of a sound (n,), mono at RATE; the language is heard from it unless given."""
+        """Return what is said in the turns of a sound (n,), mono at RATE; the language is heard from it
+        unless given.
+        """
         chunks = _chunks(turns)
         if language is None:
             language, sure = self._language(sound, chunks)
@@ -185,12 +191,16 @@ class Transcriber:
         for each in pieces:
             doubtful = each.no_speech_prob > 0.6 or each.avg_logprob < -1.0 or each.compression_ratio > 2.4
             sure = float(np.exp(each.avg_logprob))
-            said.append(Said(start + each.start, min(end, start + each.end), each.text.strip(), sure, doubtful))
+            said.append(
+                Said(start + each.start, min(end, start + each.end), each.text.strip(), sure, doubtful)
+            )
         return said
 
 
 def _chunks(turns: Sequence[Turn], longest: float = 28.0, gap: float = 3.0) -> list[tuple[float, float]]:
-    """Join turns into stretches Whisper hears at once (30 s): more context, fewer calls. A longer turn stays whole."""
+    """Join turns into stretches Whisper hears at once (30 s): more context, fewer calls. A longer turn stays
+    whole.
+    """
     chunks: list[list[float]] = []
     for turn in turns:
         if chunks and turn.start - chunks[-1][1] < gap and turn.end - chunks[-1][0] <= longest:

@@ -1,7 +1,8 @@
 """Text in pictures: where it is (PP-OCR detector) and what it says (PP-OCR recogniser), run by OpenVINO.
 
-Both models are compiled for one fixed input size and run once when loaded, so that nothing is compiled, mapped or opened
-afterwards: load first, then lock the process. The models read Latin, digits and Chinese, not Cyrillic (see cyrillic.py).
+Both models are compiled for one fixed input size and run once when loaded, so that nothing is compiled,
+mapped or opened afterwards: load first, then lock the process. The models read Latin, digits and Chinese, not
+Cyrillic (see cyrillic.py).
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def _compiled(weights: bytes, shape: tuple[int, int, int, int]) -> Any:
 
 
 def _planes(grey: Grey) -> Floats:
-    """Return (1, 3, h, w) from -1 to 1: the models want three colours and do as well with three times the same."""
+    """Return (1, 3, h, w) from -1 to 1: the models want three colours and do as well with three times the
+    same.
+    """
     scaled = grey.astype(np.float32) / 127.5 - 1
     return np.ascontiguousarray(np.broadcast_to(scaled, (1, 3, *grey.shape)))
 
@@ -123,6 +126,7 @@ class TextReader:
         way = cv2.INTER_AREA if rows > _READ_HEIGHT else cv2.INTER_CUBIC
         line = cv2.resize(grey, (width, _READ_HEIGHT), interpolation=way)
         planes = np.zeros((1, 3, _READ_HEIGHT, _READ_WIDTH), dtype=np.float32)
-        planes[..., :width] = _planes(line)
+        planes[..., :width] = _planes(np.asarray(line, dtype=np.uint8))
         answer = np.array(self._request.infer([planes])[0])[0]
-        return answer[: int(np.ceil(len(answer) * width / _READ_WIDTH))]
+        steps: NDArray[np.float32] = answer[: int(np.ceil(len(answer) * width / _READ_WIDTH))]
+        return steps
