@@ -43,8 +43,9 @@ class Watcher(Analyser):
     version = "1"
     kinds = frozenset({VIDEO, IMAGE, SOUND})
 
-    def __init__(self, *wants: Want, breaks_at: int = -1) -> None:
+    def __init__(self, *wants: Want, breaks_at: int = -1, error: Exception | None = None) -> None:
         self.wants, self.breaks_at = wants, breaks_at
+        self.error = error or MalformedError("I do not like this frame")
         self.frames: list[tuple[Fraction, tuple[int, ...], bool]] = []
         self.samples = 0
 
@@ -58,7 +59,7 @@ class _Watching(Analysis):
 
     def frame(self, frame: Frame) -> None:
         if len(self._watcher.frames) == self._watcher.breaks_at:
-            raise MalformedError("I do not like this frame")
+            raise self._watcher.error
         self._watcher.frames.append((frame.time, frame.picture.shape, frame.key))
 
     def sound(self, sound: Sound) -> None:
@@ -112,6 +113,23 @@ def test_an_analyser_that_breaks_costs_its_own_result_only(material: Make, video
     outcomes = {each.job: (each.outcome, each.reason) for each in looked}
     assert outcomes == {"well": (DONE, ""), "broken": (FAILED, "I do not like this frame")}
     assert len(well.frames) > 100
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ModuleNotFoundError("No module named 'cv9'", name="cv9"), "needs the package cv9"),
+        (ZeroDivisionError("division by zero"), "a defect of the analyser: ZeroDivisionError"),
+    ],
+)
+def test_a_defect_or_a_missing_package_is_a_failure_with_its_reason_and_of_nobody_else(
+    material: Make, error: Exception, reason: str
+) -> None:
+    well, broken = Watcher(Still()), Watcher(Still(), breaks_at=0, error=error)
+    looked = {each.job: each for each in look(material(jpeg()), [("well", well), ("broken", broken)])}
+    assert looked["well"].outcome == DONE
+    assert looked["broken"].outcome == FAILED
+    assert reason in looked["broken"].reason
 
 
 def test_sound_is_handed_out_at_the_rate_that_is_wanted(material: Make) -> None:

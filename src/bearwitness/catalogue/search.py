@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 from sqlalchemy import text as sql
 
 from bearwitness.errors import UsageError
@@ -187,6 +187,14 @@ def results_of(catalogue: Catalogue, item: str) -> list[dict[str, Any]]:
             select(table).where(table.c.item == item).order_by(table.c.kind, table.c.job)
         )
         return [dict(row._mapping) for row in rows]
+
+
+def footage_seconds(catalogue: Catalogue) -> float:
+    """Return how long all footage and sound is that triage has looked at, copies counted once."""
+    facts = schema.facts.c
+    with catalogue.connect() as connection:
+        query = select(func.coalesce(func.sum(facts.value), 0.0)).where(facts.name == "duration")
+        return float(connection.execute(query).scalar_one())
 
 
 def done_jobs(catalogue: Catalogue) -> dict[str, str]:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from bearwitness.catalogue.search import footage_seconds
 from bearwitness.errors import UsageError
 from bearwitness.jobs.queue import Counts
 from bearwitness.keep.freezing import freeze
@@ -105,7 +106,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
         with _view(len(plan.jobs), plan.bytes) as progress:
             weak = bool(lacking)
             report = triage.run(local_executor(options.workers), accept_weak=weak, progress=progress)
-    data = _data(report, already=plan.already, frozen=plan.frozen, late=late, lacking=list(lacking))
+        seconds = round(footage_seconds(at.catalogue), 3)
+    counts = {"already": plan.already, "frozen": plan.frozen, "late": late, "files": len(plan.places)}
+    data = _data(report, **counts, footage_seconds=seconds, lacking=list(lacking))
     out.result(data, _text(data))
     return EXIT_LOSSES if report.failures else EXIT_DONE
 
@@ -185,6 +188,7 @@ def _text(data: dict[str, Any]) -> str:
     done = {name: number for name, number in data["entered"].items() if name != FAILED}
     told = ", ".join(f"{number:,} {name}" for name, number in sorted(done.items())) or "nothing new"
     lines.append(f"entered in the log: {told}; {plural(len(data['failures']), 'failure')}")
+    lines.append(f"footage and sound looked at so far: {data['footage_seconds'] / 3600:.1f} hours")
     if data["dropped"]:
         lines.append(f"{data['dropped']} results not entered: their items were frozen or destroyed meanwhile")
     return "\n".join(lines)

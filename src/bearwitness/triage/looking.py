@@ -7,10 +7,12 @@ decoder's child does is the failure of all who wanted the stream.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -63,8 +65,8 @@ def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Loo
             continue
         try:
             takers.append(_Taker(job, analyser, analyser.begin(material)))
-        except BearwitnessError as error:
-            done.append(_failed(job, error))
+        except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+            done.append(_failed(job, _sentence(error)))
     if material.kind == VIDEO:
         for key_only in (True, False):
             _pass(material, takers, key_only=key_only)
@@ -87,9 +89,20 @@ def _finish(taker: _Taker) -> Looked:
         return _failed(taker.job, taker.failure)
     try:
         result = taker.analysis.finish()
-    except BearwitnessError as error:
-        return _failed(taker.job, error)
-    return Looked(taker.job, result.outcome, files=result.encode())
+        return Looked(taker.job, result.outcome, files=result.encode())
+    except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+        return _failed(taker.job, _sentence(error))
+
+
+def _sentence(error: Exception) -> BearwitnessError:
+    """Return what an analyser raised as an error of ours."""
+    if isinstance(error, BearwitnessError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return BearwitnessError(f"this needs the package {error.name}, which is not installed")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return BearwitnessError(f"a defect of the analyser: {type(error).__name__}: {error} ({where})")
 
 
 def _samples(taker: _Taker) -> list[Samples]:
@@ -145,8 +158,8 @@ def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
 def _guarded(taker: _Taker, feed: Callable[[Analysis], None]) -> None:
     try:
         feed(taker.analysis)
-    except BearwitnessError as error:
-        taker.failure = error
+    except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+        taker.failure = _sentence(error)
 
 
 def _wishes(taker: _Taker, *, key_only: bool) -> list[tuple[int, Frames]]:
