@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -345,7 +345,11 @@ class Counting(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.entries_read = 0
+        self.entries_read = self.listings = 0
+
+    def names(self, prefix: str) -> Iterator[str]:
+        self.listings += 1
+        return super().names(prefix)
 
     def read(self, path: str) -> bytes:
         self.entries_read += path.endswith(".entry")
@@ -355,9 +359,13 @@ class Counting(MemoryStore):
 def test_an_append_reads_no_entry_again_however_many_there_are() -> None:
     store = Counting()
     log = Log(store, KEY.verifier)
+    log.append([entry("first")], KEY)
+    before = store.listings
     for number in range(40):
         log.append([entry(str(number))], KEY)
+        log.refresh()
     assert store.entries_read == 0
+    assert store.listings == before, "all checkpoints ever signed were listed for one append"
     assert log.checkpoint.root == merkle.root_of(Log(store, KEY.verifier).leaves())
 
 
@@ -394,3 +402,20 @@ def test_a_refresh_notices_a_log_that_went_back_or_whose_new_entry_is_not_the_on
 def test_the_root_that_grows_is_the_root_of_the_whole(count: int) -> None:
     leaves = [merkle.leaf_hash(bytes([n % 256, n >> 8])) for n in range(count)]
     assert Frontier(leaves).root() == merkle.root_of(leaves)
+
+
+def test_an_append_that_another_process_died_in_is_seen_before_one_signs() -> None:
+    """Its note may be kept although what is published is older: to sign over it would be a fork."""
+    store = MemoryStore()
+    log, other = Log(store, KEY.verifier), Log(store, KEY.verifier)
+    log.append([entry("0")], KEY)
+    other.refresh()
+    published = store.read("log/vault/checkpoint")
+    log.append([entry("1"), entry("2")], KEY)
+    store.write("log/vault/checkpoint", published)
+    with pytest.raises(VaultError, match="grew"):
+        other.append([entry("3")], KEY)
+    other.refresh()
+    assert other.size == 3
+    other.append([entry("3")], KEY)
+    assert other.leaves()[:3] == log.leaves()
