@@ -97,11 +97,19 @@ class Story:
 
     def seal(self) -> None:
         """Seal a folder with all kinds of names in it, and a disk image; keep an early checkpoint."""
+        from containers.media import Recipe, make
         from disks.fat import Fat
         from disks.tree import Node
         from workbench import wav
 
         drive = write(Path("drive"), {**FILES, "CAM 03/gate.wav": wav(0.2)})
+        for number, name in enumerate(("yard.mp4", "yard.mkv", "yard.ts")):
+            made = make(drive / "CAM 03", Recipe(name, video="mpeg4", audio="mp2", frames=6, bitrate=40_000))
+            os.utime(made, ns=(MTIME_NS, MTIME_NS + 1000 + number))
+        with (drive / "papers/sparse.bin").open("wb") as file:  # its hole is not stored
+            file.write(b"begin")
+            file.seek(4 << 20)
+            file.write(b"end")
         (drive / "latest").symlink_to("CAM 03/gate.wav")
         os.link(drive / "papers/roster.csv", drive / "papers/roster again.csv")
         os.mkfifo(drive / "papers/pipe")
@@ -170,7 +178,8 @@ class Story:
     def release(self) -> None:
         """Release the same items as a folder and as one file, with all that can be shown."""
         items = self.items()
-        paths = ["CAM 03/gate.wav", "снимки/список.txt", "papers/empty.doc", "latest", "more/кит.bin"]
+        paths = ["CAM 03/gate.wav", "CAM 03/yard.mp4", "снимки/список.txt", "papers/long.bin"]
+        paths += ["papers/empty.doc", "latest", "more/кит.bin"]
         chosen = [word for path in paths for word in ("--item", items[path]["item"])]
         fields = ["path,mtime,stat,md5,tracks,delivery.items,delivery.bytes,delivery.time,delivery.note"]
         words = [*chosen, "--reveal", *fields, "--checkpoint", self.root / "later.checkpoint"]

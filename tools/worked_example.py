@@ -37,6 +37,14 @@ FILE = b"hello\n"
 PATH = b"a.txt"
 MTIME_NS = 1_773_324_127_123_456_789
 TIME: dict[str, Json] = {"local": "2026-03-12T16:02:07+02:00", "utc": "2026-03-12T14:02:07Z"}
+STAT: Json = {
+    "atime": str(MTIME_NS + 1),
+    "ctime": str(MTIME_NS + 2),
+    "gid": "1000",
+    "mode": "33188",
+    "nlink": "1",
+    "uid": "1000",
+}
 PADDED = (0, 1, 2, 9, 100, 1000, 65_537, 8_388_609, 16_777_215)
 JSON: Json = {"v": "1", "size": "-12", "path": b64(b"\xff/a"), "note": 'й "\n\x1f€😀', "list": [True, None]}
 
@@ -169,8 +177,7 @@ def of_item(content_root: bytes) -> tuple[Step, bytes]:
         "path": items.data(PATH),
         "size": items.number(len(FILE)),
         "mtime": items.number(MTIME_NS),
-        "stat": items.value_text({"atime": str(MTIME_NS + 1), "ctime": str(MTIME_NS + 2), "gid": "1000"}
-                                 | {"mode": "33188", "nlink": "1", "uid": "1000"}),
+        "stat": items.value_text(STAT),
         "sha256": items.data(sha256(FILE).digest()),
         "content": items.tree_text("segment", 0, content_root),
         "fate": '{"type":"file"}',

@@ -133,12 +133,15 @@ def failing_disk(
 
 
 @contextlib.contextmanager
-def loop_device(image: Path) -> Iterator[Path]:
-    """Give a read-only block device of a file; skip the test where there can be none."""
+def loop_device(image: Path, *, writable: bool = False) -> Iterator[Path]:
+    """Give a block device of a file; skip the test where there can be none."""
     if os.geteuid() != 0:
         pytest.skip("a loop device needs root")
     made = subprocess.run(
-        ["losetup", "-f", "--show", "-r", str(image)], check=False, capture_output=True, text=True
+        ["losetup", "-f", "--show", *([] if writable else ["-r"]), str(image)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if made.returncode:
         pytest.skip(f"no loop device here: {made.stderr.strip()}")

@@ -161,10 +161,10 @@ def test_the_item_is_its_fields_in_their_slots() -> None:
     tree = naive.Hidden(leaves, 4, fields)
     assert_proof("5", "proof of path", tree, 0)
     assert raw("5", "item root") == tree.root
-    payload = reference("item-field", 4, tree.root)
+    told_root = reference("item-field", 4, tree.root)
     salt = naive.derive(fields, "salt", 16)
-    leaf = naive.leaf("item", salt, payload.encode())
-    assert (value("5", "item leaf: payload"), ending("5", "item leaf: salt")) == (payload, salt)
+    leaf = naive.leaf("item", salt, told_root.encode())
+    assert (value("5", "item leaf: payload"), ending("5", "item leaf: salt")) == (told_root, salt)
     assert raw("5", "item leaf") == leaf
     assert value("5", "item id") == leaf[:16].hex()
 

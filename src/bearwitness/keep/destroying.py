@@ -56,7 +56,7 @@ def destroy(
     for record in ledger.deliveries():
         leaves = {row.leaf for row in rows if row.delivery == record.delivery}
         if leaves:
-            progress(f"rewriting delivery {record.delivery} without {len(leaves)} items")
+            progress(f"rewriting delivery {record.delivery} without what is destroyed")
             done.packs_rewritten += _rewrite(ledger, record, leaves, change)
             done.items += [item_id(leaf) for leaf in leaves]
     _remove_derivatives(ledger, {(row.delivery, row.item) for row in rows}, change)

@@ -86,7 +86,8 @@ def _opened(
                 layout = image.layout()
             except BearwitnessError as error:
                 warnings.append(
-                    f"no file system can be read: {error}; only the image is sealed, to the quarantine"
+                    f"no file system in the image can be read, for {error}; only the image is sealed, to the "
+                    "quarantine"
                 )
                 yield None, None
                 return
@@ -127,7 +128,8 @@ class _Imaging:
         run.destroy()
         lost = self._lost + evidence.lost
         if self._image is None:
-            lost.append(Lost(b"", "the file systems in the image were not read; the evidence is empty"))
+            reason = "the file systems in it were not read; the evidence is empty"
+            lost.append(Lost(self._target.names[0], reason))
         sealing = Sealing(evidence.closed, self._target.how, lost, resumed, self._warnings, quarantine)
         sealing.unread = evidence.unread
         return sealing

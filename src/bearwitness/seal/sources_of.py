@@ -20,8 +20,20 @@ _EWF_MAGIC: Final = b"EVF\x09\x0d\x0a\xff\x00"
 _EWF2_MAGIC: Final = b"EVF2\x0d\x0a\x81\x00"
 
 
-def kind_of(path: Path) -> str:
-    """Return ``folder``, ``file``, ``device`` or ``image``; raise SourceError."""
+def kind_of(path: Path, wanted: str | None = None) -> str:
+    """Return ``folder``, ``file``, ``device`` or ``image``; raise SourceError.
+
+    A file can be `wanted` as ``file`` or ``image``; a device is imaged whatever is wanted, or refused.
+    """
+    kind = _kind_of(path)
+    if wanted is None or kind == wanted or (kind, wanted) == ("device", "image"):
+        return kind
+    if kind in ("folder", "device"):
+        raise SourceError(f"{path} is a {kind} and can not be taken as a {wanted}", "leave out --as")
+    return wanted
+
+
+def _kind_of(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -1,4 +1,4 @@
 bearwitness/1/release
-d004b1838f00689523b467def1d4fca3e824d8091d2e5aa78d4ab12a09e907eb
+0c125690cc8cdcdecc0f6a9d65655e2c89c0d4df52074cc7643c1996875494d4
 
-— bearwitness/golden-v1 OA5ZiqaeMGjbP9FBeodXXZqGSvXoXtUa+vNU/ApsxL5F7xwxIOWn13b0/bZLhlPgYJmtsRsCCiXGiDoYn3XVT4mfwg0=
+— bearwitness/golden-v1 MLx6EzwZsLEQH2bXD+CjG4ihNDwpcVcZQ3RcOOemjIGlI6GMmrmLle5J8l6pM2cqb8T5HU4gnjvESEHtM1xqRK74HwQ=
