@@ -56,8 +56,8 @@ def _judge(sketches: Sequence[Sketch], groups: Sequence[str]) -> None:
     candidates = index.pairs()
     middle = time.perf_counter()
     said = set()
-    for i, j in candidates:
-        relation = compare(sketches[i], sketches[j])
+    for (i, j), tips in candidates.items():
+        relation = compare(sketches[i], sketches[j], tips)
         if relation is not None and relation.kind == "copy":
             said.add((i, j))
     end = time.perf_counter()
@@ -251,7 +251,7 @@ def clock() -> None:
         for jump in track.jumps:
             say(
                 "    jump: between, seconds",
-                f"{float(jump.after):.2f} and {float(jump.before):.2f}, {jump.seconds:.2f} ± {jump.error:.2f}",
+                f"{float(jump.after):.2f}, {float(jump.before):.2f}, {jump.seconds:.2f} ± {jump.error:.2f}",
             )
 
 
@@ -316,8 +316,13 @@ def word_errors(truth: str, said: str) -> tuple[int, int]:
 def main() -> int:
     """Run the parts named, or all."""
     parts: dict[str, Callable[[], Any]] = {
-        "matching": matching, "drawn": drawn, "search": search, "pictures": pictures, "clock": clock, "speech": speech,
-    }  # fmt: skip
+        "matching": matching,
+        "drawn": drawn,
+        "search": search,
+        "pictures": pictures,
+        "clock": clock,
+        "speech": speech,
+    }
     for name in sys.argv[1:] or parts:
         try:
             parts[name]()
