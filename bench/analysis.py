@@ -181,7 +181,7 @@ def search(count: int = 10_000_000, asked: int = 60) -> None:
 
 
 def pictures() -> None:
-    """Hashes against pdqhash, shots against PySceneDetect, on the same frames and files."""
+    """Hashes against pdqhash (its bits come last first), shots against PySceneDetect, on the same frames and files."""
     print("pictures")
     path = CORPUS / "neardup/chair-orig-22-sd-bar.mp4"
     video = [grey for _, grey in frames(path)]
@@ -195,7 +195,7 @@ def pictures() -> None:
     theirs = [pdqhash.compute(picture) for picture in colour]
     end = time.perf_counter()
     apart = [
-        int(distances(one.bits, np.packbits(np.asarray(other[0], np.uint8))[None])[0])
+        int(distances(one.bits, np.packbits(np.asarray(other[0], np.uint8)[::-1])[None])[0])
         for one, other in zip(mine, theirs, strict=True)
     ]
     say("  hash: ms a frame ours, pdqhash; ratio", _against(middle - begin, end - start, len(video)))
