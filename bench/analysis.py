@@ -181,7 +181,7 @@ def search(count: int = 10_000_000, asked: int = 60) -> None:
 
 
 def pictures() -> None:
-    """Hashes against pdqhash (its bits come last first), shots against PySceneDetect, on the same frames and files."""
+    """Hashes against pdqhash (which gives its bits last first), shots against PySceneDetect."""
     print("pictures")
     path = CORPUS / "neardup/chair-orig-22-sd-bar.mp4"
     video = [grey for _, grey in frames(path)]
