@@ -56,8 +56,8 @@ def _judge(sketches: Sequence[Sketch], groups: Sequence[str]) -> None:
     candidates = index.pairs()
     middle = time.perf_counter()
     said = set()
-    for i, j in candidates:
-        relation = compare(sketches[i], sketches[j])
+    for (i, j), tips in candidates.items():
+        relation = compare(sketches[i], sketches[j], tips)
         if relation is not None and relation.kind == "copy":
             said.add((i, j))
     end = time.perf_counter()
@@ -181,7 +181,7 @@ def search(count: int = 10_000_000, asked: int = 60) -> None:
 
 
 def pictures() -> None:
-    """Hashes against pdqhash, shots against PySceneDetect, on the same frames and files."""
+    """Hashes against pdqhash (which gives its bits last first), shots against PySceneDetect."""
     print("pictures")
     path = CORPUS / "neardup/chair-orig-22-sd-bar.mp4"
     video = [grey for _, grey in frames(path)]
@@ -195,7 +195,7 @@ def pictures() -> None:
     theirs = [pdqhash.compute(picture) for picture in colour]
     end = time.perf_counter()
     apart = [
-        int(distances(one.bits, np.packbits(np.asarray(other[0], np.uint8))[None])[0])
+        int(distances(one.bits, np.packbits(np.asarray(other[0], np.uint8)[::-1])[None])[0])
         for one, other in zip(mine, theirs, strict=True)
     ]
     say("  hash: ms a frame ours, pdqhash; ratio", _against(middle - begin, end - start, len(video)))
@@ -251,7 +251,7 @@ def clock() -> None:
         for jump in track.jumps:
             say(
                 "    jump: between, seconds",
-                f"{float(jump.after):.2f} and {float(jump.before):.2f}, {jump.seconds:.2f} ± {jump.error:.2f}",
+                f"{float(jump.after):.2f}, {float(jump.before):.2f}, {jump.seconds:.2f} ± {jump.error:.2f}",
             )
 
 
@@ -316,8 +316,13 @@ def word_errors(truth: str, said: str) -> tuple[int, int]:
 def main() -> int:
     """Run the parts named, or all."""
     parts: dict[str, Callable[[], Any]] = {
-        "matching": matching, "drawn": drawn, "search": search, "pictures": pictures, "clock": clock, "speech": speech,
-    }  # fmt: skip
+        "matching": matching,
+        "drawn": drawn,
+        "search": search,
+        "pictures": pictures,
+        "clock": clock,
+        "speech": speech,
+    }
     for name in sys.argv[1:] or parts:
         try:
             parts[name]()

@@ -1,9 +1,10 @@
-"""Near-duplicates on real footage: every pair of the corpus judged, against what its makers say is the same."""
+"""Near-duplicates on real footage: every pair of the corpus judged against what its makers say is the
+same.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -44,14 +45,14 @@ def groups(corpus: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def judged(corpus: Path, groups: dict[str, str]) -> Iterator[Judged]:
+def judged(corpus: Path, groups: dict[str, str]) -> Judged:
     """Return what is said of every pair; pairs that are no candidates are said to be unrelated."""
     names = sorted(groups)
     sketches = [sketch_file(corpus / name) for name in names]
     verdicts: Judged = dict.fromkeys(combinations(names, 2))
-    for i, j in CandidateIndex(sketches).pairs():
-        verdicts[names[i], names[j]] = compare(sketches[i], sketches[j])
-    yield verdicts
+    for (i, j), tips in CandidateIndex(sketches).pairs().items():
+        verdicts[names[i], names[j]] = compare(sketches[i], sketches[j], tips)
+    return verdicts
 
 
 def test_recall_and_precision_on_all_pairs(judged: Judged, groups: dict[str, str]) -> None:

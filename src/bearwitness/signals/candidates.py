@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from bearwitness.signals.arrays import Bits, Ints
 from bearwitness.signals.features import mirrored
 from bearwitness.signals.hashsearch import HashSearch
+from bearwitness.signals.placing import Tip
 from bearwitness.signals.sketch import Sketch
 
 VOTES = 8
 _NEAR = 20  # of 128 bits
 _PARTS = 8
+_MOST_TIPS = 24
 _AT_ONCE = 1_000_000
 
 
@@ -30,17 +32,17 @@ class CandidateIndex:
 
     def __init__(self, sketches: Sequence[Sketch]) -> None:
         self._sketches = tuple(sketches)
-        self._frame_owner: list[int] = []
+        self._frame_owner: list[tuple[int, int]] = []  # number of the sketch, of the frame in it
         bits: list[Bits] = []
         frames: list[Ints] = []
         hashes: list[bytes] = []
         self._hash_owner: list[int] = []
         for number, sketch in enumerate(self._sketches):
-            for frame in sketch.frames:
+            for place, frame in enumerate(sketch.frames):
                 if frame.features is not None and len(frame.features):
                     bits.append(frame.features.bits)
                     frames.append(np.full(len(frame.features), len(self._frame_owner), dtype=np.int64))
-                    self._frame_owner.append(number)
+                    self._frame_owner.append((number, place))
                 for each in dict.fromkeys((frame.whole, frame.inner)):
                     if each.usable:
                         hashes.append(each.bits)
@@ -51,41 +53,52 @@ class CandidateIndex:
         table = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(-1, 32)
         self._hashes = HashSearch(table)
 
-    def pairs(self) -> list[tuple[int, int]]:
-        """Return all pairs worth comparing, each once, the smaller number first."""
-        found = set()
+    def pairs(self) -> dict[tuple[int, int], tuple[Tip, ...]]:
+        """Return all pairs worth comparing, the smaller number first, each with the frames to look at."""
+        found: dict[tuple[int, int], list[tuple[int, Tip]]] = {}
         for number, sketch in enumerate(self._sketches):
-            for other in self.like(sketch):
-                if other != number:
-                    found.add((min(number, other), max(number, other)))
-        return sorted(found)
+            for other, voted in self._like(sketch).items():
+                if other == number:
+                    continue
+                tips = found.setdefault((min(number, other), max(number, other)), [])
+                tips += voted if number < other else [(votes, tip.turned()) for votes, tip in voted]
+        return {pair: _best(found[pair]) for pair in sorted(found)}
 
-    def like(self, sketch: Sketch) -> list[int]:
+    def like(self, sketch: Sketch) -> dict[int, tuple[Tip, ...]]:
         """Return the numbers of the sketches worth comparing with this one (itself among them, if it is in
-        the index).
+        the index), with the frames to look at.
         """
-        found: set[int] = set()
+        return {other: _best(voted) for other, voted in sorted(self._like(sketch).items())}
+
+    def _like(self, sketch: Sketch) -> dict[int, list[tuple[int, Tip]]]:
+        found: dict[int, list[tuple[int, Tip]]] = {}
         queries = [turned for frame in sketch.frames if frame.inner.usable for turned in frame.inner.turned]
         queries += [frame.whole.bits for frame in sketch.frames if frame.whole.usable]
         if queries and len(self._hashes):
             hits = self._hashes.within(np.frombuffer(b"".join(queries), dtype=np.uint8).reshape(-1, 32))
-            found.update(self._hash_owner[row] for row in np.unique(hits.found))
+            for row in np.unique(hits.found):
+                found.setdefault(self._hash_owner[row], [])
         for index in sketch.anchors:
             features = sketch.frames[index].features
-            for each in () if features is None else (features, mirrored(features)):
-                found.update(self._frame_owner[frame] for frame in self._voted(each.bits))
-        return sorted(found)
+            if features is None:
+                continue
+            for flipped, each in ((False, features), (True, mirrored(features))):
+                for frame, votes in self._voted(each.bits):
+                    owner, there = self._frame_owner[frame]
+                    found.setdefault(owner, []).append((votes, Tip(index, there, flipped)))
+        return found
 
-    def _voted(self, bits: Bits) -> Ints:
-        """Return the frames of which at least VOTES features are near to as many different ones of
-        the query.
+    def _voted(self, bits: Bits) -> list[tuple[int, int]]:
+        """Return (frame, votes) for frames of which at least VOTES features are near to as many different
+        ones of the query.
         """
         votes = np.concatenate([np.empty((0, 2), np.int64), *self._votes(bits)])
         counts = []
         for column in (0, 1):  # many features near to one are one vote: text and grids repeat themselves
             each = np.unique(np.column_stack([self._frames[votes[:, 1]], votes[:, column]]), axis=0)
             counts.append(np.bincount(each[:, 0], minlength=len(self._frame_owner)))
-        return np.nonzero(np.minimum(*counts) >= VOTES)[0].astype(np.int64)
+        least = np.minimum(*counts)
+        return [(int(frame), int(least[frame])) for frame in np.nonzero(least >= VOTES)[0]]
 
     def _votes(self, bits: Bits) -> Iterator[Ints]:
         """Yield (k, 2): number of the query's feature and row of the feature it is near to."""
@@ -101,6 +114,12 @@ class CandidateIndex:
                 apart = np.bitwise_count(words[asking] ^ known[met]).sum(axis=1)
                 near = apart <= _NEAR
                 yield np.column_stack([asking[near], met[near]])
+
+
+def _best(voted: list[tuple[int, Tip]]) -> tuple[Tip, ...]:
+    """Return up to _MOST_TIPS tips, those with the most votes first, each once."""
+    ordered = sorted(voted, key=lambda each: (-each[0], each[1].a, each[1].b))
+    return tuple(dict.fromkeys(tip for _, tip in ordered))[:_MOST_TIPS]
 
 
 def _table(bits: Bits, part: int) -> tuple[Ints, Ints]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,21 @@ _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
+class Tip:
+    """Frames of A and of B (indices) whose features may fit, those of A mirrored or not: see
+    candidates.py.
+    """
+
+    a: int
+    b: int
+    mirrored: bool
+
+    def turned(self) -> Tip:
+        """Return the tip for comparing B with A."""
+        return Tip(self.b, self.a, self.mirrored)
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A placement and how much speaks for it: features that agree, summed over the frame pairs that
     gave it.
@@ -29,9 +45,14 @@ class Proposal:
     support: int
 
 
-def proposals(a: Sketch, b: Sketch, most: int = 4) -> list[Proposal]:
-    """Return up to `most` different placements of A in B, the best supported first; empty if nothing fits."""
-    found = [*_by_features(a, b), *_by_hashes(a, b)]
+def proposals(a: Sketch, b: Sketch, tips: Sequence[Tip] | None = None, most: int = 4) -> list[Proposal]:
+    """Return up to `most` different placements of A in B, the best supported first; empty if nothing fits.
+
+    tips: the only frames whose features are matched. Without, a dozen anchors of each are, all with all.
+    """
+    if tips is None:
+        tips = [Tip(i, j, flipped) for i in _spread(a) for j in _spread(b) for flipped in (False, True)]
+    found = [*_by_features(a, b, tips), *_by_hashes(a, b, {*_spread(a), *(tip.a for tip in tips)})]
     groups: list[tuple[Placement, int]] = []
     for placement in sorted(found, key=lambda each: -each.inliers):
         weight = max(placement.inliers, 8)
@@ -52,25 +73,24 @@ def _spread(sketch: Sketch) -> list[int]:
     return [anchors[i] for i in np.linspace(0, len(anchors) - 1, _MOST_ANCHORS).astype(int)]
 
 
-def _by_features(a: Sketch, b: Sketch) -> list[Placement]:
+def _by_features(a: Sketch, b: Sketch, tips: Sequence[Tip]) -> list[Placement]:
     sizes = (a.width, a.height), (b.width, b.height)
+    flipped: dict[int, Features] = {}
     found = []
-    for i in _spread(a):
-        plain = a.frames[i].features
-        if plain is None:
+    for tip in tips:
+        plain, other = a.frames[tip.a].features, b.frames[tip.b].features
+        if plain is None or other is None:
             continue
-        for one in (plain, mirrored(plain)):
-            for j in _spread(b):
-                found.append(_fit(plain, one, b.frames[j].features, *sizes))
+        if tip.mirrored and tip.a not in flipped:
+            flipped[tip.a] = mirrored(plain)
+        found.append(_fit(plain, flipped[tip.a] if tip.mirrored else plain, other, *sizes))
     return [each for each in found if each is not None]
 
 
 def _fit(
-    plain: Features, one: Features, other: Features | None, a_size: tuple[int, int], b_size: tuple[int, int]
+    plain: Features, one: Features, other: Features, a_size: tuple[int, int], b_size: tuple[int, int]
 ) -> Placement | None:
     """Match in one orientation; the points are always those of the picture as it is."""
-    if other is None:
-        return None
     matched = pairs(one, other)
     return fit_placement(plain.points[matched[:, 0]], other.points[matched[:, 1]], a_size, b_size)
 
@@ -79,7 +99,7 @@ def _rows(hashes: list[bytes]) -> Bits:
     return np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(-1, 32)
 
 
-def _by_hashes(a: Sketch, b: Sketch) -> list[Placement]:
+def _by_hashes(a: Sketch, b: Sketch, looked_at: set[int]) -> list[Placement]:
     """Placements from frames whose hashes are within HASH_LIMIT in any orientation, one for each that
     occurs.
     """
@@ -89,7 +109,7 @@ def _by_hashes(a: Sketch, b: Sketch) -> list[Placement]:
         return []
     table = _rows([each.bits for each, _ in usable])
     found: dict[tuple[int, bytes], Placement] = {}
-    for i in _spread(a):
+    for i in sorted(looked_at):
         frame = a.frames[i]
         ways: list[tuple[FrameHash, tuple[float, float, float, float]]] = [(frame.whole, _WHOLE)]
         if frame.inner is not frame.whole:

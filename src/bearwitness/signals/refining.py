@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from bearwitness.signals.aligned import block_likeness, lay
-from bearwitness.signals.arrays import Grey
+from bearwitness.signals.aligned import Aligned, block_likeness, lay
+from bearwitness.signals.arrays import Grey, Ints
 from bearwitness.signals.geometry import Placement, box_placement
 from bearwitness.signals.sketch import Sketch
 
 _SNAP = 0.06
 _PAIRS = 5
+_AROUND = 3
+_SPREAD = 120
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -21,47 +25,55 @@ def refine(a: Sketch, b: Sketch, placement: Placement) -> Placement:
     where these are close to it, and the placement fitted anew on the thumbs of the frames that already fit
     best.
     """
+    aligned = lay(a, b, placement)
+    if aligned is None:
+        return placement
+    best = _best(aligned)
+    pairs = [(int(i), int(aligned.likeness[i].argmax())) for i in best]
+    near_a, near_b = _some(a, [i for i, _ in pairs]), _some(b, [j for _, j in pairs])
     tries = [placement]
     middle_a, middle_b = a.frames[len(a.frames) // 2].box, b.frames[len(b.frames) // 2].box
     for orientation in range(8):
-        for left in (_WHOLE, middle_a):
-            for right in (_WHOLE, middle_b):
+        for left in dict.fromkeys((_WHOLE, middle_a)):
+            for right in dict.fromkeys((_WHOLE, middle_b)):
                 snapped = box_placement(left, right, orientation)
                 if placement.near(snapped, _SNAP):
                     tries.append(snapped)
-    tries += _fitted(a, b, placement)
-    return max(tries, key=lambda each: _fit_quality(a, b, each))
+    for i, j in pairs:
+        # Fit on thumbs: Evangelidis and Psarakis 2008, OpenCV's ECC.
+        fitted = _ecc(a.frames[i].thumb, b.frames[j].thumb, placement)
+        if fitted is not None and fitted.near(placement, 0.08):
+            tries.append(fitted)
+    return max(tries, key=lambda each: _fit_quality(near_a, near_b, each))
+
+
+def _best(aligned: Aligned) -> Ints:
+    """Return the frames of A that are most like one of B."""
+    nearest = aligned.likeness.max(axis=1)
+    return np.argsort(-nearest)[: max(1, min(_PAIRS, len(nearest) // 4))].astype(np.int64)
+
+
+def _some(sketch: Sketch, places: list[int]) -> Sketch:
+    """Return the sketch of a share of the frames: those around some places, and _SPREAD over all of it.
+
+    The rough placement of a camera that moves fits frames of a wrong time best, so these alone do not do.
+    """
+    kept = {place for middle in places for place in range(middle - _AROUND, middle + _AROUND + 1)}
+    kept.update(np.linspace(0, len(sketch.frames) - 1, _SPREAD).astype(int).tolist())
+    frames = tuple(sketch.frames[place] for place in sorted(kept) if 0 <= place < len(sketch.frames))
+    return replace(sketch, frames=frames)
 
 
 def _fit_quality(a: Sketch, b: Sketch, placement: Placement) -> float:
+    """Judge block by block: a caption must not make a shifted placement look better than the true one."""
     aligned = lay(a, b, placement)
     if aligned is None:
         return -1.0
-    nearest = aligned.likeness.max(axis=1)
-    order = np.argsort(-nearest)[: max(1, min(_PAIRS, len(nearest) // 4))]
-    # Block by block: a caption over a part must not make a shifted placement look better than the true one.
     fits = [
         block_likeness(aligned.a[i], aligned.b[int(aligned.likeness[i].argmax())], aligned.blocks)
-        for i in order
+        for i in _best(aligned)
     ]
     return float(np.mean(fits))
-
-
-def _fitted(a: Sketch, b: Sketch, placement: Placement) -> list[Placement]:
-    """Fit on thumbs (Evangelidis and Psarakis 2008, OpenCV's ECC) where A is not mirrored by more than a
-    sign.
-    """
-    aligned = lay(a, b, placement)
-    if aligned is None:
-        return []
-    order = np.argsort(-aligned.likeness.max(axis=1))[:_PAIRS]
-    found = []
-    for i in order:
-        j = int(aligned.likeness[i].argmax())
-        fitted = _ecc(a.frames[i].thumb, b.frames[j].thumb, placement)
-        if fitted is not None and fitted.near(placement, 0.08):
-            found.append(fitted)
-    return found
 
 
 def _ecc(a: Grey, b: Grey, placement: Placement) -> Placement | None:

@@ -6,7 +6,6 @@ first, lock then: both models are in memory when their constructors return, and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bearwitness.signals.arrays import Floats
+from bearwitness.signals.quiet import hush, openvino
 
 RATE = 16_000
 """Samples a second both models want; mono, -1 to 1."""
@@ -40,9 +40,7 @@ class SpeechFinder:
     """
 
     def __init__(self, weights: bytes) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = openvino().Core()
         model = core.read_model(weights)
         model.reshape({"input": [_BATCH, _CONTEXT + _WINDOW]})
         compiled = core.compile_model(
@@ -146,8 +144,7 @@ class Transcriber:
     """Writes down speech. files: models.whisper_files(), or those of another CTranslate2 Whisper model."""
 
     def __init__(self, files: dict[str, bytes], threads: int = 1) -> None:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # it is handed all files; this makes sure it asks nobody for more
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        hush()
         from faster_whisper import WhisperModel
 
         self._model: Any = WhisperModel(

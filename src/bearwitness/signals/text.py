@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bearwitness.signals.arrays import Floats, Grey
 from bearwitness.signals.borders import Box
 from bearwitness.signals.onnx_notes import notes
+from bearwitness.signals.quiet import openvino
 
 _FIND_SIDE = 640
 _READ_HEIGHT, _READ_WIDTH = 48, 576
@@ -37,9 +38,7 @@ class Line:
 
 
 def _compiled(weights: bytes, shape: tuple[int, int, int, int]) -> Any:
-    import openvino
-
-    core = openvino.Core()
+    core = openvino().Core()
     model = core.read_model(weights)
     model.reshape(list(shape))
     compiled = core.compile_model(model, "CPU", _SETTINGS)
