@@ -188,7 +188,8 @@ def _text(data: dict[str, Any]) -> str:
     done = {name: number for name, number in data["entered"].items() if name != FAILED}
     told = ", ".join(f"{number:,} {name}" for name, number in sorted(done.items())) or "nothing new"
     lines.append(f"entered in the log: {told}; {plural(len(data['failures']), 'failure')}")
-    lines.append(f"footage and sound looked at so far: {data['footage_seconds'] / 3600:.1f} hours")
+    hours, minutes = divmod(round(data["footage_seconds"] / 60), 60)
+    lines.append(f"footage and sound looked at so far: {hours:,} h {minutes} min")
     if data["dropped"]:
         lines.append(f"{data['dropped']} results not entered: their items were frozen or destroyed meanwhile")
     return "\n".join(lines)
