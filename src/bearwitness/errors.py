@@ -13,6 +13,7 @@
     │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
+    │   └── FrozenError              1  the item is frozen: a stop key was pressed
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
     ├── ImageError               1  a question about a disk image has no answer (images.disk_image)
@@ -41,6 +42,7 @@ from bearwitness_verify.errors import (
 __all__ = [
     "BearwitnessError",
     "ChildFailedError",
+    "FrozenError",
     "KeyUnlockError",
     "MalformedError",
     "NotAVaultError",
@@ -56,6 +58,7 @@ __all__ = [
     "VaultBusyError",
     "VaultError",
     "VerifyError",
+    "frozen_error",
     "storage_error",
 ]
 
@@ -108,6 +111,18 @@ class ChildFailedError(SandboxError):
 
 class RefusedError(BearwitnessError):
     """A rule of the vault forbids it."""
+
+
+class FrozenError(RefusedError):
+    """The item is frozen: nobody sees, copies or hands it out until it is thawed."""
+
+
+def frozen_error(what: str) -> FrozenError:
+    """Return the refusal of anything that would show, copy or hand out what is frozen."""
+    return FrozenError(
+        f"{what}: nothing of it is shown, copied or handed out",
+        "a task is open for the lawyer (bearwitness freeze --tasks); two keepers can thaw it",
+    )
 
 
 _STORAGE_HINTS = {

@@ -83,6 +83,7 @@ def release(
 ) -> Released:
     """Make a release of the items `wanted` at `destination` (a folder, or a file ending in .zip)."""
     rows = list({row.leaf: row for row in (catalogue.find(item) for item in wanted)}.values())
+    ledger.frozen.refuse([row.item for row in rows])
     for row in rows:
         _refuse_links(row)
     if destination.exists():

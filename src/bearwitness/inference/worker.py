@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from bearwitness.errors import ChildFailedError, MalformedError
@@ -33,19 +34,24 @@ class InferenceWorker(Worker):
         *,
         threads: int | None = None,
         exact: bool = True,
+        brought: Mapping[str, tuple[Path, str]] | None = None,
         accept_weak: bool = False,
         _layers: frozenset[str] | None = None,
     ) -> None:
         """`threads`: processors to use, all this process may by default. Raises ModelError.
 
         With `exact` results are those of single precision on every machine. Without, a processor that has
-        bfloat16 uses it: about twice as fast, and scores differ in the third digit.
+        bfloat16 uses it: about twice as fast, and scores differ in the third digit. `brought` gives, by name,
+        the file and SHA-256 of weights that take the place of the pinned ones: they must fit the same
+        code, and their hash is checked like theirs.
         """
-        models = [model(name) for name in names]
-        places = [each.locate() for each in models]
+        own = {
+            name: (model(name).locate(), model(name).sha256) for name in names if name not in (brought or {})
+        }
+        taken = {**own, **{name: place for name, place in (brought or {}).items() if name in names}}
+        places = [path for path, _ in taken.values()]
         listed: list[Json] = [
-            {"name": each.name, "path": str(place), "sha256": each.sha256}
-            for each, place in zip(models, places, strict=True)
+            {"name": name, "path": str(path), "sha256": digest} for name, (path, digest) in taken.items()
         ]
         count = threads or len(os.sched_getaffinity(0))
         super().__init__(
