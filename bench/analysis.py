@@ -100,7 +100,7 @@ def drawn() -> None:
         (scenes.crop, scenes.mirror, scenes.brighten),
     ]
     sketches, groups = [], []
-    for place in range(4):
+    for place in range(2):
         for action in range(2):
             film = scenes.film(100 + place, 10 * place + action, 5, shake=10.0 * (place % 2))
             for edit in edits:

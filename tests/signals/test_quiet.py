@@ -15,7 +15,8 @@ seen = []
 def hook(event, args):
     if event in {"socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"}:
         seen.append((event, args[:2]))
-    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+") and "dev/null" not in str(args[0]):
+    writes = isinstance(args[1], str) and set(args[1]) & set("wax+") if event == "open" else False
+    if writes and "dev/null" not in str(args[0]):
         seen.append((event, args[0]))
 sys.dont_write_bytecode = True
 sys.addaudithook(hook)

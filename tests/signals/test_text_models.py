@@ -66,7 +66,7 @@ def test_the_clock_on_real_footage_is_read_and_its_jump_found(
     (clock,) = (
         o for o in find_overlays([p for _, p in video], text_finder.find, text_reader.read) if o.clock
     )
-    chosen = list(range(0, len(video), 1 if ALL else 3))
+    chosen = list(range(0, len(video), 1 if ALL else 5))
     track = follow_clock(read_clock((video[i] for i in chosen), clock.box, text_reader.read))
     assert track is not None
     exact = [reading.text == texts[i] for reading, i in zip(track.readings, chosen, strict=True)]

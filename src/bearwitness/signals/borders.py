@@ -9,6 +9,7 @@ import numpy as np
 from bearwitness.signals.arrays import Grey
 
 _FLAT = 6.0  # a bar's brightness wavers less than this (standard deviation), encoder noise included
+_STEP = 8
 _MOST = 0.45  # of a side: a frame that is all bar has no picture to find
 
 
@@ -42,8 +43,10 @@ def content_box(grey: Grey) -> Box:
 def _margin(lines: Grey) -> int:
     """Count the leading lines that are flat and of one brightness; 0 if they go on past `_MOST`."""
     limit = int(len(lines) * _MOST)
-    head = lines[: limit + 1].astype(np.float32)
-    level = float(np.median(head[0]))
-    flat = (head.std(axis=1) < _FLAT) & (np.abs(np.median(head, axis=1) - level) < _FLAT)
-    count = int(np.argmin(flat)) if not flat.all() else len(head)
-    return 0 if count > limit else count
+    level = float(np.median(lines[0]))
+    for start in range(0, limit + 1, _STEP):  # most frames have no bars: a few lines tell
+        head = lines[start : min(start + _STEP, limit + 1)].astype(np.float32)
+        flat = (head.std(axis=1) < _FLAT) & (np.abs(np.median(head, axis=1) - level) < _FLAT)
+        if not flat.all():
+            return start + int(np.argmin(flat))
+    return 0

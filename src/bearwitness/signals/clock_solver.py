@@ -154,11 +154,16 @@ def _spread(system: System, kept: NDArray[np.bool_], off: Doubles, x: Doubles) -
     return np.sqrt(np.diag(covariance(system, kept)) * max(1.0, scatter))
 
 
+def _possible(system: System, kept: NDArray[np.bool_]) -> bool:
+    """Whether the fit of what is kept gives every recorder a drift that a recorder can have."""
+    return bool((np.abs(drifts(system, solve(system, kept.astype(float)))) <= _MOST_DRIFT).all())
+
+
 def _settle(system: System, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return what fits the fit of what is kept, a few times over, so that good evidence is let back in."""
     for _ in range(5):
         now = np.abs(residuals(system, solve(system, kept.astype(float)))) <= OUTLYING
-        if now.sum() <= kept.sum():
+        if now.sum() <= kept.sum() or not _possible(system, np.asarray(now, dtype=np.bool_)):
             break
         kept = np.asarray(now, dtype=np.bool_)
     return kept
@@ -176,7 +181,7 @@ def _ask(
     asked: dict[int, NDArray[np.bool_] | None] = dict.fromkeys(worst[_MOST_ASKED:], kept)
     for i in worst[:_MOST_ASKED]:
         fits = _fitting(system.evidence, reference, i)
-        asked[i] = fits if fits[i] and fits.sum() >= kept.sum() else None
+        asked[i] = fits if fits[i] and fits.sum() >= kept.sum() and _possible(system, fits) else None
     return asked
 
 
