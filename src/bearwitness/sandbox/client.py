@@ -15,7 +15,7 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +24,8 @@ from bearwitness.errors import ChildFailedError, SandboxError
 from .conversation import Conversation
 from .launch import ZygoteProcess
 from .limits import Limits
-from .wire import CALL, FILES_MAX, QUESTION_BYTES_MAX, REQUEST_BYTES_MAX, SESSION, Request
+from .ranges import Ranges
+from .wire import CALL, FILES_MAX, NO_SOURCE, QUESTION_BYTES_MAX, REQUEST_BYTES_MAX, SESSION, Request
 
 
 class Sandbox:
@@ -62,18 +63,33 @@ class Sandbox:
         """End the zygote and with it all children; the next call would start another."""
         self._zygote.end()
 
-    def call(self, task: str, arguments: bytes, files: Sequence[int], limits: Limits) -> bytes:
+    def call(
+        self,
+        task: str,
+        arguments: bytes,
+        files: Sequence[int],
+        limits: Limits,
+        ranges: Ranges | None = None,
+    ) -> bytes:
         """Run `task` of the table CALLS in a child of its own; return its answer, which is untrusted.
 
-        The child can but read `files`, which are regular files or disks. Raises ChildFailedError with the
-        reason if there is no answer within `limits`, SandboxError if the sandbox itself fails.
+        The child can but read `files`, which are regular files or disks, and what `ranges` serves. Raises
+        ChildFailedError with the reason if there is no answer within `limits`, SandboxError if the sandbox
+        itself fails, and what reading the ranges raises.
         """
-        with self._begin(Request(CALL, task, arguments, limits), files) as conversation:
+        with self._begin(_request(CALL, task, arguments, limits, ranges), files, ranges) as conversation:
             return conversation.receive()
 
-    def session(self, task: str, arguments: bytes, files: Sequence[int], limits: Limits) -> Session:
+    def session(
+        self,
+        task: str,
+        arguments: bytes,
+        files: Sequence[int],
+        limits: Limits,
+        ranges: Ranges | None = None,
+    ) -> Session:
         """Open `task` of the table SESSIONS in a child that stays; raises as :meth:`call` does."""
-        conversation = self._begin(Request(SESSION, task, arguments, limits), files)
+        conversation = self._begin(_request(SESSION, task, arguments, limits, ranges), files, ranges)
         try:
             conversation.receive()
         except BaseException:
@@ -81,7 +97,7 @@ class Sandbox:
             raise
         return Session(conversation)
 
-    def _begin(self, request: Request, files: Sequence[int]) -> Conversation:
+    def _begin(self, request: Request, files: Sequence[int], ranges: Ranges | None) -> Conversation:
         """Ask the zygote for a child; return our end of it, its clock running."""
         message = request.encode()
         if len(message) > REQUEST_BYTES_MAX or len(files) > FILES_MAX:
@@ -99,7 +115,7 @@ class Sandbox:
                     descriptors.append(_open_read_only(file))
                     sent.callback(os.close, descriptors[-1])
                 self._zygote.send(message, descriptors)
-                conversation = Conversation(request.task, request.limits, ours, status_read)
+                conversation = Conversation(request.task, request.limits, ours, status_read, ranges)
                 kept.pop_all()
         except OSError as error:
             raise SandboxError(f"the sandbox can not be used ({error.strerror})") from error
@@ -112,6 +128,7 @@ class Session:
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
+        self._posted = False
 
     def __enter__(self) -> Self:
         return self
@@ -128,14 +145,39 @@ class Session:
 
     def ask(self, question: bytes) -> bytes:
         """Return the child's answer, which is untrusted; raises as :meth:`Sandbox.call` does."""
+        self.post(question)
+        return self.take()
+
+    def post(self, question: bytes) -> None:
+        """Send a question whose answer :meth:`take` returns: the child works on it meanwhile.
+
+        Its clock starts now. Every question is taken before the next is posted.
+        """
         if self.closed:
             raise SandboxError("the sandboxed session is over")
+        if self._posted:
+            raise SandboxError("the last question to the sandboxed session has not been answered yet")
         if len(question) > QUESTION_BYTES_MAX:
             raise SandboxError("the question is too long for a sandboxed session")
         self._conversation.start_clock()
-        try:
+        with self._closed_by_errors():
             self._conversation.send(question)
+        self._posted = True
+
+    def take(self) -> bytes:
+        """Return the untrusted answer to what was posted; raises as :meth:`Sandbox.call` does."""
+        if not self._posted:
+            raise SandboxError("nothing was asked of the sandboxed session")
+        self._posted = False
+        # Its time counts from now, too: who posted may have been busy while the child waited to be read.
+        self._conversation.start_clock()
+        with self._closed_by_errors():
             return self._conversation.receive()
+
+    @contextlib.contextmanager
+    def _closed_by_errors(self) -> Iterator[None]:
+        try:
+            yield
         except ChildFailedError:
             raise
         except BaseException:
@@ -145,6 +187,10 @@ class Session:
     def close(self) -> None:
         """End the child."""
         self._conversation.close()
+
+
+def _request(mode: str, task: str, arguments: bytes, limits: Limits, ranges: Ranges | None) -> Request:
+    return Request(mode, task, arguments, limits, NO_SOURCE if ranges is None else ranges.size)
 
 
 def _open_read_only(file: int) -> int:

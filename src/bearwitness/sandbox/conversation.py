@@ -18,6 +18,7 @@ from typing import Final, Self
 from bearwitness.errors import ChildFailedError, SandboxError
 
 from .limits import Limits
+from .ranges import Ranges, RangesRefusedError
 from .wire import (
     ANSWER,
     ENDED,
@@ -26,8 +27,10 @@ from .wire import (
     FRAME,
     OUT_OF_MEMORY,
     QUESTION,
+    RANGE,
     STATUS,
     TOO_LARGE,
+    WANTED,
 )
 
 _GRACE_SECONDS: Final = 1
@@ -37,8 +40,11 @@ _GRACE_SECONDS: Final = 1
 class Conversation:
     """One child: what it sends comes out of :meth:`receive`, untrusted. Closing it kills the child."""
 
-    def __init__(self, task: str, limits: Limits, channel: socket.socket, status: int) -> None:
+    def __init__(
+        self, task: str, limits: Limits, channel: socket.socket, status: int, ranges: Ranges | None = None
+    ) -> None:
         self._task, self._limits, self._channel, self._status = task, limits, channel, status
+        self._ranges = ranges
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
         self._poll.register(status, select.POLLIN)
@@ -70,7 +76,7 @@ class Conversation:
         self._deadline = time.monotonic() + self._limits.wall_seconds + _GRACE_SECONDS
 
     def send(self, question: bytes) -> None:
-        """Send one question; the clock runs."""
+        """Send one question, or bytes it asked for; the clock runs."""
         left = memoryview(QUESTION.pack(len(question)) + question)
         while left:
             try:
@@ -85,8 +91,12 @@ class Conversation:
         """Return the payload of the next answer; raise ChildFailedError, or SandboxError without a zygote.
 
         Where the child told of an exception it lives on; after any other failure the conversation is closed.
+        Ranges the child asks for meanwhile are served; what reading them raises is passed on.
         """
         kind, size = FRAME.unpack(self._take(FRAME.size))
+        while kind == WANTED and size == RANGE.size and self._ranges is not None:
+            self._serve(self._ranges)
+            kind, size = FRAME.unpack(self._take(FRAME.size))
         most = self._limits.answer_bytes_max if kind == ANSWER else FAILURE_BYTES_MAX
         if size > most or kind > TOO_LARGE:
             self.close()
@@ -100,6 +110,21 @@ class Conversation:
             TOO_LARGE: "answered more than it may",
         }
         raise self._failure(told[kind])
+
+    def _serve(self, ranges: Ranges) -> None:
+        """Read one range for the child, on the parent's own time, and send it."""
+        offset, length = RANGE.unpack(self._take(RANGE.size))
+        began = time.monotonic()
+        try:
+            data = ranges.take(offset, length)
+        except RangesRefusedError as error:
+            self.close()
+            raise self._failure(str(error)) from None
+        except BaseException:
+            self.close()  # the child waits for bytes that will not come
+            raise
+        self._deadline += time.monotonic() - began
+        self.send(data)
 
     def _take(self, size: int) -> bytes:
         taken = bytearray(size)  # at most what the limits allow; pages never written cost nothing

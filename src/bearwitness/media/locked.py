@@ -1,0 +1,25 @@
+"""What the sandbox runs of this package (see sandbox/tasks.py). Imported by the zygote, never by a parent."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Final
+
+import av
+import av.logging
+
+from bearwitness.sandbox.tasks import Call, Session
+
+from .inside.frames import open_frames
+
+_NOT_NEEDED: Final = ("av.__main__", "av.datasets")
+# PyAV loads its parts when it meets a stream that needs them, and here that can not be later.
+for _module in pkgutil.walk_packages(av.__path__, "av."):
+    if _module.name not in _NOT_NEEDED:
+        importlib.import_module(_module.name)
+
+av.logging.set_level(None)  # nobody reads it, and formatting what a hostile file says is a risk for nothing
+CALLS: Mapping[str, Call] = {}
+SESSIONS: Mapping[str, Session] = {"frames": open_frames}
