@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -70,3 +70,14 @@ def packed(*parts: bytes) -> bytes:
     for part in parts:
         sink.write(part)
     return sink.getvalue()
+
+
+def with_decoding_times(packets: Sequence[Packet]) -> list[Packet]:
+    """Return packets, which stand in the order of decoding, with decoding times made from those of showing.
+
+    For containers that do not tell them. The n-th packet is given the n-th time of showing, all moved back
+    just as far as it takes for none to be decoded after it is shown.
+    """
+    shown = sorted(packet.pts for packet in packets)
+    behind = max((at - packet.pts for at, packet in zip(shown, packets, strict=True)), default=0)
+    return [replace(packet, dts=at - behind) for at, packet in zip(shown, packets, strict=True)]

@@ -1,0 +1,103 @@
+"""Looking at every frame and making the plan: detectors, cuts, tracks, doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bearwitness.media.model import Frame, Picture
+
+from .footage import Footage
+from .plan import BY_MACHINE, Detector, Doubt, Plan, Source, Track
+from .tracking import THRESHOLD, Chain, Detection, Sighting, link, merged, regions
+
+Progress = Callable[[int], None]
+_THUMB: Final = (18, 32)
+_CUT_LEVELS: Final = 18.0
+_HEAD: Final = "heads"
+
+
+class Looker(Protocol):
+    """Detectors that look at frames: every frame handed in comes back, in order, with what was seen."""
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Which they are."""
+
+    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        """Yield each frame with all detections in it; raise rather than leave one out."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen in a whole file; lists run in parallel, one entry a frame."""
+
+    times: list[int] = field(default_factory=list)
+    sightings: list[list[Sighting]] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
+
+
+def look_at_all(footage: Footage, looker: Looker, progress: Progress = lambda done: None) -> Seen:
+    """Return what the detectors saw in each frame, and where cuts are."""
+    seen, last = Seen(), None
+    for frame, detections in looker.look(footage.frames(upright=True)):
+        thumb = _thumbnail(frame.picture)
+        if last is not None and float(np.abs(thumb - last).mean()) > _CUT_LEVELS:
+            seen.cuts.append(len(seen.times))
+        last = thumb
+        seen.times.append(frame.pts)
+        seen.sightings.append(merged(detections))
+        progress(1)
+    return seen
+
+
+def _thumbnail(picture: Picture) -> NDArray[np.float32]:
+    grey = picture[::4, ::4].mean(axis=2, dtype=np.float32) if picture.ndim == 3 else picture.astype(np.float32)
+    rows = [part.mean(axis=0) for part in np.array_split(grey, _THUMB[0], axis=0)]
+    columns = [part.mean(axis=1) for part in np.array_split(np.stack(rows), _THUMB[1], axis=1)]
+    return np.stack(columns).astype(np.float32)
+
+
+def make_plan(source: Source, footage: Footage, looker: Looker, seen: Seen) -> Plan:
+    """Return the plan that hides every face and head that was seen."""
+    picture = footage.picture
+    seconds = [float(time * picture.time_base) for time in seen.times]
+    chains = sorted(link(seen.sightings, seconds, seen.cuts), key=lambda chain: (min(chain.seen), -len(chain.seen)))
+    tracks = []
+    for chain in chains:
+        boxes = regions(chain, seconds, seen.cuts, picture.width, picture.height)
+        if boxes:
+            by_time = {seen.times[at]: box for at, box in sorted(boxes.items())}
+            tracks.append(Track(len(tracks) + 1, _kind(chain), True, BY_MACHINE, by_time))
+    return Plan(
+        source, picture, tuple(seen.times), looker.detectors,
+        tracks=tuple(tracks), doubts=tuple(_doubts(seen, chains, len(looker.detectors))),
+    )  # fmt: skip
+
+
+def _kind(chain: Chain) -> str:
+    return "head" if all(one.by == {_HEAD} for one in chain.seen.values()) else "face"
+
+
+def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Doubt]:
+    """Yield the first frame of each run in which detectors disagree, and of what was seen but not hidden."""
+    reasons: dict[int, str] = {}
+    kept = {(at, one.box) for chain in chains for at, one in chain.seen.items()}
+    for chain in chains:
+        known = list(chain.seen)
+        for a, b in zip(known, known[1:], strict=False):
+            if b - a > 1:
+                reasons.setdefault(a + 1, f"something was lost for {b - a - 1} frames and is hidden where it must be")
+        for at, one in chain.seen.items():
+            if len(one.by) == 1 and detectors > 1 and one.score < 0.5:
+                reasons.setdefault(at, f"only one detector ({next(iter(one.by))}) saw something it was not sure of")
+    for at, sightings in enumerate(seen.sightings):
+        if any(one.score >= THRESHOLD and (at, one.box) not in kept for one in sightings):
+            reasons.setdefault(at, "a detector saw something once, unsurely; it is not hidden")
+    for at in sorted(reasons):
+        if reasons.get(at - 1) != reasons[at]:
+            yield Doubt(seen.times[at], reasons[at])
