@@ -147,7 +147,9 @@ def _text(data: dict[str, Any]) -> str:
     ]
     lines += [f" x  {_safe(lost['path'])}: {lost['reason']}" for lost in data["unreadable"]]
     if data["losses"] and not data["unreadable"]:  # they were listed before a crash, or cost the source
-        lines.append(f" x  not read, or not whole: {plural(data['losses'], 'item')}; see: bearwitness list --lost")
+        lines.append(
+            f" x  not read, or not whole: {plural(data['losses'], 'item')}; see: bearwitness list --lost"
+        )
     lines += [
         f"sealed       {plural(data['items'], 'item')}, {human_size(data['bytes'])} ({data['how']})",
         f"delivery     {data['delivery']}",

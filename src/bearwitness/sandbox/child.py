@@ -109,10 +109,10 @@ def _run(request: Request, task: Task, calls: Mapping[str, Call], sessions: Mapp
         question = _read_question()
         if question is None:
             return
-        _answer(handler, question, most)
+        answer_question(handler, question, most)
 
 
-def _answer(handler: Handler, question: bytes, most: int) -> None:
+def answer_question(handler: Handler, question: bytes, most: int) -> None:
     """Answer one question; one that fails does not end the session."""
     try:
         answer = handler(question)

@@ -75,9 +75,9 @@ class Conversation:
         """Give the child the time of one answer from now."""
         self._deadline = time.monotonic() + self._limits.wall_seconds + _GRACE_SECONDS
 
-    def send(self, question: bytes) -> None:
+    def send(self, question: bytes | bytearray) -> None:
         """Send one question, or bytes it asked for; the clock runs."""
-        left = memoryview(QUESTION.pack(len(question)) + question)
+        left = memoryview(QUESTION.pack(len(question)) + question)  # one piece, so that one call sends most
         while left:
             try:
                 left = left[self._channel.send(left, socket.MSG_NOSIGNAL) :]
@@ -167,7 +167,7 @@ class Conversation:
         """Return why the child is gone; it closed the channel, or the zygote says that it ended."""
         self._poll.unregister(self._channel)
         ready = self._poll.poll(self._milliseconds_left())
-        status = os.read(self._status, STATUS.size) if ready else None
+        status = self._read_status() if ready else None
         self.close()
         if status is None:
             return self._failure("hung up without an answer")
@@ -180,6 +180,10 @@ class Conversation:
         if kind != ENDED:
             return SandboxError(f"the sandbox can not start a child: {os.strerror(value)}")
         return self._failure(self._ending(value))
+
+    def _read_status(self) -> bytes:
+        """Return what the zygote says of the child's end, nothing if it ended itself."""
+        return os.read(self._status, STATUS.size)
 
     def _ending(self, wait_status: int) -> str:
         if not os.WIFSIGNALED(wait_status):

@@ -1,0 +1,1 @@
+"""What runs in the locked worker, on OpenVINO; imported nowhere else."""
