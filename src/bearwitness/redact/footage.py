@@ -22,7 +22,7 @@ from .muxing.model import Packet, with_decoding_times
 from .plan import Picture
 
 _QUARTER: Final = 90
-_FULL_RANGE: Final = "yuvj"
+_FULL_RANGE: Final = "yuvj420p"
 _PLAIN_RATE: Final = Fraction(25)
 
 
@@ -76,7 +76,7 @@ class Footage:
     @property
     def full_range(self) -> bool:
         """Whether luma goes from 0 to 255."""
-        return self.video.pixel_format.startswith(_FULL_RANGE)
+        return self.video.pixel_format == _FULL_RANGE
 
     @property
     def rate(self) -> Fraction:
