@@ -25,6 +25,7 @@ VERBS: Final = {
     "check": "check that nothing was altered, lost or put back",
     "rebuild": "build the catalogue anew from the log",
     "restore": "write sealed files out again",
+    "redact": "hide faces, regions and voices in a file, and attack the result",
     "release": "show chosen items to somebody, with proof",
     "destroy": "destroy items for good; two people are needed",
     "mirror": "copy the ciphertext to another place",

@@ -80,7 +80,9 @@ def _decode(untrusted: bytes, count: int) -> Scan:
         tuple(unb64(one, "a parameter set") for one in json_array(found["sps"])),
         tuple(unb64(one, "a parameter set") for one in json_array(found["pps"])),
     )
-    taken = frozenset(integer(one, "the number of a parameter set", 0, 255) for one in json_array(found["taken"]))
+    taken = frozenset(
+        integer(one, "the number of a parameter set", 0, 255) for one in json_array(found["taken"])
+    )
     return Scan(configuration, taken, flags)
 
 

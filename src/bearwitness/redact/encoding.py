@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from bearwitness.errors import RefusedError
@@ -75,9 +76,11 @@ class Encoder:
             self._keep_sets(bytes(context.extradata or b""))
         return found
 
-    def _open(self) -> av.VideoCodecContext:
+    def _open(self) -> VideoCodecContext:
         s = self._settings
-        context = av.CodecContext.create(_NAMES[s.codec], "w")
+        context = VideoCodecContext.create(_NAMES[s.codec], "w")
+        if not isinstance(context, VideoCodecContext):
+            raise RefusedError(f"there is no encoder for {s.codec} here")
         context.width, context.height, context.pix_fmt = s.width, s.height, "yuv420p"
         context.time_base, context.framerate = s.time_base, s.rate
         context.sample_aspect_ratio = s.pixel_aspect
@@ -98,7 +101,7 @@ class Encoder:
             context.options = dict(_VPX_OPTIONS)
         return context
 
-    def _coded(self, packets: Iterable[av.Packet]) -> Iterator[Coded]:
+    def _coded(self, packets: Iterable[Any]) -> Iterator[Coded]:
         for packet in packets:
             if packet.pts is None:
                 raise RefusedError("the encoder gave a frame without its time")
@@ -130,4 +133,4 @@ def as_i420(bgr: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Plane:
     """Return a BGR picture as I420, an odd last row or column left out."""
     height, width = bgr.shape[0] & ~1, bgr.shape[1] & ~1
     frame = VideoFrame.from_ndarray(np.ascontiguousarray(bgr[:height, :width]), format="bgr24")
-    return frame.to_ndarray(format="yuv420p")
+    return frame.to_ndarray(format="yuv420p").astype(np.uint8, copy=False)

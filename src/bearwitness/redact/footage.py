@@ -13,11 +13,11 @@ from typing import Final
 
 from bearwitness.errors import RefusedError
 from bearwitness.media.frames import frames as decoded_frames
-from bearwitness.media.model import BGR24, HIDDEN, DecodeTrouble, Facts, Frame, Stream
+from bearwitness.media.model import BGR24, HIDDEN, DecodeTrouble, Facts, Frame, Sound, Stream
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 
-from ._interim import packets, probe
+from ._interim import packets, probe, sound
 from .muxing.model import Packet, with_decoding_times
 from .plan import Picture
 
@@ -62,7 +62,9 @@ class Footage:
     def quarter_turns(self) -> int:
         """How often a stored picture is turned clockwise to show it; raise RefusedError if not by quarters."""
         if self.video.rotation % _QUARTER:
-            raise RefusedError(f"{self.name} is to be shown turned by {self.video.rotation}°, not by a quarter")
+            raise RefusedError(
+                f"{self.name} is to be shown turned by {self.video.rotation}°, not by a quarter"
+            )
         return -self.video.rotation // _QUARTER % 4
 
     @property
@@ -130,6 +132,14 @@ class Footage:
                 )
         troubles.clear()
 
+    def sound(self, stream: int) -> Iterator[Sound]:
+        """Yield a sound stream as one channel of samples; raise RefusedError where it does not decode."""
+        troubles: list[DecodeTrouble] = []
+        for piece in sound(self.sandbox, self.source, stream=stream, troubles=troubles):
+            self._refuse(troubles)
+            yield piece
+        self._refuse(troubles)
+
     @cached_property
     def _all_packets(self) -> dict[int, list[Packet]]:
         wanted = [self.video.index, *(sound.index for sound in self.sounds)]
@@ -137,10 +147,14 @@ class Footage:
         untimed: set[int] = set()
         for p in packets(self.sandbox, self.source, streams=wanted):
             if p.pts is None:
-                raise RefusedError(f"a packet of {self.name} has no time, so it can not be carried over as it is")
+                raise RefusedError(
+                    f"a packet of {self.name} has no time, so it can not be carried over as it is"
+                )
             if p.dts is None:
                 untimed.add(p.stream)
-            found[p.stream].append(Packet(p.pts, p.pts if p.dts is None else p.dts, p.duration, p.key, p.data))
+            found[p.stream].append(
+                Packet(p.pts, p.pts if p.dts is None else p.dts, p.duration, p.key, p.data)
+            )
         for index, run in found.items():
             rising = all(a.dts < b.dts for a, b in zip(run, run[1:], strict=False))
             late = any(packet.dts > packet.pts for packet in run)

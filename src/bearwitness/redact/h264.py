@@ -47,27 +47,28 @@ def read_configuration(data: bytes) -> Configuration:
         if data[0] != 1:
             raise BitstreamError("the parameters of the stream are no avcC")
         length_size, at = (data[4] & 3) + 1, 6
-        groups: list[tuple[bytes, ...]] = []
-        for count in (data[5] & 31, None):
-            if count is None:
-                count, at = data[at], at + 1  # noqa: PLW2901 - the second count stands after the first group
-            units = []
-            for _ in range(count):
-                size = int.from_bytes(data[at : at + 2], "big")
-                unit = data[at + 2 : at + 2 + size]
-                if len(unit) != size or not size:
-                    raise BitstreamError("an avcC ends too early")
-                units.append(unit)
-                at += 2 + size
-            groups.append(tuple(units))
+        sps, at = _read_sets(data, at, data[5] & 31)
+        pps, at = _read_sets(data, at + 1, data[at])
     except IndexError:
         raise BitstreamError("an avcC ends too early") from None
-    sps, pps = groups
     if not sps or not pps or length_size == 3:
         raise BitstreamError("an avcC has no parameter sets")
     if any(unit[0] & 31 != SPS for unit in sps) or any(unit[0] & 31 != PPS for unit in pps):
         raise BitstreamError("an avcC holds something else than parameter sets")
     return Configuration(length_size, sps, pps)
+
+
+def _read_sets(data: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
+    """Return `count` units that stand from `at` on, each after its length, and where they end."""
+    units = []
+    for _ in range(count):
+        size = int.from_bytes(data[at : at + 2], "big")
+        unit = data[at + 2 : at + 2 + size]
+        if len(unit) != size or not size:
+            raise BitstreamError("an avcC ends too early")
+        units.append(unit)
+        at += 2 + size
+    return tuple(units), at
 
 
 def write_configuration(configuration: Configuration) -> bytes:
@@ -132,7 +133,8 @@ def copyable(data: bytes, configuration: Configuration) -> tuple[bool, bool]:
 
 def sei_kinds(unit: bytes) -> list[int]:
     """Return the kinds of messages in an SEI unit (7.3.2.3); -1 where it can not be followed."""
-    data, at, kinds = unescaped(unit[1:]), 0, []
+    data, at = unescaped(unit[1:]), 0
+    kinds: list[int] = []
     while at < len(data) and data[at:].rstrip(b"\0") != b"\x80":
         numbers = []
         for _ in range(2):

@@ -30,7 +30,7 @@ def _scan(task: Task) -> bytes:
         idr, known = h264.copyable(os.pread(task.files[0], size, at), configuration)
         flags.append(IDR * idr + COPYABLE * (known and plain))
         at += size
-    header = {
+    header: dict[str, canonical.Json] = {
         "length_size": str(configuration.length_size),
         "taken": [str(number) for number in sorted(ids)],
         "sps": [b64(unit) for unit in configuration.sps],

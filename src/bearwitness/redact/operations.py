@@ -55,7 +55,9 @@ def add_box(
         and (end is None or plan.seconds(time) <= end + 1e-6)
     ]
     if not times:
-        raise RefusedError(f"no frame lies between {begin} and {end} s", "times are seconds as a player shows them")
+        raise RefusedError(
+            f"no frame lies between {begin} and {end} s", "times are seconds as a player shows them"
+        )
     return plan.with_track(Track(plan.next_number(), kind, True, by, dict.fromkeys(times, inside)))
 
 
@@ -88,3 +90,14 @@ def mute(plan: Plan, ranges: Iterable[tuple[int, int]]) -> Plan:
         else:
             merged.append((begin, end))
     return replace(plan, voices="ranges", muted=tuple(merged))
+
+
+def set_policy(
+    plan: Plan, *, fill: str | None = None, voices: str | None = None, inverted: bool = False
+) -> Plan:
+    """Return the plan with another fill, another way with voices, or turned round; None leaves it as it is."""
+    if fill is not None:
+        plan = replace(plan, fill=fill)
+    if voices is not None:
+        plan = replace(plan, voices=voices, muted=())
+    return replace(plan, inverted=plan.inverted or inverted)

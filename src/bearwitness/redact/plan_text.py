@@ -207,7 +207,9 @@ def _read_track(value: Json, picture: Picture, times: frozenset[int]) -> Track:
     for one in array(found["boxes"], f"the boxes of track {number}"):
         time, x, y, w, h = _numbers(one, f"a box of track {number}", 5, -_TIME_MAX)
         if time not in times or time in boxes:
-            raise MalformedError(f"track {number} has a box at {time}, where no frame is or one stands already")
+            raise MalformedError(
+                f"track {number} has a box at {time}, where no frame is or one stands already"
+            )
         if min(x, y) < 0 or min(w, h) < 1 or x + w > picture.width or y + h > picture.height:
             raise MalformedError(f"track {number} has a box at {time} that is not on the picture")
         boxes[time] = Box(x, y, w, h)

@@ -56,7 +56,9 @@ def look_at_all(footage: Footage, looker: Looker, progress: Progress = lambda do
 
 
 def _thumbnail(picture: Picture) -> NDArray[np.float32]:
-    grey = picture[::4, ::4].mean(axis=2, dtype=np.float32) if picture.ndim == 3 else picture.astype(np.float32)
+    grey = (
+        picture[::4, ::4].mean(axis=2, dtype=np.float32) if picture.ndim == 3 else picture.astype(np.float32)
+    )
     rows = [part.mean(axis=0) for part in np.array_split(grey, _THUMB[0], axis=0)]
     columns = [part.mean(axis=1) for part in np.array_split(np.stack(rows), _THUMB[1], axis=1)]
     return np.stack(columns).astype(np.float32)
@@ -66,8 +68,10 @@ def make_plan(source: Source, footage: Footage, looker: Looker, seen: Seen) -> P
     """Return the plan that hides every face and head that was seen."""
     picture = footage.picture
     seconds = [float(time * picture.time_base) for time in seen.times]
-    chains = sorted(link(seen.sightings, seconds, seen.cuts), key=lambda chain: (min(chain.seen), -len(chain.seen)))
-    tracks = []
+    chains = sorted(
+        link(seen.sightings, seconds, seen.cuts), key=lambda chain: (min(chain.seen), -len(chain.seen))
+    )
+    tracks: list[Track] = []
     for chain in chains:
         boxes = regions(chain, seconds, seen.cuts, picture.width, picture.height)
         if boxes:
@@ -91,10 +95,14 @@ def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Dou
         known = list(chain.seen)
         for a, b in zip(known, known[1:], strict=False):
             if b - a > 1:
-                reasons.setdefault(a + 1, f"something was lost for {b - a - 1} frames and is hidden where it must be")
+                reasons.setdefault(
+                    a + 1, f"something was lost for {b - a - 1} frames and is hidden where it must be"
+                )
         for at, one in chain.seen.items():
             if len(one.by) == 1 and detectors > 1 and one.score < 0.5:
-                reasons.setdefault(at, f"only one detector ({next(iter(one.by))}) saw something it was not sure of")
+                reasons.setdefault(
+                    at, f"only one detector ({next(iter(one.by))}) saw something it was not sure of"
+                )
     for at, sightings in enumerate(seen.sightings):
         if any(one.score >= THRESHOLD and (at, one.box) not in kept for one in sightings):
             reasons.setdefault(at, "a detector saw something once, unsurely; it is not hidden")

@@ -83,7 +83,8 @@ class _Renderer:
     def _mixed(self, packets: Sequence[Packet], scanned: Scan, free: int) -> Rendered:
         # Packets the container says not to show give no frame: their groups can not be copied.
         flags = bytes(
-            flag if packet.pts in self._times else flag & ~2 for flag, packet in zip(scanned.flags, packets, strict=True)
+            flag if packet.pts in self._times else flag & ~2
+            for flag, packet in zip(scanned.flags, packets, strict=True)
         )
         parts = stretches(packets, flags, self._hidden)
         encoder = Encoder(self._settings(set_id=free, like=scanned.configuration))

@@ -97,10 +97,15 @@ def merged(detections: Sequence[Detection]) -> list[Sighting]:
     return found
 
 
-def link(
+def link(frames: Sequence[Sequence[Sighting]], times: Sequence[float], cuts: Collection[int]) -> list[Chain]:
+    """Return the chains that count; `times` in seconds, `cuts` are frames that begin a new shot."""
+    return [chain for chain in link_all(frames, times, cuts) if chain.counts]
+
+
+def link_all(
     frames: Sequence[Sequence[Sighting]], times: Sequence[float], cuts: Collection[int]
 ) -> list[Chain]:
-    """Return the chains through all frames; `times` in seconds, `cuts` are frames that begin a new shot."""
+    """Return the chains through all frames, those of a single unsure sighting included."""
     done: list[Chain] = []
     live: list[Chain] = []
     for at, sightings in enumerate(frames):
@@ -110,7 +115,7 @@ def link(
         done += [chain for chain in live if times[at] - times[chain.last] > GAP_SECONDS]
         live = still
         _link_frame(live, at, sightings, times)
-    return [chain for chain in done + live if chain.counts]
+    return done + live
 
 
 def _link_frame(live: list[Chain], at: int, sightings: Sequence[Sighting], times: Sequence[float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..geometry import Box
@@ -9,12 +10,15 @@ from ..geometry import Box
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something in the finished file that must not be there; `time` in ticks where it is in one frame."""
+    """Something in the finished file that must not be there.
+
+    `time` in ticks where it is in a frame; `boxes` is what a plan would have to hide as well, by time.
+    """
 
     check: str
     says: str
     time: int | None = None
-    box: Box | None = None
+    boxes: Mapping[int, Box] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -25,7 +29,7 @@ class Report:
     looked_at: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
-    def add(self, check: str, looked_at: int, hits: list[Hit]) -> None:
+    def add(self, check: str, looked_at: int, hits: Sequence[Hit]) -> None:
         """Take in what one check found."""
         self.looked_at[check] = self.looked_at.get(check, 0) + looked_at
         self.hits += hits

@@ -7,6 +7,7 @@ of light and dark (coarse), which survives a mosaic and is what machines recogni
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -42,6 +43,15 @@ def not_flat(luma: Luma, box: Box, black: int) -> bool:
     if not part.size:
         return False
     off = np.abs(part.astype(np.int16) - black) > _LEVELS_OFF_MAX
+    return float(off.mean()) > _SHARE_OFF_MAX
+
+
+def not_flat_outside(luma: Luma, boxes: Sequence[Box]) -> bool:
+    """Say whether a picture shows anything but black outside `boxes`."""
+    off = luma.astype(np.int16) > _LEVELS_OFF_MAX
+    e = _EDGE_PIXELS
+    for box in boxes:
+        off[max(0, box.y - e) : box.bottom + e, max(0, box.x - e) : box.right + e] = False
     return float(off.mean()) > _SHARE_OFF_MAX
 
 
@@ -108,8 +118,10 @@ def leaks_coarse(likeness: float) -> bool:
 
 
 def hit(time: int, seconds: float, box: Box, what: str) -> Hit:
-    """Return the hit for a region at a time."""
-    return Hit(CHECK, f"at {seconds:.3f} s the region {box.x},{box.y},{box.w},{box.h} {what}", time, box)
+    """Return the hit for a region at a time; hiding that region again is what would cure it."""
+    return Hit(
+        CHECK, f"at {seconds:.3f} s the region {box.x},{box.y},{box.w},{box.h} {what}", time, {time: box}
+    )
 
 
 def _crop(luma: Luma, box: Box) -> NDArray[np.float32] | None:
@@ -118,7 +130,10 @@ def _crop(luma: Luma, box: Box) -> NDArray[np.float32] | None:
     if inside is None or inside.w < 12 or inside.h < 12:
         return None
     part = luma[inside.y : inside.bottom, inside.x : inside.right].astype(np.float32)
-    return (part[:-1, :-1] + part[1:, :-1] + part[:-1, 1:] + part[1:, 1:]) / 4
+    smooth: NDArray[np.float32] = (
+        part[:-1, :-1] + part[1:, :-1] + part[:-1, 1:] + part[1:, 1:]
+    ) / np.float32(4)
+    return smooth
 
 
 def _gradients(a: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -136,7 +136,9 @@ def _check_media(found: _Found) -> None:
     at, until = found.media[0]
     for begin, end in sorted(found.samples):
         if begin != at:
-            found.hit(f"{abs(begin - at)} bytes of media data at {min(at, begin)} belong to no sample, or to two")
+            found.hit(
+                f"{abs(begin - at)} bytes of media data at {min(at, begin)} belong to no sample, or to two"
+            )
             return
         at = end
     if at != until:

@@ -19,10 +19,14 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 def video_entry(track: VideoTrack) -> bytes:
     """Return the sample entry of a video track; raise RefusedError for a codec MP4 is not written with."""
     if track.codec != "h264":
-        raise RefusedError(f"{track.codec} is not written into MP4", "choose an output that ends in .webm or .mkv")
+        raise RefusedError(
+            f"{track.codec} is not written into MP4", "choose an output that ends in .webm or .mkv"
+        )
     extra = _box(b"avcC", track.config)
     if track.pixel_aspect != 1:
-        extra += _box(b"pasp", struct.pack(">II", track.pixel_aspect.numerator, track.pixel_aspect.denominator))
+        extra += _box(
+            b"pasp", struct.pack(">II", track.pixel_aspect.numerator, track.pixel_aspect.denominator)
+        )
     if track.colour is not None:
         c = track.colour
         extra += _box(b"colr", b"nclx", struct.pack(">HHHB", c.primaries, c.transfer, c.matrix, c.full << 7))
@@ -51,7 +55,10 @@ def _unknown(track: AudioTrack) -> tuple[bytes, bytes]:
 def _descriptor(tag: int, *parts: bytes) -> bytes:
     body = b"".join(parts)
     size = len(body)
-    return bytes((tag, 0x80 | size >> 21 & 127, 0x80 | size >> 14 & 127, 0x80 | size >> 7 & 127, size & 127)) + body
+    return (
+        bytes((tag, 0x80 | size >> 21 & 127, 0x80 | size >> 14 & 127, 0x80 | size >> 7 & 127, size & 127))
+        + body
+    )
 
 
 def _esds(track: AudioTrack) -> tuple[bytes, bytes]:

@@ -69,7 +69,9 @@ def write(sink: Sink, video: VideoTrack, sounds: Sequence[AudioTrack], *, webm: 
     tracks: list[VideoTrack | AudioTrack] = [video, *sounds]
     for track in tracks:
         if webm and track.codec not in WEBM_CODECS:
-            raise RefusedError(f"{track.codec} is not written into WebM", "choose an output that ends in .mkv")
+            raise RefusedError(
+                f"{track.codec} is not written into WebM", "choose an output that ends in .mkv"
+            )
     tick = _MILLI if all(1 / t.time_base in (1000, 48000) for t in tracks[:1]) else _FINE
     blocks = _blocks(tracks, tick)
     lasts = max(
@@ -139,7 +141,7 @@ def opus_delay(track: AudioTrack) -> Fraction:
 def _blocks(tracks: Sequence[VideoTrack | AudioTrack], tick: Fraction) -> list[_Block]:
     blocks = []
     for number, track in enumerate(tracks, 1):
-        delay = opus_delay(track) if track.codec == "opus" else Fraction(0)
+        delay = opus_delay(track) if isinstance(track, AudioTrack) and track.codec == "opus" else Fraction(0)
         for packet in track.packets:
             time = round((packet.pts * track.time_base + delay) / tick)
             if time < 0:

@@ -39,8 +39,10 @@ def write(sink: Sink, video: VideoTrack, sounds: Sequence[AudioTrack], *, quickt
     # The movie's unit is that of the sound, so that the edit list of the sound is exact.
     scale = tracks[-1].scale
     order = list(_interleaved(tracks))
-    brand = box(b"ftyp", b"qt  " + bytes(4) + b"qt  ") if quicktime else box(
-        b"ftyp", b"isom" + struct.pack(">I", 512) + b"isomiso4mp41"
+    brand = (
+        box(b"ftyp", b"qt  " + bytes(4) + b"qt  ")
+        if quicktime
+        else box(b"ftyp", b"isom" + struct.pack(">I", 512) + b"isomiso4mp41")
     )
     head = len(brand) + len(_movie(tracks, order, scale, 0))
     sink.write(brand)
@@ -129,7 +131,8 @@ def _movie(
 def _trak(track: _Track, chunks: Sequence[tuple[int, int]], scale: int) -> bytes:
     source = track.source
     lasts = round(Fraction(track.shown_until * scale, track.scale))
-    matrix, width, height = _UNITY, 0, 0
+    matrix: tuple[int, ...] = _UNITY
+    width = height = 0
     if isinstance(source, VideoTrack):
         width = round(source.width * source.pixel_aspect * 65536)
         height = source.height << 16

@@ -1,0 +1,187 @@
+"""The door to redaction: look, plan, carry out, attack, hand over. One file of footage after another.
+
+with Workshop() as workshop:
+    footage, source = workshop.open(path)
+    plan = workshop.plan(footage, source)
+    done = workshop.redact(footage, plan, out)          # refuses, with hits, or writes `out`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from bearwitness import media
+from bearwitness.errors import RefusedError, SourceError
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media.source import Source as Bytes
+from bearwitness.sandbox.client import Sandbox
+
+from .attack.attacking import attack
+from .attack.hits import Hit, Report
+from .footage import Footage
+from .looking import MODELS, FaceLooker, Pass, attack_passes, plan_passes
+from .plan import BY_ATTACK, Plan, Source, Track, require_for, source_of
+from .planning import Looker, look_at_all, make_plan
+from .rendering import Rendered, render
+from .sound import Sounds, make_sounds
+from .writing import codec_for, container_of, hand_over, in_memory, write_footage
+
+Progress = Callable[[str, int, int], None]
+"""What is being done, how many frames of it are done, of how many."""
+
+_PIECE: Final = 1 << 20
+
+
+class AttackedError(RefusedError):
+    """The attack found something; `report` says what, `plan` is what was carried out."""
+
+    def __init__(self, report: Report, plan: Plan, name: str) -> None:
+        count = len(report.hits)
+        super().__init__(
+            f"{name} was not handed over: the attack on the finished file found {count} thing(s) that must not "
+            f"be in it, the first: {report.hits[0].check}: {report.hits[0].says}",
+            "see them with --sheet, then run again with --add-hits, which adds them to the plan, or edit the plan",
+        )
+        self.report, self.plan = report, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A derivative that was handed over, and what was checked of it."""
+
+    out: Path
+    sha256: str
+    plan: Plan
+    rendered: Rendered
+    sounds: Sounds
+    report: Report
+
+
+class Workshop:
+    """Holds the sandbox and the detectors while files are redacted. For one thread."""
+
+    def __init__(self, *, accept_weak: bool = False, passes: tuple[Pass, ...] = ()) -> None:
+        """`passes` replace those a plan is usually made with (the bench compares equal sizes)."""
+        self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
+        self._worker = InferenceWorker(MODELS, accept_weak=accept_weak)
+        self._passes = passes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._worker.close()
+        self._sandbox.close()
+
+    @contextlib.contextmanager
+    def open(self, path: Path) -> Iterator[tuple[Footage, Source]]:
+        """Give the footage of a file and which file it is; raise SourceError, MediaError."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceError(f"{path} can not be read: {error.strerror}") from None
+        try:
+            source = source_of(_pieces(descriptor))
+            yield self.footage(descriptor, path.name), source
+        finally:
+            os.close(descriptor)
+
+    def footage(self, descriptor: int, name: str) -> Footage:
+        """Return the footage of an open file."""
+        return Footage(self._sandbox, Bytes.of_file(descriptor, name))
+
+    def plan(self, footage: Footage, source: Source, progress: Progress) -> Plan:
+        """Look at every frame and return the plan that hides every face; raise RefusedError."""
+        looker = self.looker(footage)
+        total, done = footage.video.frames, 0
+
+        def count(frames: int) -> None:
+            nonlocal done
+            done += frames
+            progress("looking", done, total)
+
+        return make_plan(source, footage, looker, look_at_all(footage, looker, count))
+
+    def looker(self, footage: Footage) -> Looker:
+        """Return the detectors a plan is made with."""
+        longest = max(footage.video.width, footage.video.height)
+        return FaceLooker(self._worker, self._passes or plan_passes(longest))
+
+    def redact(self, footage: Footage, source: Source, plan: Plan, out: Path, progress: Progress) -> Done:
+        """Carry out `plan`, attack the result and write it to `out`.
+
+        Raises AttackedError with what was found, and RefusedError; then nothing is at `out`.
+        """
+        require_for(plan, source, footage.name)
+        _require_whole(plan, footage)
+        container = container_of(out)
+        if out.exists():
+            raise RefusedError(f"{out} exists already and is not overwritten", "choose another name")
+        rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
+        sounds = make_sounds(footage, plan, container)
+        with in_memory("derivative") as descriptor:
+            write_footage(descriptor, container, rendered.track, sounds.tracks)
+            report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
+            if report.hits:
+                raise AttackedError(report, plan, out.name)
+            hand_over(descriptor, out)
+            digest = source_of(_pieces(descriptor)).sha256
+        return Done(out, digest, plan, rendered, sounds, report)
+
+    def attack(
+        self, footage: Footage, plan: Plan, descriptor: int, container: str, sounds: int, progress: Progress
+    ) -> Report:
+        """Attack the finished file at `descriptor`; see :mod:`.attack`."""
+        finished = self.footage(descriptor, "the finished file")
+        longest = max(footage.video.width, footage.video.height)
+        looker = FaceLooker(self._worker, attack_passes(longest), threshold=0.2)
+        count = _counting(progress, "attacking", plan)
+        return attack(footage, finished, plan, container, sounds, looker, count)
+
+
+def with_hits(plan: Plan, hits: list[Hit]) -> Plan:
+    """Return the plan that also hides what the attack found in frames."""
+    for hit in hits:
+        boxes = {time: box for time, box in hit.boxes.items() if time in set(plan.times)}
+        if boxes:
+            plan = plan.with_track(Track(plan.next_number(), "box", True, BY_ATTACK, boxes))
+    return replace(plan)
+
+
+def _require_whole(plan: Plan, footage: Footage) -> None:
+    """Raise RefusedError unless detectors saw the pictures this plan speaks of, in this shape."""
+    if not plan.detectors or not plan.times:
+        raise RefusedError(
+            "the plan names no detector that looked at the frames, so nobody knows what they show",
+            "make the plan with: bearwitness redact FILE --plan-only",
+        )
+    if plan.picture != footage.picture:
+        raise RefusedError(
+            f"the plan is for pictures of another size or time base than those of {footage.name}"
+        )
+
+
+def _counting(progress: Progress, what: str, plan: Plan) -> Callable[[int], None]:
+    done = 0
+
+    def count(frames: int) -> None:
+        nonlocal done
+        done += frames
+        progress(what, done, len(plan.times))
+
+    return count
+
+
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    at = 0
+    while piece := os.pread(descriptor, _PIECE, at):
+        yield piece
+        at += len(piece)
