@@ -147,9 +147,7 @@ def _carry_out(
             more = with_hits(plan, attacked.report.hits)
             if not options.add_hits or not left or more == plan:
                 raise
-            out.say(
-                f"the attack found {plural(len(attacked.report.hits), 'thing')}; added to the plan, trying again"
-            )
+            out.say(f"the attack found {plural(len(attacked.report.hits), 'thing')}; added to the plan")
             plan = more
     raise AssertionError
 
@@ -193,10 +191,11 @@ def _data(done: Done) -> dict[str, Any]:
 
 def _words(done: Done) -> str:
     rendered = done.rendered
+    reason = f": {rendered.why_not_copied}" if rendered.why_not_copied else ""
     copied = (
         f"{rendered.share_copied:.0%} of the pictures are the original's, bit for bit"
         if rendered.copied
-        else f"all pictures were encoded anew{': ' if rendered.why_not_copied else ''}{rendered.why_not_copied}"
+        else f"all pictures were encoded anew{reason}"
     )
     return "\n".join(
         [

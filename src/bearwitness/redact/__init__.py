@@ -1,4 +1,4 @@
-"""Redaction: a plan as data, a derivative made from it, and an attack on the derivative before it is handed over.
+"""Redaction: a plan as data, a derivative made from it, an attack on that before it is handed over.
 
 The door is :func:`bearwitness.redact.redaction.redact`. On one page:
 

@@ -2,8 +2,10 @@
 
 import os
 from fractions import Fraction
+
 import av
-from bearwitness.media.model import Facts, Stream, Packet
+
+from bearwitness.media.model import Facts, Packet, Stream
 
 
 class FD:
@@ -86,6 +88,7 @@ def packets(sandbox, source, *, streams, troubles=None):
 
 def sound(sandbox, source, *, stream, troubles):
     import numpy as np
+
     from bearwitness.media.model import Sound
 
     first = 0

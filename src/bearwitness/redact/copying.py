@@ -96,9 +96,9 @@ def stretches(packets: Sequence[Packet], flags: bytes, changed: Collection[int])
         clean = bool(flags[begin] & IDR)
         middle = _first_to_encode(packets, flags, changed, begin, end) if clean else begin
         if begin < middle:
-            found.append(Stretch(begin, middle, True))
+            found.append(Stretch(begin, middle, copied=True))
         if middle < end:
-            found.append(Stretch(middle, end, False))
+            found.append(Stretch(middle, end, copied=False))
     return _merged(found)
 
 

@@ -37,7 +37,10 @@ _VPX_OPTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an encoder is set up with; `rate` is frames a second, `set_id` numbers H.264's parameter sets, `profile` is its profile_idc."""
+    """What an encoder is set up with.
+
+    `rate` is frames a second; `set_id` numbers H.264's parameter sets, `profile` is its profile_idc.
+    """
 
     codec: str
     width: int

@@ -1,10 +1,11 @@
-"""One file of footage as redaction needs it: facts, packets and frames, all from the sandbox, nothing left out.
+"""One file of footage as redaction needs it: facts, packets, frames, all from the sandbox, nothing left out.
 
 Whatever does not decode refuses the file: a frame no detector saw can not be handed on.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,7 +61,7 @@ class Footage:
 
     @property
     def quarter_turns(self) -> int:
-        """How often a stored picture is turned clockwise to show it; raise RefusedError if not by quarters."""
+        """How often a picture is turned clockwise to show it; raise RefusedError if not by quarters."""
         if self.video.rotation % _QUARTER:
             raise RefusedError(
                 f"{self.name} is to be shown turned by {self.video.rotation}°, not by a quarter"
@@ -156,12 +157,12 @@ class Footage:
                 Packet(p.pts, p.pts if p.dts is None else p.dts, p.duration, p.key, p.data)
             )
         for index, run in found.items():
-            rising = all(a.dts < b.dts for a, b in zip(run, run[1:], strict=False))
+            rising = all(a.dts < b.dts for a, b in itertools.pairwise(run))
             late = any(packet.dts > packet.pts for packet in run)
             if index in untimed or not rising or late:
                 found[index] = with_decoding_times(run)
         return found
 
     def packets(self, stream: int) -> list[Packet]:
-        """Return the packets of a stream in the order of decoding; raise RefusedError for one without a time."""
+        """Return a stream's packets in the order of decoding; raise RefusedError for one without a time."""
         return self._all_packets[stream]

@@ -1,4 +1,4 @@
-"""The detectors of the plan and of the attack over the worker for inference: faces at several sizes, mirrored."""
+"""The detectors of plan and attack, over the worker for inference: faces at several sizes, mirrored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LARGE_SIDE: Final = 1280
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One way a detector looks at a picture: how much it is enlarged, and whether left and right are swapped."""
+    """One way to look at a picture: how much it is enlarged, whether left and right are swapped."""
 
     scale: float
     mirrored: bool = False
@@ -46,8 +46,8 @@ def plan_passes(longest_side: int) -> tuple[Pass, ...]:
 def attack_passes(longest_side: int) -> tuple[Pass, ...]:
     """Return the passes of the attack: those of the plan mirrored, and sizes in between."""
     if longest_side > _LARGE_SIDE:
-        return (Pass(0.5, True), Pass(1.0, True), Pass(0.35), Pass(0.75))
-    return (Pass(1.0, True), Pass(2.0, True), Pass(0.75), Pass(1.5))
+        return (Pass(0.5, mirrored=True), Pass(1.0, mirrored=True), Pass(0.35), Pass(0.75))
+    return (Pass(1.0, mirrored=True), Pass(2.0, mirrored=True), Pass(0.75), Pass(1.5))
 
 
 class FaceLooker:

@@ -58,7 +58,9 @@ def add_box(
         raise RefusedError(
             f"no frame lies between {begin} and {end} s", "times are seconds as a player shows them"
         )
-    return plan.with_track(Track(plan.next_number(), kind, True, by, dict.fromkeys(times, inside)))
+    return plan.with_track(
+        Track(plan.next_number(), kind, hide=True, by=by, boxes=dict.fromkeys(times, inside))
+    )
 
 
 def split(plan: Plan, number: int, seconds: float) -> Plan:
@@ -95,7 +97,7 @@ def mute(plan: Plan, ranges: Iterable[tuple[int, int]]) -> Plan:
 def set_policy(
     plan: Plan, *, fill: str | None = None, voices: str | None = None, inverted: bool = False
 ) -> Plan:
-    """Return the plan with another fill, another way with voices, or turned round; None leaves it as it is."""
+    """Return the plan with another fill, another way with voices, or turned round; None: as it is."""
     if fill is not None:
         plan = replace(plan, fill=fill)
     if voices is not None:

@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the pictures of the file are: shown size in pixels, time base, quarter turns clockwise to show it."""
+    """What the pictures are: shown size in pixels, time base, quarter turns clockwise to show them."""
 
     width: int
     height: int

@@ -17,8 +17,20 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, array, integer, members, text
 
 from .geometry import Box
-from .plan import BY_ATTACK, BY_MACHINE, BY_PEOPLE, FILLS, KINDS, VOICES
-from .plan import Detector, Doubt, Picture, Plan, Source, Track
+from .plan import (
+    BY_ATTACK,
+    BY_MACHINE,
+    BY_PEOPLE,
+    FILLS,
+    KINDS,
+    VOICES,
+    Detector,
+    Doubt,
+    Picture,
+    Plan,
+    Source,
+    Track,
+)
 
 FORMAT: Final = "bearwitness redaction plan"
 VERSION: Final = "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -76,7 +77,7 @@ def make_plan(source: Source, footage: Footage, looker: Looker, seen: Seen) -> P
         boxes = regions(chain, seconds, seen.cuts, picture.width, picture.height)
         if boxes:
             by_time = {seen.times[at]: box for at, box in sorted(boxes.items())}
-            tracks.append(Track(len(tracks) + 1, _kind(chain), True, BY_MACHINE, by_time))
+            tracks.append(Track(len(tracks) + 1, _kind(chain), hide=True, by=BY_MACHINE, boxes=by_time))
     return Plan(
         source, picture, tuple(seen.times), looker.detectors,
         tracks=tuple(tracks), doubts=tuple(_doubts(seen, chains, len(looker.detectors))),
@@ -93,7 +94,7 @@ def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Dou
     kept = {(at, one.box) for chain in chains for at, one in chain.seen.items()}
     for chain in chains:
         known = list(chain.seen)
-        for a, b in zip(known, known[1:], strict=False):
+        for a, b in itertools.pairwise(known):
             if b - a > 1:
                 reasons.setdefault(
                     a + 1, f"something was lost for {b - a - 1} frames and is hidden where it must be"

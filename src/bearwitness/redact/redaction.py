@@ -44,9 +44,9 @@ class AttackedError(RefusedError):
     def __init__(self, report: Report, plan: Plan, name: str) -> None:
         count = len(report.hits)
         super().__init__(
-            f"{name} was not handed over: the attack on the finished file found {count} thing(s) that must not "
-            f"be in it, the first: {report.hits[0].check}: {report.hits[0].says}",
-            "see them with --sheet, then run again with --add-hits, which adds them to the plan, or edit the plan",
+            f"{name} was not handed over: the attack on the finished file found {count} thing(s) that must "
+            f"not be in it, the first: {report.hits[0].check}: {report.hits[0].says}",
+            "see them with --sheet, then run again with --add-hits, which adds them to the plan, or edit it",
         )
         self.report, self.plan = report, plan
 
@@ -152,7 +152,7 @@ def with_hits(plan: Plan, hits: list[Hit]) -> Plan:
     for hit in hits:
         boxes = {time: box for time, box in hit.boxes.items() if time in set(plan.times)}
         if boxes:
-            plan = plan.with_track(Track(plan.next_number(), "box", True, BY_ATTACK, boxes))
+            plan = plan.with_track(Track(plan.next_number(), "box", hide=True, by=BY_ATTACK, boxes=boxes))
     return replace(plan)
 
 

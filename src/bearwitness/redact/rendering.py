@@ -6,6 +6,7 @@ is encoded anew as a whole: to VP9 for WebM, to H.264 for the rest.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -126,7 +127,7 @@ class _Renderer:
 
     def _lengths(self, times: Sequence[int]) -> list[int]:
         """Return how long each frame is shown: until the next; the last as long as the one before."""
-        steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+        steps = [b - a for a, b in itertools.pairwise(times)]
         usual = round(1 / (self._footage.rate * self._footage.time_base))
         return [*steps, steps[-1] if steps else max(1, usual)]
 
@@ -147,7 +148,7 @@ class _Renderer:
         )  # fmt: skip
 
     def _covered(self, times: Sequence[int]) -> Iterator[tuple[int, Plane]]:
-        """Yield the frames at `times`, which are consecutive, covered; raise RefusedError if one is not there."""
+        """Yield the frames at `times`, which are consecutive, covered; raise RefusedError if one lacks."""
         base, wanted, at = self._footage.time_base, list(times), 0
         frames = self._footage.frames(I420, start=wanted[0] * base, end=(wanted[-1] + 1) * base)
         for frame in frames:

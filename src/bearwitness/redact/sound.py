@@ -139,14 +139,20 @@ def _encode(encoder: str, samples: Samples, rate: int, start: int) -> tuple[list
         data = samples
     packed = data if planar == "fltp" else np.ascontiguousarray(data.T).reshape(1, -1)
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(packed), format=planar, layout=context.layout.name)
-    frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+    frame.sample_rate = rate
     context.open()
     fifo = av.AudioFifo()
     fifo.write(frame)
     size = context.frame_size or 4096
-    coded = [p for piece in fifo.read_many(size, partial=True) for p in context.encode(piece)]
+    coded: list[Any] = []
+    for piece in fifo.read_many(size, partial=True):
+        piece.pts, piece.time_base = start, Fraction(1, rate)
+        start += piece.samples
+        coded += context.encode(piece)
     coded += context.encode(None)
-    packets = [Packet(p.pts or 0, p.pts or 0, p.duration or 0, True, bytes(p)) for p in coded if p.size]
+    packets = [
+        Packet(p.pts or 0, p.pts or 0, p.duration or 0, key=True, data=bytes(p)) for p in coded if p.size
+    ]
     return packets, bytes(context.extradata or b"")
 
 

@@ -9,6 +9,7 @@ entries and exits padded, and nothing is carried across a cut.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,6 +26,8 @@ WEAK: Final = 0.1  # carries a track on, begins none
 _SAME: Final = 0.25  # overlap of two detectors' boxes in one frame that makes them one
 _LINK: Final = 0.15
 _NEAR: Final = 1.0  # or middles this many box sides apart …
+_STEADY: Final = 6  # sightings a speed is taken over: two alone are mostly the detector's unrest
+_FAR_SIDES: Final = 3  # nothing is expected further away than so many of its sides
 _GROWTH_MAX: Final = 1.6  # … with sides that differ by no more than this
 
 
@@ -72,16 +75,19 @@ class Chain:
         return max(scores) >= SURE or sum(score >= THRESHOLD for score in scores) >= SEEN_OFTEN
 
     def expected(self, at: int, times: Sequence[float]) -> Box:
-        """Return where it should be in frame `at`, had it moved on as between its last two sightings."""
-        known = list(self.seen)[-2:]
-        box = self.seen[known[-1]].box
-        if len(known) < 2 or times[known[1]] - times[known[0]] <= 0:
+        """Return where it should be in frame `at`, had it moved on as over its last few sightings."""
+        known = list(self.seen)[-_STEADY:]
+        last, first = known[-1], known[0]
+        box, before = self.seen[last].box, self.seen[first].box
+        span = times[last] - times[first]
+        if span <= 0:
             return box
-        before = self.seen[known[0]].box
-        share = min(3.0, (times[at] - times[known[1]]) / (times[known[1]] - times[known[0]]))
-        return Box(
-            round(box.x + (box.x - before.x) * share), round(box.y + (box.y - before.y) * share), box.w, box.h
-        )
+        share, most = (times[at] - times[last]) / span, _FAR_SIDES * max(box.w, box.h)
+
+        def moved(now: int, then: int) -> int:
+            return round(now + max(-most, min(most, (now - then) * share)))
+
+        return Box(moved(box.x, before.x), moved(box.y, before.y), box.w, box.h)
 
 
 def merged(detections: Sequence[Detection]) -> list[Sighting]:
@@ -139,7 +145,7 @@ def _link_frame(live: list[Chain], at: int, sightings: Sequence[Sighting], times
 
 
 def _fit(a: Box, b: Box, *, far: bool) -> float:
-    """Return how well two boxes may be one thing in two frames, 0 if not at all; `far`: also without touching."""
+    """Return how well two boxes may be one thing, 0 if not at all; `far`: also without touching."""
     shared = overlap(a, b)
     if shared >= _LINK:
         return 1 + shared
@@ -154,10 +160,10 @@ def _fit(a: Box, b: Box, *, far: bool) -> float:
 def regions(
     chain: Chain, times: Sequence[float], cuts: Collection[int], width: int, height: int
 ) -> dict[int, Box]:
-    """Return what to hide of a chain, by the index of the frame: gaps filled, enlarged, padded, on the picture."""
+    """Return what to hide of a chain, by index of frame: gaps filled, enlarged, padded, on the picture."""
     filled: dict[int, Box] = {}
     known = list(chain.seen)
-    for first, second in zip(known, known[1:], strict=False):
+    for first, second in itertools.pairwise(known):
         a, b = chain.seen[first].box, chain.seen[second].box
         filled[first] = a
         for at in range(first + 1, second):

@@ -108,7 +108,7 @@ def _frames(
 
 
 def _originals(original: Footage, plan: Plan) -> Iterator[Frame | None]:
-    """Yield the original's frames beside the finished ones, where they are compared: not under a solid fill."""
+    """Yield the original's frames beside the finished ones; None under a solid fill, which needs none."""
     if plan.fill == "solid":
         return itertools.repeat(None)
     return itertools.chain(original.frames(upright=True), itertools.repeat(None))

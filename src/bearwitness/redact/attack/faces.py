@@ -85,5 +85,5 @@ def _beside(box: Box, second: float, track: Track, begin: float, end: float) -> 
 
 
 def additions(hits: Iterable[Hit]) -> list[Mapping[int, Box]]:
-    """Return what to add to a plan for hits in frames, a map of boxes by time for each; regions as they are hit."""
+    """Return what to add to a plan for hits in frames: boxes by time, for each."""
     return [hit.boxes for hit in hits if hit.boxes]

@@ -51,7 +51,7 @@ class _Found:
 
 
 def check(data: memoryview, sounds: int) -> tuple[int, list[Hit]]:
-    """Return how many boxes were looked at and what is wrong with them; `sounds`: tracks that were asked for."""
+    """Return how many boxes were looked at and what is wrong; `sounds`: tracks that were asked for."""
     found = _Found()
     try:
         _walk(data, 0, len(data), "", found)

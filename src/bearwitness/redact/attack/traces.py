@@ -1,4 +1,4 @@
-"""Searches every byte of the finished file for names of programs, places, serials, and the original's own tags."""
+"""Searches every byte of the finished file for names of programs, places, and the original's own tags."""
 
 from __future__ import annotations
 
