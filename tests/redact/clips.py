@@ -20,7 +20,9 @@ def picture(number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return a textured picture with a bright square that moves a pixel a frame."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     grey = (96 + 40 * np.sin(x / 5 + number / 9) + 40 * np.cos(y / 4)).astype(np.uint8)
-    grey[20 : 20 + SQUARE, 20 + number : 20 + number + SQUARE] = 200 + (np.indices((SQUARE, SQUARE)).sum(0) % 2) * 50
+    grey[20 : 20 + SQUARE, 20 + number : 20 + number + SQUARE] = (
+        200 + (np.indices((SQUARE, SQUARE)).sum(0) % 2) * 50
+    )
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
@@ -62,7 +64,9 @@ def _add_tone(container: Any, audio: Any, seconds: float, start: float) -> None:
     resampler = av.AudioResampler(format=audio.codec_context.format.name, layout=layout, rate=48000)
     step = audio.codec_context.frame_size or 1024
     for at in range(0, count - step, step):
-        frame = AudioFrame.from_ndarray(np.repeat(tone[None, at : at + step], channels, axis=0), "fltp", layout)
+        frame = AudioFrame.from_ndarray(
+            np.repeat(tone[None, at : at + step], channels, axis=0), "fltp", layout
+        )
         frame.sample_rate, frame.pts, frame.time_base = 48000, at + round(start * 48000), Fraction(1, 48000)
         for one in resampler.resample(frame):
             container.mux(audio.encode(one))
@@ -84,7 +88,9 @@ def packets(path: Path, kind: str) -> list[tuple[Fraction, Fraction, bytes]]:
 def frame_times(path: Path) -> list[Fraction]:
     """Return when each frame is shown, by the peer."""
     with av.open(str(path)) as container:
-        return [Fraction(f.pts) * Fraction(f.time_base) for f in container.decode(video=0) if f.pts is not None]
+        return [
+            Fraction(f.pts) * Fraction(f.time_base) for f in container.decode(video=0) if f.pts is not None
+        ]
 
 
 def lumas(path: Path) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:

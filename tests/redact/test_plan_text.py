@@ -33,7 +33,9 @@ DETECTOR = Detector("centerface", "cd" * 32, ("1×",), 100)
 
 def plan(**changes: Any) -> Plan:
     times = tuple(range(100, 5220, 512))
-    track = Track(1, "face", hide=True, by="machine", boxes={times[1]: Box(1, 2, 30, 40), times[2]: Box(2, 2, 30, 40)})
+    track = Track(
+        1, "face", hide=True, by="machine", boxes={times[1]: Box(1, 2, 30, 40), times[2]: Box(2, 2, 30, 40)}
+    )
     whole = Plan(
         SOURCE, Picture(320, 240, Fraction(1, 12800)), times, (DETECTOR,), (track,), (Doubt(times[3], "dim"),)
     )

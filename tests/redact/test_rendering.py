@@ -114,7 +114,9 @@ def test_leading_pictures_of_open_groups_are_encoded_with_their_group(tmp_path: 
 
 
 def test_a_file_without_a_change_is_still_cleaned_and_whole(tmp_path: Path, opened: Open) -> None:
-    source = clips.make(tmp_path / "a.mp4", "libx264", "aac", options=GROUPS, metadata={"title": "SECRET-TITLE"})
+    source = clips.make(
+        tmp_path / "a.mp4", "libx264", "aac", options=GROUPS, metadata={"title": "SECRET-TITLE"}
+    )
     footage = opened(source)
     finish(footage, empty_plan(source, footage), tmp_path / "b.mp4")
     data = (tmp_path / "b.mp4").read_bytes()
@@ -166,7 +168,11 @@ def test_a_picture_shown_turned_is_covered_where_people_see_it(tmp_path: Path, o
     with open(turned, "wb") as file:
         write_footage(file.fileno(), "mp4", replace(rendered.track, quarter_turns=1), ())
     footage = opened(turned)
-    assert (footage.picture.width, footage.picture.height, footage.quarter_turns) == (clips.HEIGHT, clips.WIDTH, 1)
+    assert (footage.picture.width, footage.picture.height, footage.quarter_turns) == (
+        clips.HEIGHT,
+        clips.WIDTH,
+        1,
+    )
     # Upper right of the upright picture is the upper left of the stored one.
     plan = hiding(empty_plan(turned, footage), Box(clips.HEIGHT - 40, 0, 40, 30), 0, 60)
     finish(footage, plan, tmp_path / "out.mp4")
