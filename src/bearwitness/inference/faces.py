@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bearwitness.errors import ChildFailedError
+from bearwitness_verify.canonical import Json
 
 from .worker import InferenceWorker
 
@@ -21,6 +22,7 @@ THRESHOLD: Final = 0.2
 SCALES: Final = (1.0, 2.0)
 _COLUMNS: Final = 15
 _BATCH_BYTES: Final = 64 << 20
+AREA_MAX: Final = 4_200_000  # pixels of a picture times the square of the scale: what fits into memory
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,17 @@ class Faces:
     ) -> list[list[FaceBox]]:
         """Return for each picture (height × width × BGR) its faces by falling score, overlaps removed.
 
-        Each scale sees the picture enlarged or reduced so much; time grows with the square. Raises
-        ChildFailedError if the worker fails: then nothing is known of any of the pictures.
+        Each scale sees the picture enlarged or reduced so much; time grows with the square, up to
+        AREA_MAX. Raises ChildFailedError if the worker fails: then nothing is known of any of the pictures.
         """
+        largest = max((picture.shape[0] * picture.shape[1] for picture in pictures), default=0)
+        if not scales or largest * max(scales) ** 2 > AREA_MAX or min(scales) <= 0:
+            raise ValueError("faces are looked for in at most 4.2 million pixels: scale the pictures down")
         found: list[list[FaceBox]] = []
         for batch in batches(pictures):
-            head = {"scales": [repr(float(scale)) for scale in scales], "threshold": repr(float(threshold))}
-            rows = self._worker.compute("faces", {**head, "scales": list(head["scales"])}, batch)
+            listed: list[Json] = [repr(float(scale)) for scale in scales]
+            head: dict[str, Json] = {"scales": listed, "threshold": repr(float(threshold))}
+            rows = self._worker.compute("faces", head, batch)
             if [row.shape[1:] for row in rows] != [(_COLUMNS,)] * len(batch):
                 raise ChildFailedError("the worker for faces answered for other pictures than it was given")
             found += [_boxes(row) for row in rows]

@@ -16,7 +16,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
 from . import wire
-from .inside import centerface
+from .inside import centerface, movenet, opennsfw
 from .inside.networks import Network
 
 Ask = Callable[["Inference", dict[str, Json], list[wire.Array]], list[NDArray[Any]]]
@@ -40,13 +40,36 @@ def _faces(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]
     return list(centerface.detect(inference.networks["centerface"], arrays, scales, threshold))
 
 
-ASKS: Final[Mapping[str, Ask]] = {"faces": _faces}
+def _persons(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    side, threshold = int(canonical.text(head["side"])), float(canonical.text(head["threshold"]))
+    network = inference.networks["movenet-multipose"]
+    return list(movenet.detect(network, arrays, side, threshold, tiles=bool(head["tiles"])))
+
+
+def _sensitive(inference: Inference, _: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    return [opennsfw.score(inference.networks["opennsfw"], arrays)]
+
+
+def _run(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    """Run a network as it is, on one set of inputs or on several; the outputs of all sets one after another."""
+    compiled = inference.networks[canonical.text(head["model"])].as_it_is()
+    count = len(compiled.inputs)
+    sets = [arrays[at : at + count] for at in range(0, len(arrays), count)]
+    return [output for outputs in compiled.run(sets) for output in outputs]
+
+
+ASKS: Final[Mapping[str, Ask]] = {
+    "faces": _faces,
+    "persons": _persons,
+    "sensitive": _sensitive,
+    "run": _run,
+}
 _WARM_SIZE: Final = (64, 64)
 
 
 def open_inference(arguments: bytes) -> Handler:
     """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
-    got = canonical.members(canonical.loads(arguments), "arguments", "models threads")
+    got = canonical.members(canonical.loads(arguments), "arguments", "exact models threads")
     core = ov.Core()
     networks = {}
     for each in canonical.array(got["models"]):
@@ -54,7 +77,9 @@ def open_inference(arguments: bytes) -> Handler:
         weights = Path(canonical.text(model["path"])).read_bytes()
         if hashlib.sha256(weights).hexdigest() != model["sha256"]:
             raise ValueError(f"the weights of {model['name']} are not the pinned ones")
-        networks[canonical.text(model["name"])] = Network(core, weights, int(canonical.text(got["threads"])))
+        networks[canonical.text(model["name"])] = Network(
+            core, weights, int(canonical.text(got["threads"])), exact=bool(got["exact"])
+        )
     inference = Inference(networks)
     _warm_up(inference)
     return inference.answer
@@ -62,9 +87,16 @@ def open_inference(arguments: bytes) -> Handler:
 
 def _warm_up(inference: Inference) -> None:
     """Make the libraries load and start what they would else when nothing can be opened any more."""
-    picture = np.zeros((*_WARM_SIZE, 3), np.uint8)
-    if "centerface" in inference.networks:
-        centerface.detect(inference.networks["centerface"], [picture, picture, picture], [1.0], 0.5)
+    pictures = [np.zeros((*_WARM_SIZE, 3), np.uint8)] * 3
+    for name, network in inference.networks.items():
+        if name == "centerface":
+            centerface.detect(network, pictures, [1.0], 0.5)
+        elif name == "movenet-multipose":
+            movenet.detect(network, pictures, _WARM_SIZE[0], 0.5, tiles=False)
+        elif name == "opennsfw":
+            opennsfw.score(network, pictures)
+        else:
+            network.as_it_is()
 
 
 SERVICES: Mapping[str, Callable[[bytes], Handler]] = {"inference": open_inference}

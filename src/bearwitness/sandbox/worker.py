@@ -123,7 +123,9 @@ class Worker:
         except OSError as error:
             self.close()
             ours.close()
-            raise SandboxError(f"the worker for {self._service} can not be started ({error.strerror})") from error
+            raise SandboxError(
+                f"the worker for {self._service} can not be started ({error.strerror})"
+            ) from error
         except BearwitnessError:
             self.close()
             raise

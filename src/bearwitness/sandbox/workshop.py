@@ -61,7 +61,9 @@ def main(module_name: str, service: str, arguments: str, layers: str, limits: st
 
 def _python_folders() -> Iterable[str]:
     paths = sysconfig.get_paths()
-    return [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")] + [sys.base_prefix + "/lib"]
+    return [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")] + [
+        sys.base_prefix + "/lib"
+    ]
 
 
 def _lock_files(layers: frozenset[str], readable: Iterable[str]) -> None:

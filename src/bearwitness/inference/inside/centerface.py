@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+import openvino as ov
 from numpy.typing import NDArray
 
-from .networks import Network
+from .networks import Network, Preparation
 from .overlap import keep_best
 
 _STEP: Final = 32  # the network wants sides that are multiples of it
@@ -16,17 +17,21 @@ _OVERLAP_MAX: Final = 0.3
 _CANDIDATES_MAX: Final = 5_000  # a picture made of faces has fewer
 COLUMNS: Final = 15  # x, y, width, height, score, five landmarks as x, y
 
+_HOW: Final = Preparation("NCHW", ov.Type.f32, rgb=True)
+
 Rows = NDArray[np.float32]
 
 
-def detect(network: Network, pictures: list[NDArray[np.uint8]], scales: list[float], threshold: float) -> list[Rows]:
+def detect(
+    network: Network, pictures: list[NDArray[np.uint8]], scales: list[float], threshold: float
+) -> list[Rows]:
     """Return for each picture rows of COLUMNS numbers in its pixels, the union over `scales`."""
     found: list[list[Rows]] = [[] for _ in pictures]
     for scale in scales:
         for size in dict.fromkeys(picture.shape[:2] for picture in pictures):
             chosen = [number for number, picture in enumerate(pictures) if picture.shape[:2] == size]
             wanted = _rounded(size, scale)
-            compiled = network.for_pictures((size[0], size[1]), wanted, rgb=True)
+            compiled = network.for_pictures((size[0], size[1]), wanted, _HOW)
             outputs = compiled.run([[pictures[number][None]] for number in chosen])
             for number, (heat, sizes, offsets, marks) in zip(chosen, outputs, strict=True):
                 rows = _decode(heat[0, 0], sizes[0], offsets[0], marks[0], threshold)
