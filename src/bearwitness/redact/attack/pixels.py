@@ -23,10 +23,11 @@ _EDGE_PIXELS: Final = 2  # the codec smears so far over the edge of a fill
 _LEVELS_OFF_MAX: Final = 24  # a fill encoded at our quality stays within this of black, pixel by pixel …
 _SHARE_OFF_MAX: Final = 0.005  # … but for so many of its pixels
 _CELLS: Final = 6  # each way
+_DETAIL: Final = 8
 _TELLING_GRADIENT: Final = 3.0
 _AGREEMENT: Final = 0.5
-_STRENGTH: Final = 0.03
-_CELLS_LEAKING_MAX: Final = 0.1
+_STRENGTH: Final = 0.15
+_CELLS_LEAKING_MAX: Final = 0.25  # a coarse mosaic of a face has some 0.05, half a face 0.4
 _COARSE: Final = 8
 _COARSE_AGREEMENT: Final = 0.7
 _COARSE_LEVELS: Final = 4.0
@@ -73,8 +74,9 @@ def fine_likeness(original: Luma, finished: Luma, box: Box) -> float:
     a, b = _crop(original, box), _crop(finished, box)
     if a is None or b is None:
         return 0.0
-    ax, ay = _gradients(a)
-    bx, by = _gradients(b)
+    # Only detail finer than the broad light and dark that every mosaic keeps, which coarse_likeness is for.
+    ax, ay = _gradients(_detail(a))
+    bx, by = _gradients(_detail(b))
     strong = np.hypot(ax, ay)
     same = ax * bx + ay * by
     both = strong * np.hypot(bx, by)
@@ -134,6 +136,19 @@ def _crop(luma: Luma, box: Box) -> NDArray[np.float32] | None:
         part[:-1, :-1] + part[1:, :-1] + part[:-1, 1:] + part[1:, 1:]
     ) / np.float32(4)
     return smooth
+
+
+def _detail(a: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what is left once the mean over an eighth of the region around each pixel is taken off."""
+    half = max(1, min(a.shape) // _DETAIL // 2)
+    window = 2 * half + 1
+    padded = np.pad(a, half, mode="edge").astype(np.float64)
+    sums = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    total = (
+        sums[window:, window:] - sums[:-window, window:] - sums[window:, :-window] + sums[:-window, :-window]
+    )
+    detail: NDArray[np.float32] = (a - total / window**2).astype(np.float32)
+    return detail
 
 
 def _gradients(a: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
