@@ -19,7 +19,7 @@ from .faces import batches
 from .worker import InferenceWorker
 
 MODEL: Final = "movenet-multipose"
-THRESHOLD: Final = 0.2
+THRESHOLD: Final = 0.1
 SIDE: Final = 320  # longest side the network sees
 _COLUMNS: Final = 5 + 3 * 17
 _HEAD: Final = range(5)  # nose, eyes, ears

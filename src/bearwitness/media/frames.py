@@ -155,11 +155,11 @@ class _Checker:
     def _check(self, index: int, key: int, size: tuple[int, int], native: list[int]) -> None:
         asked = not self._width or size == (self._width, self._height)
         fits = not self._side or max(size) <= self._side
-        if not (asked and fits and 0 < min(size) and size[0] * size[1] <= PIXELS_MAX):
+        if not (asked and fits and min(size) > 0 and size[0] * size[1] <= PIXELS_MAX):
             raise MalformedError("a frame has another size than was asked for")
         if self._pixel == I420 and (size[0] % 2 or size[1] % 2):
             raise MalformedError("a frame in planes has an odd side")
-        if not (0 < min(native) and max(native) <= SIDE_MAX and key <= 1 and index > self._index):
+        if not (min(native) > 0 and max(native) <= SIDE_MAX and key <= 1 and index > self._index):
             raise MalformedError("a frame does not follow the one before it")
 
     def _frame(

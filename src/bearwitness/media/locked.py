@@ -13,6 +13,10 @@ import av.logging
 from bearwitness.sandbox.tasks import Call, Session
 
 from .inside.frames import open_frames
+from .inside.packing import open_packets
+from .inside.picturing import still
+from .inside.probing import probe
+from .inside.sounding import open_sound
 
 _NOT_NEEDED: Final = ("av.__main__", "av.datasets")
 # PyAV loads its parts when it meets a stream that needs them, and here that can not be later.
@@ -21,5 +25,5 @@ for _module in pkgutil.walk_packages(av.__path__, "av."):
         importlib.import_module(_module.name)
 
 av.logging.set_level(None)  # nobody reads it, and formatting what a hostile file says is a risk for nothing
-CALLS: Mapping[str, Call] = {}
-SESSIONS: Mapping[str, Session] = {"frames": open_frames}
+CALLS: Mapping[str, Call] = {"probe": probe, "still": still}
+SESSIONS: Mapping[str, Session] = {"frames": open_frames, "packets": open_packets, "sound": open_sound}

@@ -27,6 +27,9 @@ MORE: Final = 0
 END: Final = 1
 REFUSED: Final = 2  # the first text says why
 
+KEY: Final = 1  # flags of a packet
+DISCARD: Final = 2
+
 UNTOLD: Final = -(1 << 63)
 BATCH_BYTES: Final = 8 << 20  # a batch ends with the record that makes it so large
 RECORDS_MAX: Final = 65_536  # a batch of tiny frames ends here
@@ -56,6 +59,10 @@ class BatchWriter:
 
     def __init__(self, time_base: Fraction) -> None:
         self._time_base = time_base
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin the next batch."""
         self._records, self._troubles, self._texts = bytearray(), bytearray(), bytearray()
         self._count = self._trouble_count = 0
         self.data = bytearray()

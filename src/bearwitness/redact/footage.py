@@ -15,16 +15,19 @@ from typing import Final
 from bearwitness.errors import RefusedError
 from bearwitness.media.frames import frames as decoded_frames
 from bearwitness.media.model import BGR24, HIDDEN, DecodeTrouble, Facts, Frame, Sound, Stream
+from bearwitness.media.packets import packets
+from bearwitness.media.probe import probe
+from bearwitness.media.sound import sound
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 
-from ._interim import packets, probe, sound
 from .muxing.model import Packet, with_decoding_times
 from .plan import Picture
 
 _QUARTER: Final = 90
 _FULL_RANGE: Final = "yuvj420p"
 _PLAIN_RATE: Final = Fraction(25)
+_SOUND_RATE: Final = 48_000
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,9 @@ class Footage:
 
     def sound(self, stream: int) -> Iterator[Sound]:
         """Yield a sound stream as one channel of samples; raise RefusedError where it does not decode."""
+        rate = self.facts.streams[stream].sample_rate or _SOUND_RATE
         troubles: list[DecodeTrouble] = []
-        for piece in sound(self.sandbox, self.source, stream=stream, troubles=troubles):
+        for piece in sound(self.sandbox, self.source, stream=stream, rate=rate, troubles=troubles):
             self._refuse(troubles)
             yield piece
         self._refuse(troubles)
@@ -146,7 +150,9 @@ class Footage:
         wanted = [self.video.index, *(sound.index for sound in self.sounds)]
         found: dict[int, list[Packet]] = {index: [] for index in wanted}
         untimed: set[int] = set()
-        for p in packets(self.sandbox, self.source, streams=wanted):
+        troubles: list[DecodeTrouble] = []
+        for p in packets(self.sandbox, self.source, streams=wanted, troubles=troubles):
+            self._refuse(troubles)
             if p.pts is None:
                 raise RefusedError(
                     f"a packet of {self.name} has no time, so it can not be carried over as it is"

@@ -64,7 +64,7 @@ class Decoder:
                     BROKEN, self._packets, self._last, f"the container can not be read on: {reason_of(error)}"
                 )
                 break
-            if packet is None or packet.size == 0 and packet.pts is None and packet.dts is None:
+            if packet is None or (packet.size == 0 and packet.pts is None and packet.dts is None):
                 break
             if self._key_only and not packet.is_keyframe:
                 continue

@@ -97,7 +97,7 @@ def _batches(source: Bytes, wish: Wish) -> Iterator[bytearray]:
                 break
         if writer.full:
             yield writer.answer(wire.MORE)
-            writer = wire.BatchWriter(base)
+            writer.clear()
     yield writer.answer(wire.END)
 
 
