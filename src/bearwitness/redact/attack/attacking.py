@@ -20,7 +20,7 @@ from .hits import Hit, Report
 
 Progress = Callable[[int], None]
 _MILLISECOND: Final = Fraction(1, 1000)
-_HITS_PER_CHECK_MAX: Final = 50
+_LATE_MAX: Final = 50
 _STREAMS: Final = "streams"
 _TIMES: Final = "frame times"
 # What a demuxer makes up of the container's own fields.
@@ -89,11 +89,11 @@ def _frames(
             late.append(
                 Hit(_TIMES, f"a frame is shown at {float(frame.time):.3f} s where the original has none")
             )
-            if time is None or len(late) > _HITS_PER_CHECK_MAX:
+            if time is None or len(late) > _LATE_MAX:
                 break
         before = next(beside)
         regions = hidden.get(time, [])
-        found += itertools.islice(_regions(frame, before, plan, time, regions), _HITS_PER_CHECK_MAX)
+        found += _regions(frame, before, plan, time, regions)
         covered += len(regions)
         if before is not None:
             pair = before.picture[:, :, 1], frame.picture[:, :, 1]
