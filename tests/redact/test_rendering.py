@@ -1,4 +1,4 @@
-"""Copied groups are the original's bit for bit, covered ones are covered, and no frame is shown at another time."""
+"""Copied groups are the original's bit for bit, covered ones covered, no frame shown at another time."""
 
 from __future__ import annotations
 

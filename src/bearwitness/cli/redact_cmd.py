@@ -20,10 +20,11 @@ from bearwitness.redact import operations, plan_text
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.plan import FILLS, Plan, Source, require_for
-from bearwitness.redact.redaction import AttackedError, Done, Progress, Workshop, with_hits
+from bearwitness.redact.redaction import AttackedError, Done, Progress, Setting, Workshop, with_hits
 from bearwitness.redact.residual import CHECKLIST, summary
 from bearwitness.redact.sheet import draw, entries
-from bearwitness.redact.writing import container_of
+from bearwitness.redact.stills import Stills
+from bearwitness.redact.writing import STILLS, container_of
 
 from .output import EXIT_DONE, Output, plural
 
@@ -44,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("file", metavar="FILE", type=Path, help="the footage; it is not changed")
     parser.add_argument(
-        "-o", dest="out", metavar="OUT", type=Path, help="the derivative: .mp4, .mov, .mkv, .webm"
+        "-o",
+        dest="out",
+        metavar="OUT",
+        type=Path,
+        help="the derivative: .mp4, .mov, .mkv, .webm, .jpg, .png, .tiff, .pdf",
     )
     plan = parser.add_argument_group("the plan")
     plan.add_argument("--plan", metavar="PLAN", type=Path, help="carry out this plan instead of making one")
@@ -66,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--all-but", action="store_true", help="turn it round: hide everything but the regions of the plan"
     )
     plan.add_argument("--fill", choices=FILLS, help="how regions are hidden; mosaic and blur can be undone")
+    plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
+    plan.add_argument("--bodies", action="store_true", help="hide whole persons")
     sound = parser.add_argument_group("sound")
     sound.add_argument("--voices", choices=("keep", "mute"), help="mute leaves all sound out (default: keep)")
     sound.add_argument(
@@ -86,7 +93,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
         raise UsageError("say where the derivative goes with -o OUT, or use --plan-only")
     if options.out is not None:
         container_of(options.out)
-    with Workshop() as workshop, workshop.open(options.file) as (footage, source):
+    setting = Setting(heads=options.heads, bodies=options.bodies)
+    with Workshop(setting=setting) as workshop, _opened(workshop, options) as (footage, source):
         plan = _edited(_plan(options, workshop, footage, source, out), options)
         try:
             done = None if options.plan_only else _carry_out(workshop, footage, source, plan, options, out)
@@ -102,8 +110,17 @@ def run(options: argparse.Namespace, out: Output) -> int:
     return EXIT_DONE
 
 
+def _opened(
+    workshop: Workshop, options: argparse.Namespace
+) -> contextlib.AbstractContextManager[tuple[Footage | Stills, Source]]:
+    """Open the file as pictures where pictures are to be written, or by its name where nothing is."""
+    name = (options.out or options.file).suffix.lower()
+    pictures = name in STILLS or (options.out is None and name in (".heic", ".heif", ".webp", ".gif", ".bmp"))
+    return workshop.open(options.file, stills=pictures)
+
+
 def _plan(
-    options: argparse.Namespace, workshop: Workshop, footage: Footage, source: Source, out: Output
+    options: argparse.Namespace, workshop: Workshop, footage: Footage | Stills, source: Source, out: Output
 ) -> Plan:
     if options.plan is not None:
         try:
@@ -137,7 +154,12 @@ def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
 
 
 def _carry_out(
-    workshop: Workshop, footage: Footage, source: Source, plan: Plan, options: argparse.Namespace, out: Output
+    workshop: Workshop,
+    footage: Footage | Stills,
+    source: Source,
+    plan: Plan,
+    options: argparse.Namespace,
+    out: Output,
 ) -> Done:
     for left in range(_ROUNDS_MAX - 1, -1, -1):
         try:
@@ -153,7 +175,11 @@ def _carry_out(
 
 
 def _keep(
-    options: argparse.Namespace, footage: Footage, plan: Plan, out: Output, attacked: AttackedError | None
+    options: argparse.Namespace,
+    footage: Footage | Stills,
+    plan: Plan,
+    out: Output,
+    attacked: AttackedError | None,
 ) -> None:
     """Write plan and sheet if they were asked for."""
     if options.save_plan is not None:
@@ -179,9 +205,9 @@ def _data(done: Done) -> dict[str, Any]:
         "sha256": done.sha256,
         "plan_sha256": plan_text.digest(done.plan),
         **_plan_data(done.plan),
-        "copied_packets": [list(pair) for pair in done.rendered.copied],
-        "packets": len(done.rendered.track.packets),
-        "encoded_whole_because": done.rendered.why_not_copied,
+        "copied_packets": [list(pair) for pair in done.rendered.copied] if done.rendered else [],
+        "packets": len(done.rendered.track.packets) if done.rendered else 0,
+        "encoded_whole_because": done.rendered.why_not_copied if done.rendered else "",
         "sound": list(done.sounds.notes),
         "checked": done.report.looked_at,
         "warnings": done.report.warnings,
@@ -191,10 +217,10 @@ def _data(done: Done) -> dict[str, Any]:
 
 def _words(done: Done) -> str:
     rendered = done.rendered
-    reason = f": {rendered.why_not_copied}" if rendered.why_not_copied else ""
+    reason = f": {rendered.why_not_copied}" if rendered and rendered.why_not_copied else ""
     copied = (
         f"{rendered.share_copied:.0%} of the pictures are the original's, bit for bit"
-        if rendered.copied
+        if rendered and rendered.copied
         else f"all pictures were encoded anew{reason}"
     )
     return "\n".join(

@@ -108,3 +108,15 @@ def _means(values: NDArray[np.float32], window: int, axis: int) -> NDArray[np.fl
     late = np.take(sums, range(window, window + size), axis=axis)
     early = np.take(sums, range(size), axis=axis)
     return ((late - early) / window).astype(np.float32)
+
+
+def grid(box: Box, width: int, height: int) -> Box | None:
+    """Return the smallest box on JPEG's grid of 8 pixels around the part of `box` that is on the picture.
+
+    A block that is covered in part would carry waves of what lies beside the fill into it.
+    """
+    inside = clipped(box, width, height)
+    if inside is None:
+        return None
+    x, y = inside.x & ~7, inside.y & ~7
+    return Box(x, y, min(width, inside.right + 7 & ~7) - x, min(height, inside.bottom + 7 & ~7) - y)

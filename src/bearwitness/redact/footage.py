@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 from bearwitness.errors import RefusedError
 from bearwitness.media.frames import frames as decoded_frames
@@ -36,6 +36,7 @@ class Footage:
 
     sandbox: Sandbox
     source: Source
+    apart: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

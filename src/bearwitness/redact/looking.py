@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from bearwitness.errors import RefusedError
 from bearwitness.inference.faces import MODEL, Faces
 from bearwitness.inference.models import model
+from bearwitness.inference.persons import MODEL as PERSONS_MODEL
+from bearwitness.inference.persons import Person, Persons
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame
 
 from .plan import Detector
 from .tracking import WEAK, Detection
 
-MODELS: Final = (MODEL,)
+MODELS: Final = (MODEL, PERSONS_MODEL)
+HEADS: Final = "heads"
+BODIES: Final = "bodies"
+# Whoever is seen from behind has a head too, and the detector of persons can not tell: alone, a head does not
+# begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
+_CARRIES: Final = WEAK + 0.05
 _AT_ONCE: Final = 4
 _LARGE_SIDE: Final = 1280
+
+
+class Looker(Protocol):
+    """Detectors that look at frames: every frame handed in comes back, in order, with what was seen."""
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Which they are."""
+
+    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        """Yield each frame with all detections in it; raise rather than leave one out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +71,30 @@ def attack_passes(longest_side: int) -> tuple[Pass, ...]:
 class FaceLooker:
     """Looks for faces in frames with one worker and some passes."""
 
-    def __init__(self, worker: InferenceWorker, passes: Sequence[Pass], threshold: float = WEAK) -> None:
+    def __init__(
+        self,
+        worker: InferenceWorker,
+        passes: Sequence[Pass],
+        threshold: float = WEAK,
+        *,
+        persons: bool = False,
+        heads: bool = False,
+        bodies: bool = False,
+    ) -> None:
+        """`persons`: ask the detector of persons as well; `heads`, `bodies`: hide all it finds of them."""
         self._faces, self._passes, self._threshold = Faces(worker), tuple(passes), threshold
+        self._persons = Persons(worker) if persons or heads or bodies else None
+        self._heads, self._bodies = heads, bodies
 
     @property
     def detectors(self) -> tuple[Detector, ...]:
         """One for each pass; the weights are the same."""
         pinned = model(MODEL).sha256
-        return tuple(
-            Detector(MODEL, pinned, (one.name,), round(self._threshold * 1000)) for one in self._passes
-        )
+        found = [Detector(MODEL, pinned, (one.name,), round(self._threshold * 1000)) for one in self._passes]
+        if self._persons is not None:
+            wanted = (HEADS, BODIES) if self._bodies else (HEADS,)
+            found.append(Detector(PERSONS_MODEL, model(PERSONS_MODEL).sha256, wanted, round(WEAK * 1000)))
+        return tuple(found)
 
     def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
         """Yield each frame with what was seen in it; raise RefusedError, ChildFailedError."""
@@ -88,4 +120,18 @@ class FaceLooker:
                 for box in answer:
                     x = picture.shape[1] - box.x - box.w if one.mirrored else box.x
                     seen.append(Detection(x, box.y, box.w, box.h, box.score, f"faces {one.name}"))
+        if self._persons is not None:
+            answered = self._persons.detect(pictures)
+            if len(answered) != len(frames):
+                raise RefusedError("a detector answered for other frames than it was given")
+            for seen, persons in zip(found, answered, strict=True):
+                seen.extend(one for person in persons for one in self._of_person(person))
         yield from zip(frames, found, strict=True)
+
+    def _of_person(self, person: Person) -> Iterator[Detection]:
+        head = person.head()
+        if head is not None:
+            score = head.score if self._heads else min(head.score, _CARRIES)
+            yield Detection(head.x, head.y, head.w, head.h, score, HEADS)
+        if self._bodies:
+            yield Detection(person.x, person.y, person.w, person.h, person.score, BODIES)

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bearwitness.media.model import Frame, Picture
+from bearwitness.media.model import Picture
 
-from .footage import Footage
-from .plan import BY_MACHINE, Detector, Doubt, Plan, Source, Track
-from .tracking import THRESHOLD, Chain, Detection, Sighting, link, merged, regions
+from .looking import BODIES, HEADS, Looker
+from .plan import BY_MACHINE, Doubt, Plan, Source, Track
+from .shown import Shown
+from .tracking import THRESHOLD, Chain, Sighting, link, merged, regions
 
 Progress = Callable[[int], None]
 _THUMB: Final = (18, 32)
 _CUT_LEVELS: Final = 18.0
-_HEAD: Final = "heads"
-
-
-class Looker(Protocol):
-    """Detectors that look at frames: every frame handed in comes back, in order, with what was seen."""
-
-    @property
-    def detectors(self) -> tuple[Detector, ...]:
-        """Which they are."""
-
-    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
-        """Yield each frame with all detections in it; raise rather than leave one out."""
 
 
 @dataclass(slots=True)
@@ -42,18 +31,23 @@ class Seen:
     cuts: list[int] = field(default_factory=list)
 
 
-def look_at_all(footage: Footage, looker: Looker, progress: Progress = lambda done: None) -> Seen:
+def look_at_all(footage: Shown, looker: Looker, progress: Progress = lambda done: None) -> Seen:
     """Return what the detectors saw in each frame, and where cuts are."""
-    seen, last = Seen(), None
+    seen = Seen()
+    last = np.zeros(_THUMB, np.float32)
     for frame, detections in looker.look(footage.frames(upright=True)):
         thumb = _thumbnail(frame.picture)
-        if last is not None and float(np.abs(thumb - last).mean()) > _CUT_LEVELS:
+        if seen.times and (footage.apart or _is_cut(thumb, last)):
             seen.cuts.append(len(seen.times))
         last = thumb
         seen.times.append(frame.pts)
         seen.sightings.append(merged(detections))
         progress(1)
     return seen
+
+
+def _is_cut(now: NDArray[np.float32], before: NDArray[np.float32]) -> bool:
+    return float(np.abs(now - before).mean()) > _CUT_LEVELS
 
 
 def _thumbnail(picture: Picture) -> NDArray[np.float32]:
@@ -65,13 +59,14 @@ def _thumbnail(picture: Picture) -> NDArray[np.float32]:
     return np.stack(columns).astype(np.float32)
 
 
-def make_plan(source: Source, footage: Footage, looker: Looker, seen: Seen) -> Plan:
+def make_plan(source: Source, footage: Shown, looker: Looker, seen: Seen) -> Plan:
     """Return the plan that hides every face and head that was seen."""
     picture = footage.picture
     seconds = [float(time * picture.time_base) for time in seen.times]
-    chains = sorted(
-        link(seen.sightings, seconds, seen.cuts), key=lambda chain: (min(chain.seen), -len(chain.seen))
-    )
+    # A single picture has no other in which a face could be seen more surely.
+    sure = THRESHOLD if len(seen.cuts) == len(seen.times) - 1 else SURE
+    chains = link(seen.sightings, seconds, seen.cuts, sure)
+    chains.sort(key=lambda chain: (min(chain.seen), -len(chain.seen)))
     tracks: list[Track] = []
     for chain in chains:
         boxes = regions(chain, seconds, seen.cuts, picture.width, picture.height)
@@ -85,7 +80,8 @@ def make_plan(source: Source, footage: Footage, looker: Looker, seen: Seen) -> P
 
 
 def _kind(chain: Chain) -> str:
-    return "head" if all(one.by == {_HEAD} for one in chain.seen.values()) else "face"
+    by = {name for one in chain.seen.values() for name in one.by}
+    return {frozenset((HEADS,)): "head", frozenset((BODIES,)): "body"}.get(frozenset(by), "face")
 
 
 def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Doubt]:
@@ -107,6 +103,8 @@ def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Dou
     for at, sightings in enumerate(seen.sightings):
         if any(one.score >= THRESHOLD and (at, one.box) not in kept for one in sightings):
             reasons.setdefault(at, "a detector saw something once, unsurely; it is not hidden")
+        if any(one.by == {HEADS} and (at, one.box) not in kept for one in sightings):
+            reasons.setdefault(at, "a head is there without a face; it is not hidden (--heads hides it)")
     for at in sorted(reasons):
         if reasons.get(at - 1) != reasons[at]:
             yield Doubt(seen.times[at], reasons[at])

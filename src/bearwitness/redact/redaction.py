@@ -23,14 +23,19 @@ from bearwitness.media.source import Source as Bytes
 from bearwitness.sandbox.client import Sandbox
 
 from .attack.attacking import attack
+from .attack.attacking_stills import attack_stills
+from .attack.faces import SEEN
 from .attack.hits import Hit, Report
 from .footage import Footage
-from .looking import MODELS, FaceLooker, Pass, attack_passes, plan_passes
+from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
 from .plan import BY_ATTACK, Plan, Source, Track, require_for, source_of
-from .planning import Looker, look_at_all, make_plan
+from .planning import look_at_all, make_plan
 from .rendering import Rendered, render
+from .shown import Shown
 from .sound import Sounds, make_sounds
-from .writing import codec_for, container_of, hand_over, in_memory, write_footage
+from .stills import Stills, covered_pages
+from .stills import write as write_pages
+from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how many frames of it are done, of how many."""
@@ -58,19 +63,29 @@ class Done:
     out: Path
     sha256: str
     plan: Plan
-    rendered: Rendered
+    rendered: Rendered | None
     sounds: Sounds
     report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures."""
+
+    passes: tuple[Pass, ...] = ()
+    attack: tuple[Pass, ...] = ()
+    persons: bool = True
+    heads: bool = False
+    bodies: bool = False
 
 
 class Workshop:
     """Holds the sandbox and the detectors while files are redacted. For one thread."""
 
-    def __init__(self, *, accept_weak: bool = False, passes: tuple[Pass, ...] = ()) -> None:
-        """`passes` replace those a plan is usually made with (the bench compares equal sizes)."""
+    def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
         self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
         self._worker = InferenceWorker(MODELS, accept_weak=accept_weak)
-        self._passes = passes
+        self._setting = setting or Setting()
 
     def __enter__(self) -> Self:
         return self
@@ -82,15 +97,15 @@ class Workshop:
         self._sandbox.close()
 
     @contextlib.contextmanager
-    def open(self, path: Path) -> Iterator[tuple[Footage, Source]]:
-        """Give the footage of a file and which file it is; raise SourceError, MediaError."""
+    def open(self, path: Path, *, stills: bool = False) -> Iterator[tuple[Footage | Stills, Source]]:
+        """Give the footage or, if they are `stills`, the pages of a file; raise SourceError."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise SourceError(f"{path} can not be read: {error.strerror}") from None
         try:
             source = source_of(_pieces(descriptor))
-            yield self.footage(descriptor, path.name), source
+            yield (self.stills if stills else self.footage)(descriptor, path.name), source
         finally:
             os.close(descriptor)
 
@@ -98,10 +113,14 @@ class Workshop:
         """Return the footage of an open file."""
         return Footage(self._sandbox, Bytes.of_file(descriptor, name))
 
-    def plan(self, footage: Footage, source: Source, progress: Progress) -> Plan:
+    def stills(self, descriptor: int, name: str) -> Stills:
+        """Return the pages of an open picture or document."""
+        return Stills(self._sandbox, Bytes.of_file(descriptor, name))
+
+    def plan(self, footage: Footage | Stills, source: Source, progress: Progress) -> Plan:
         """Look at every frame and return the plan that hides every face; raise RefusedError."""
         looker = self.looker(footage)
-        total, done = footage.video.frames, 0
+        total, done = footage.video.frames if isinstance(footage, Footage) else len(footage.pages), 0
 
         def count(frames: int) -> None:
             nonlocal done
@@ -110,12 +129,16 @@ class Workshop:
 
         return make_plan(source, footage, looker, look_at_all(footage, looker, count))
 
-    def looker(self, footage: Footage) -> Looker:
+    def looker(self, footage: Shown) -> Looker:
         """Return the detectors a plan is made with."""
-        longest = max(footage.video.width, footage.video.height)
-        return FaceLooker(self._worker, self._passes or plan_passes(longest))
+        longest = max(footage.picture.width, footage.picture.height)
+        s = self._setting
+        passes = s.passes or plan_passes(longest)
+        return FaceLooker(self._worker, passes, persons=s.persons, heads=s.heads, bodies=s.bodies)
 
-    def redact(self, footage: Footage, source: Source, plan: Plan, out: Path, progress: Progress) -> Done:
+    def redact(
+        self, footage: Footage | Stills, source: Source, plan: Plan, out: Path, progress: Progress
+    ) -> Done:
         """Carry out `plan`, attack the result and write it to `out`.
 
         Raises AttackedError with what was found, and RefusedError; then nothing is at `out`.
@@ -125,6 +148,10 @@ class Workshop:
         container = container_of(out)
         if out.exists():
             raise RefusedError(f"{out} exists already and is not overwritten", "choose another name")
+        if isinstance(footage, Stills):
+            return self._redact_stills(footage, plan, out, container, progress)
+        if container not in VIDEO.values():
+            raise RefusedError(f"{footage.name} is footage; {out.name} would be a picture")
         rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
         sounds = make_sounds(footage, plan, container)
         with in_memory("derivative") as descriptor:
@@ -136,13 +163,31 @@ class Workshop:
             digest = source_of(_pieces(descriptor)).sha256
         return Done(out, digest, plan, rendered, sounds, report)
 
+    def _redact_stills(self, stills: Stills, plan: Plan, out: Path, kind: str, progress: Progress) -> Done:
+        if kind not in STILLS.values():
+            raise RefusedError(f"{stills.name} is a picture or document; {out.name} would be footage")
+        data = write_pages(covered_pages(stills, plan), kind)
+        with in_memory("derivative") as descriptor:
+            with os.fdopen(os.dup(descriptor), "wb") as sink:
+                sink.write(data)
+            finished = self.stills(descriptor, "the finished file")
+            longest = max(stills.picture.width, stills.picture.height)
+            looker = FaceLooker(self._worker, self._setting.attack or attack_passes(longest), threshold=SEEN)
+            count = _counting(progress, "attacking", plan)
+            report = attack_stills(stills, finished, plan, kind, looker, count)
+            if report.hits:
+                raise AttackedError(report, plan, out.name)
+            hand_over(descriptor, out)
+            digest = source_of(_pieces(descriptor)).sha256
+        return Done(out, digest, plan, None, Sounds((), ()), report)
+
     def attack(
         self, footage: Footage, plan: Plan, descriptor: int, container: str, sounds: int, progress: Progress
     ) -> Report:
         """Attack the finished file at `descriptor`; see :mod:`.attack`."""
         finished = self.footage(descriptor, "the finished file")
         longest = max(footage.video.width, footage.video.height)
-        looker = FaceLooker(self._worker, attack_passes(longest), threshold=0.2)
+        looker = FaceLooker(self._worker, self._setting.attack or attack_passes(longest), threshold=SEEN)
         count = _counting(progress, "attacking", plan)
         return attack(footage, finished, plan, container, sounds, looker, count)
 
@@ -156,7 +201,7 @@ def with_hits(plan: Plan, hits: list[Hit]) -> Plan:
     return replace(plan)
 
 
-def _require_whole(plan: Plan, footage: Footage) -> None:
+def _require_whole(plan: Plan, footage: Shown) -> None:
     """Raise RefusedError unless detectors saw the pictures this plan speaks of, in this shape."""
     if not plan.detectors or not plan.times:
         raise RefusedError(

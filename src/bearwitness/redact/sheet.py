@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 from bearwitness.media.model import Picture
 
 from .attack.hits import Hit
-from .footage import Footage
 from .geometry import Box
 from .plan import Plan
+from .shown import Shown
 
 _WIDTH: Final = 320
 _COLUMNS: Final = 4
@@ -65,7 +65,7 @@ def entries(plan: Plan, hits: Iterable[Hit] = ()) -> list[Entry]:
     return found[:_ENTRIES_MAX]
 
 
-def draw(footage: Footage, plan: Plan, wanted: Sequence[Entry], *, clear: bool = False) -> bytes:
+def draw(footage: Shown, plan: Plan, wanted: Sequence[Entry], *, clear: bool = False) -> bytes:
     """Return the sheet as a JPEG; `clear`: pictures as they are, which identify whoever is on them."""
     by_time: dict[int, list[int]] = {}
     for number, entry in enumerate(wanted):

@@ -68,11 +68,10 @@ class Chain:
         """The index of the frame it was last seen in."""
         return next(reversed(self.seen))
 
-    @property
-    def counts(self) -> bool:
-        """Whether it was seen surely or often enough to be hidden."""
+    def counts(self, sure: float) -> bool:
+        """Say whether it was seen surely, with that score, or often enough to be hidden."""
         scores = [one.score for one in self.seen.values()]
-        return max(scores) >= SURE or sum(score >= THRESHOLD for score in scores) >= SEEN_OFTEN
+        return max(scores) >= sure or sum(score >= THRESHOLD for score in scores) >= SEEN_OFTEN
 
     def expected(self, at: int, times: Sequence[float]) -> Box:
         """Return where it should be in frame `at`, had it moved on as over its last few sightings."""
@@ -103,9 +102,11 @@ def merged(detections: Sequence[Detection]) -> list[Sighting]:
     return found
 
 
-def link(frames: Sequence[Sequence[Sighting]], times: Sequence[float], cuts: Collection[int]) -> list[Chain]:
+def link(
+    frames: Sequence[Sequence[Sighting]], times: Sequence[float], cuts: Collection[int], sure: float = SURE
+) -> list[Chain]:
     """Return the chains that count; `times` in seconds, `cuts` are frames that begin a new shot."""
-    return [chain for chain in link_all(frames, times, cuts) if chain.counts]
+    return [chain for chain in link_all(frames, times, cuts) if chain.counts(sure)]
 
 
 def link_all(

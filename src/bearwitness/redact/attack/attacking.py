@@ -12,8 +12,8 @@ from bearwitness.media.model import Frame
 
 from ..footage import Footage
 from ..geometry import Box, grown
+from ..looking import Looker
 from ..plan import Plan
-from ..planning import Looker
 from ..tracking import GROW
 from . import faces, pixels, silence, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
@@ -141,6 +141,6 @@ def _regions(
 def _warn_of_likeness(report: Report, fill: str, alike: int, regions: int) -> None:
     """Say what a mosaic or blur keeps: it is let through by choice, and never as if it were safe."""
     report.warnings.append(
-        f"{fill} is not safe, faces under it have been recognised by machines: in {alike} of {regions} regions "
-        "light and dark still lie as on the original"
+        f"{fill} is not safe, faces under it have been recognised by machines: in {alike} of {regions} "
+        "regions light and dark still lie as on the original"
     )

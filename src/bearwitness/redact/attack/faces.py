@@ -30,9 +30,15 @@ _ADJACENT_OVERLAP: Final = 0.3
 
 @dataclass(slots=True)
 class FaceCheck:
-    """Takes in frame after frame what detectors see; tells the hits at the end."""
+    """Takes in frame after frame what detectors see; tells the hits at the end.
+
+    `cuts` are numbers of frames that have nothing to do with the one before; `sure` is the score that counts
+    in a single frame.
+    """
 
     plan: Plan
+    cuts: Sequence[int] = ()
+    sure: float = SURE
     times: list[int] = field(default_factory=list)
     seen: list[list[Sighting]] = field(default_factory=list)
 
@@ -50,13 +56,13 @@ class FaceCheck:
     def hits(self) -> list[Hit]:
         """Return a hit for each thing that still looks like a face."""
         seconds = [self.plan.seconds(time) for time in self.times]
-        chains = link_all(self.seen, seconds, ())
+        chains = link_all(self.seen, seconds, self.cuts)
         return [hit for chain in chains for hit in self._judge(chain, seconds)]
 
     def _judge(self, chain: Chain, seconds: Sequence[float]) -> Iterator[Hit]:
         scores = [one.score for one in chain.seen.values()]
         count = sum(score >= LESS_SURE for score in scores)
-        if max(scores) >= SURE or count >= _OFTEN:
+        if max(scores) >= self.sure or count >= _OFTEN:
             what = f"a face is seen in {len(scores)} frame(s), at best with {max(scores):.2f}"
         elif self._continues(chain, seconds):
             what = f"a hidden track goes on where the plan ends (seen with {max(scores):.2f})"
@@ -64,7 +70,7 @@ class FaceCheck:
             return
         first = next(iter(chain.seen))
         picture = self.plan.picture
-        boxes = regions(chain, seconds, (), picture.width, picture.height)
+        boxes = regions(chain, seconds, self.cuts, picture.width, picture.height)
         by_time = {self.times[at]: box for at, box in boxes.items()}
         yield Hit(CHECK, f"from {seconds[first]:.3f} s {what}", self.times[first], by_time)
 
