@@ -62,10 +62,10 @@ def plan_passes(longest_side: int) -> tuple[Pass, ...]:
 
 
 def attack_passes(longest_side: int) -> tuple[Pass, ...]:
-    """Return the passes of the attack: those of the plan mirrored, and sizes in between."""
+    """Return the passes of the attack: those of the plan mirrored, and a size of its own."""
     if longest_side > _LARGE_SIDE:
-        return (Pass(0.5, mirrored=True), Pass(1.0, mirrored=True), Pass(0.35), Pass(0.75))
-    return (Pass(1.0, mirrored=True), Pass(2.0, mirrored=True), Pass(0.75), Pass(1.5))
+        return (Pass(0.5, mirrored=True), Pass(1.0, mirrored=True), Pass(0.75))
+    return (Pass(1.0, mirrored=True), Pass(2.0, mirrored=True), Pass(0.75))
 
 
 class FaceLooker:

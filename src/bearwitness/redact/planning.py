@@ -15,7 +15,7 @@ from bearwitness.media.model import Picture
 from .looking import BODIES, HEADS, Looker
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
 from .shown import Shown
-from .tracking import THRESHOLD, Chain, Sighting, link, merged, regions
+from .tracking import SURE, THRESHOLD, Chain, Sighting, link, merged, regions
 
 Progress = Callable[[int], None]
 _THUMB: Final = (18, 32)

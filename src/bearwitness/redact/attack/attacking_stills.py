@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable
 
+from bearwitness.media.model import Picture
+
 from ..looking import Looker
 from ..plan import Plan
 from ..stills import Stills, on_page
@@ -13,6 +15,7 @@ from . import faces, pixels, structure_stills, traces
 from .hits import Hit, Report
 
 _SIZES = "page sizes"
+_ROUNDING = 1
 
 
 def attack_stills(
@@ -36,7 +39,7 @@ def attack_stills(
     for frame, detections in looker.look(finished.frames(upright=True)):
         number = frame.pts
         before = original.pages[number] if number < len(original.pages) else None
-        if before is None or before.shape != frame.picture.shape:
+        if before is None or not _same_size(before, frame.picture):
             report.hits.append(Hit(_SIZES, f"page {number + 1} has another size than the original's", number))
             continue
         brightest = frame.picture.max(axis=2)
@@ -56,3 +59,8 @@ def attack_stills(
     report.add(faces.CHECK, len(face_check.times) * len(looker.detectors), face_check.hits())
     report.add(_SIZES, len(face_check.times), [])
     return report
+
+
+def _same_size(before: Picture, now: Picture) -> bool:
+    """Say whether a page kept its size; a document's sizes are in points, which rounds."""
+    return all(abs(a - b) <= _ROUNDING for a, b in zip(before.shape, now.shape, strict=True))

@@ -108,7 +108,7 @@ def _tiff(data: bytes) -> _Answer:
         used += [(a, a + b) for a, b in zip(values.get(273, []), values.get(279, []), strict=True)]
         at = struct.unpack_from("<I", data, at + 2 + 12 * count)[0]
         pages += 1
-    wrong += _unused(used, len(data))
+    wrong += _unused(used, data)
     return pieces, wrong, pages
 
 
@@ -120,11 +120,11 @@ def _tiff_values(data: bytes, at: int, kind: int, count: int, used: list[tuple[i
     return list(struct.unpack_from(f"<{count}{form}", data, at))
 
 
-def _unused(used: list[tuple[int, int]], size: int) -> list[str]:
-    """Name stretches of more than a byte of alignment that nothing points to."""
+def _unused(used: list[tuple[int, int]], data: bytes) -> list[str]:
+    """Name stretches that nothing points to and that are not empty."""
     at, wrong = 0, []
-    for begin, end in sorted([*used, (size, size)]):
-        if begin - at > 1:
+    for begin, end in sorted([*used, (len(data), len(data))]):
+        if any(data[at:begin]):
             wrong.append(f"{begin - at} bytes at {at} belong to nothing")
         at = max(at, end)
     return wrong
