@@ -67,10 +67,10 @@ def plans(draw: st.DrawFn) -> Plan:
         for number in range(1, 1 + draw(st.integers(0, 4)))
     )
     ranges = draw(st.lists(st.tuples(st.integers(0, 900), st.integers(901, 2000)), max_size=3))
+    picture = Picture(320, 240, Fraction(1, draw(st.integers(1, 90000))), draw(st.integers(0, 3)))
     return Plan(
-        SOURCE, Picture(320, 240, Fraction(1, draw(st.integers(1, 90000))), draw(st.integers(0, 3))), tuple(times),
-        (DETECTOR,), tracks, (), draw(st.sampled_from(FILLS)), "ranges" if ranges else "keep", tuple(ranges),
-        draw(st.booleans()),
+        SOURCE, picture, tuple(times), (DETECTOR,), tracks, (), draw(st.sampled_from(FILLS)),
+        "ranges" if ranges else "keep", tuple(ranges), draw(st.booleans()),
     )  # fmt: skip
 
 

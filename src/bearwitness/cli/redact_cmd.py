@@ -110,13 +110,17 @@ def run(options: argparse.Namespace, out: Output) -> int:
     return EXIT_DONE
 
 
-def _opened(
-    workshop: Workshop, options: argparse.Namespace
-) -> contextlib.AbstractContextManager[tuple[Footage | Stills, Source]]:
+@contextlib.contextmanager
+def _opened(workshop: Workshop, options: argparse.Namespace) -> Iterator[tuple[Footage | Stills, Source]]:
     """Open the file as pictures where pictures are to be written, or by its name where nothing is."""
     name = (options.out or options.file).suffix.lower()
     pictures = name in STILLS or (options.out is None and name in (".heic", ".heif", ".webp", ".gif", ".bmp"))
-    return workshop.open(options.file, stills=pictures)
+    if pictures:
+        with workshop.open_stills(options.file) as opened:
+            yield opened
+    else:
+        with workshop.open(options.file) as opened_footage:
+            yield opened_footage
 
 
 def _plan(

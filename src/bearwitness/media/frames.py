@@ -21,7 +21,18 @@ from bearwitness.sandbox.client import Sandbox, Session
 from bearwitness_verify import canonical
 
 from . import wire
-from .model import BACKWARDS, BGR24, I420, PIXELS_MAX, SIDE_MAX, DecodeTrouble, Frame, MediaError, Picture, shape_of
+from .model import (
+    BACKWARDS,
+    BGR24,
+    I420,
+    PIXELS_MAX,
+    SIDE_MAX,
+    DecodeTrouble,
+    Frame,
+    MediaError,
+    Picture,
+    shape_of,
+)
 from .plans import USUAL, Plan
 from .source import Source
 

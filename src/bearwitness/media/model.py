@@ -21,9 +21,12 @@ def shape_of(pixel: str, width: int, height: int) -> tuple[int, ...]:
         return height * 3 // 2, width
     return (height, width, 3) if pixel == BGR24 else (height, width)
 
+
 BGR24: Final = "bgr24"
 GRAY8: Final = "gray8"
-I420: Final = "i420"  # as encoders take it: luma, then both chroma planes of half width and height; even sides
+I420: Final = (
+    "i420"  # as encoders take it: luma, then both chroma planes of half width and height; even sides
+)
 CHANNELS: Final = {BGR24: 3, GRAY8: 1, I420: 1}
 
 PIXELS_MAX: Final = 40_000_000  # 8K footage has 33 million; a frame is then 120 MB as BGR

@@ -97,17 +97,16 @@ class Workshop:
         self._sandbox.close()
 
     @contextlib.contextmanager
-    def open(self, path: Path, *, stills: bool = False) -> Iterator[tuple[Footage | Stills, Source]]:
-        """Give the footage or, if they are `stills`, the pages of a file; raise SourceError."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise SourceError(f"{path} can not be read: {error.strerror}") from None
-        try:
-            source = source_of(_pieces(descriptor))
-            yield (self.stills if stills else self.footage)(descriptor, path.name), source
-        finally:
-            os.close(descriptor)
+    def open(self, path: Path) -> Iterator[tuple[Footage, Source]]:
+        """Give the footage of a file and which file it is; raise SourceError."""
+        with _opened(path) as (descriptor, source):
+            yield self.footage(descriptor, path.name), source
+
+    @contextlib.contextmanager
+    def open_stills(self, path: Path) -> Iterator[tuple[Stills, Source]]:
+        """Give the pages of a picture or document and which file it is; raise SourceError."""
+        with _opened(path) as (descriptor, source):
+            yield self.stills(descriptor, path.name), source
 
     def footage(self, descriptor: int, name: str) -> Footage:
         """Return the footage of an open file."""
@@ -212,6 +211,19 @@ def _require_whole(plan: Plan, footage: Shown) -> None:
         raise RefusedError(
             f"the plan is for pictures of another size or time base than those of {footage.name}"
         )
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, Source]]:
+    """Give a descriptor for reading, and which file it is by its bytes."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SourceError(f"{path} can not be read: {error.strerror}") from None
+    try:
+        yield descriptor, source_of(_pieces(descriptor))
+    finally:
+        os.close(descriptor)
 
 
 def _counting(progress: Progress, what: str, plan: Plan) -> Callable[[int], None]:
