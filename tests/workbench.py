@@ -175,7 +175,9 @@ class Bench:
         identity = [] if verb in ("seal", "mirror", "kit", "stamp") else ["--identity", self.anna]
         return [verb, *words, "--vault", vault or self.vault, *identity]
 
-    def seal(self, source: Path, *words: object, vault: Path | None = None, codes: Sequence[int] = (0,)) -> Any:
+    def seal(
+        self, source: Path, *words: object, vault: Path | None = None, codes: Sequence[int] = (0,)
+    ) -> Any:
         done = run("seal", source, "--vault", vault or self.vault, *words, "--json")
         return done.ok(*codes).json
 
@@ -328,7 +330,9 @@ class Scene(Bench):
         self.do("restore", folder / "restored", "--item", self.items()["a.txt"]["item"])
         self.do("mirror", self.mirror)
         self.destroy(self.doomed, codes=(0, 3))
-        self.do("keys", "rotate", "--recipient", recipient_of(self.anna), "--recipient", recipient_of(self.ben))
+        self.do(
+            "keys", "rotate", "--recipient", recipient_of(self.anna), "--recipient", recipient_of(self.ben)
+        )
         self.do("keys", "wrap", "--recipient", recipient_of(self.key("carla")))
         reveal = ["--reveal", "path,mtime,stat,delivery.items,delivery.time,delivery.note"]
         self.release(self.court, ["a.txt", SOUND, "link", "more/кит.bin"], *reveal)

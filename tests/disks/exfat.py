@@ -178,5 +178,3 @@ def _u32(value: int) -> bytes:
 
 def _u64(value: int) -> bytes:
     return value.to_bytes(8, "little")
-
-

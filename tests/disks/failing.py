@@ -79,7 +79,9 @@ class Server:
 
     def _attributes(self, node: int) -> bytes:
         mode, size = (stat.S_IFREG | 0o444, len(self._data)) if node == _FILE else (stat.S_IFDIR | 0o555, 0)
-        return struct.pack("<QQQQQQIIIIIIIIII", node, size, size // SECTOR, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, SECTOR, 0)
+        return struct.pack(
+            "<QQQQQQIIIIIIIIII", node, size, size // SECTOR, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, SECTOR, 0
+        )
 
     def _read(self, offset: int, size: int) -> tuple[int, bytes]:
         data = bytearray(self._data[offset : offset + size])
@@ -105,7 +107,9 @@ def serve(place: str, data: bytes, bad: set[int], unstable: set[int]) -> None:
 
 
 @contextlib.contextmanager
-def failing_disk(folder: Path, data: bytes, bad: Iterable[int] = (), unstable: Iterable[int] = ()) -> Iterator[Path]:
+def failing_disk(
+    folder: Path, data: bytes, bad: Iterable[int] = (), unstable: Iterable[int] = ()
+) -> Iterator[Path]:
     """Give a block device with `data` whose sectors fail as told; skip the test where there can be none."""
     if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
         pytest.skip("a failing disk needs root and /dev/fuse (and losetup, Debian package mount)")
@@ -113,7 +117,9 @@ def failing_disk(folder: Path, data: bytes, bad: Iterable[int] = (), unstable: I
     place.mkdir()
     source.write_bytes(data)
     words = [str(place), str(source), *(",".join(map(str, sectors)) for sectors in (bad, unstable))]
-    server = subprocess.Popen([sys.executable, __file__, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    server = subprocess.Popen(
+        [sys.executable, __file__, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         if server.stdout is None or server.stdout.readline() != b"mounted\n":
             pytest.skip(f"no file system in user space: {server.communicate()[1].decode().strip()[-200:]}")
@@ -130,7 +136,9 @@ def loop_device(image: Path) -> Iterator[Path]:
     """Give a read-only block device of a file; skip the test where there can be none."""
     if os.geteuid() != 0:
         pytest.skip("a loop device needs root")
-    made = subprocess.run(["losetup", "-f", "--show", "-r", str(image)], check=False, capture_output=True, text=True)
+    made = subprocess.run(
+        ["losetup", "-f", "--show", "-r", str(image)], check=False, capture_output=True, text=True
+    )
     if made.returncode:
         pytest.skip(f"no loop device here: {made.stderr.strip()}")
     try:

@@ -15,7 +15,12 @@ EXT4_UUID = "5eed5eed-1234-5678-9abc-def012345678"
 LABEL = "SECRETLABEL"
 _PLACES = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _PACKAGES = {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "mkntfs": "ntfs-3g", "ntfscp": "ntfs-3g"}
-_PACKAGES |= {"ntfs-3g": "ntfs-3g", "ewfacquire": "ewf-tools", "ewfverify": "ewf-tools", "fsck.fat": "dosfstools"}
+_PACKAGES |= {
+    "ntfs-3g": "ntfs-3g",
+    "ewfacquire": "ewf-tools",
+    "ewfverify": "ewf-tools",
+    "fsck.fat": "dosfstools",
+}
 _PACKAGES |= {"fsck.exfat": "exfatprogs"}
 
 

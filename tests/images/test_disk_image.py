@@ -58,8 +58,12 @@ def test_a_file_that_keeps_the_parser_busy_is_given_up(tmp_path: Path, dying_san
 
 
 @pytest.mark.parametrize("what", ["lies about its length", "lies about its holes", "answers nonsense"])
-def test_an_answer_that_makes_no_sense_is_not_taken(tmp_path: Path, dying_sandbox: Sandbox, what: str) -> None:
-    with opened(dying_sandbox, image_of(tmp_path, [Node("bad", what.encode()), Node("good", b"ok")])) as image:
+def test_an_answer_that_makes_no_sense_is_not_taken(
+    tmp_path: Path, dying_sandbox: Sandbox, what: str
+) -> None:
+    with opened(
+        dying_sandbox, image_of(tmp_path, [Node("bad", what.encode()), Node("good", b"ok")])
+    ) as image:
         entries = everything(image).entries
         with pytest.raises(ImageError):
             content(image, entries[b"0/bad"])

@@ -28,7 +28,9 @@ def decoded(image: DiskImage) -> bytes:
 
 
 @pytest.mark.parametrize("chunks", [1_000_000, 30], ids=["one segment", "several segments"])
-def test_an_image_decodes_to_the_disk_it_was_made_of(tmp_path: Path, image_sandbox: Sandbox, chunks: int) -> None:
+def test_an_image_decodes_to_the_disk_it_was_made_of(
+    tmp_path: Path, image_sandbox: Sandbox, chunks: int
+) -> None:
     paths = Ewf(DISK, chunks_a_segment=chunks).write(tmp_path)
     assert segment_files(paths[0]) == paths
     with opened(image_sandbox, *paths, form=EWF) as image:
@@ -50,7 +52,9 @@ def test_an_image_of_ewfacquire_in_segments_is_read(tmp_path: Path, image_sandbo
     tool("ewfacquire")
     source = tmp_path / "disk.raw"
     source.write_bytes(noise(3 << 20) + DISK)
-    call("ewfacquire", "-u", "-q", "-t", tmp_path / "made", "-d", "sha1", "-S", "1MiB", "-f", "encase6", source)
+    call(
+        "ewfacquire", "-u", "-q", "-t", tmp_path / "made", "-d", "sha1", "-S", "1MiB", "-f", "encase6", source
+    )
     paths = segment_files(tmp_path / "made.E01")
     assert len(paths) > 2
     with opened(image_sandbox, *paths, form=EWF) as image:
@@ -73,7 +77,9 @@ def test_a_damaged_chunk_is_zero_and_told_and_costs_one_file(tmp_path: Path, ima
     assert sum(hole.length for hole in holes) == CHUNK
 
 
-def test_a_missing_segment_is_an_error_not_an_image_that_ends_there(tmp_path: Path, image_sandbox: Sandbox) -> None:
+def test_a_missing_segment_is_an_error_not_an_image_that_ends_there(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
     paths = Ewf(DISK, chunks_a_segment=30).write(tmp_path)
     with opened(image_sandbox, *paths[:-1], form=EWF) as image, pytest.raises(ImageError):
         image.layout()

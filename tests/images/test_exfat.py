@@ -95,7 +95,9 @@ def test_times_are_moved_to_greenwich_by_the_zone_written_beside_them(
     assert (local.mtime, local.local) == (ns(MOMENT), True)
 
 
-def test_deleted_files_and_structures_of_the_volume_are_no_files(volume: Path, image_sandbox: Sandbox) -> None:
+def test_deleted_files_and_structures_of_the_volume_are_no_files(
+    volume: Path, image_sandbox: Sandbox
+) -> None:
     with opened(image_sandbox, volume) as image:
         listed = b" ".join(everything(image).entries)
         assert b"secret" not in listed

@@ -152,5 +152,3 @@ def test_ids_are_told_with_the_volume(volume: Path, image_sandbox: Sandbox) -> N
         (found,) = image.layout().volumes
     assert dict(found.ids) == {"label": LABEL, "uuid": EXT4_UUID}
     assert found.file_system == "ext4"
-
-

@@ -145,7 +145,9 @@ def test_a_date_of_zero_is_no_time_at_all(tmp_path: Path, image_sandbox: Sandbox
     assert (entry.mtime, entry.atime, entry.btime) == (None, None, None)
 
 
-def test_an_empty_file_without_any_time_is_not_taken_for_free_space(tmp_path: Path, image_sandbox: Sandbox) -> None:
+def test_an_empty_file_without_any_time_is_not_taken_for_free_space(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
     maker = Fat(70_000)
     data = bytearray(maker.write([Node("nothing.mp4", b""), Node("after", b"x")]))
     at = maker.entry_at["nothing.mp4"]
@@ -182,9 +184,13 @@ def test_a_broken_chain_of_clusters_costs_what_comes_after_it_and_is_told(
         assert content(image, entries[b"0/other.mp4"]) == noise(900, 2)
 
 
-def test_a_folder_whose_chain_leads_nowhere_is_told_to_lack_names(tmp_path: Path, image_sandbox: Sandbox) -> None:
+def test_a_folder_whose_chain_leads_nowhere_is_told_to_lack_names(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
     maker = Fat(70_000)
-    maker.write([Node("folder", children=[Node(f"file number {n}", b"x") for n in range(60)], scattered=True)])
+    maker.write(
+        [Node("folder", children=[Node(f"file number {n}", b"x") for n in range(60)], scattered=True)]
+    )
     maker.fat[maker.place["folder"][2]] = 0
     maker._write_fats()
     (tmp_path / "image").write_bytes(maker.image)

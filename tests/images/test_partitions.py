@@ -24,7 +24,11 @@ def test_an_extended_partition_and_its_logical_one_are_found(tmp_path: Path, ima
         layout = image.layout()
         assert layout.table == "mbr"
         assert layout.ids["mbr_signature"] == "deadc0de"
-        assert [(v.number, v.file_system) for v in layout.volumes] == [(1, "fat32"), (2, "exfat"), (3, "fat16")]
+        assert [(v.number, v.file_system) for v in layout.volumes] == [
+            (1, "fat32"),
+            (2, "exfat"),
+            (3, "fat16"),
+        ]
         entries = everything(image).entries
         assert content(image, entries[b"1/on fat"]) == noise(3_000)
         assert content(image, entries[b"2/on exfat"]) == noise(4_000, 2)
@@ -54,7 +58,9 @@ def test_a_guid_table_whose_first_copy_is_destroyed_is_found_at_the_end(
         assert set(everything(image).entries) >= {b"1/on fat16"}
 
 
-def test_a_volume_without_a_file_system_is_listed_with_the_reason(tmp_path: Path, image_sandbox: Sandbox) -> None:
+def test_a_volume_without_a_file_system_is_listed_with_the_reason(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
     (tmp_path / "disk").write_bytes(partitions.mbr([noise(1 << 20), FAT16]))
     with opened(image_sandbox, tmp_path / "disk") as image:
         first, second = image.layout().volumes

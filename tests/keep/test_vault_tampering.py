@@ -22,21 +22,29 @@ HARMLESS = (
     ("extended", "local/device.key", "white space after the key"),
 )  # fmt: skip
 SHARDS = 8 if ALL else 2
-WITHOUT_KEYS = ("packs", "keys", "log/vault/entries")  # where keys add nothing to what is noticed, a sample must do
+WITHOUT_KEYS = (
+    "packs",
+    "keys",
+    "log/vault/entries",
+)  # where keys add nothing to what is noticed, a sample must do
 
 
 def is_harmless(harm: str, path: str) -> bool:
     return any(harm == kind and Path(path).match(pattern) for kind, pattern, _ in HARMLESS)
 
 
-def harms(data: bytes, others: list[bytes], generator: random.Random, *, every: bool) -> Iterator[tuple[str, bytes | None]]:
+def harms(
+    data: bytes, others: list[bytes], generator: random.Random, *, every: bool
+) -> Iterator[tuple[str, bytes | None]]:
     """Yield what can be done to a file: kind of harm and the bytes after it, None for removed."""
     sample = sorted({0, len(data) - 1, *(generator.randrange(len(data)) for _ in range(4))})
     for at in range(len(data)) if every else sample:
         flipped = bytearray(data)
         flipped[at] ^= 1 << generator.randrange(8)
         yield "flipped", bytes(flipped)
-    lengths = generator.sample(range(len(data)), min(len(data), 40)) if every else [generator.randrange(len(data))]
+    lengths = (
+        generator.sample(range(len(data)), min(len(data), 40)) if every else [generator.randrange(len(data))]
+    )
     for length in sorted({0, len(data) - 1, *lengths}):
         yield "cut", data[:length]
     yield "extended", data + b"\n"
@@ -70,7 +78,9 @@ def test_whatever_is_done_to_a_byte_or_a_file_of_the_vault_is_noticed(
         for harm, harmed in harms(data, others, generator, every=ALL):
             try:
                 file.unlink() if harmed is None else file.write_bytes(harmed)
-                keyed = path.startswith(WITHOUT_KEYS) or harm != "flipped" or not ALL or generator.random() < 0.02
+                keyed = (
+                    path.startswith(WITHOUT_KEYS) or harm != "flipped" or not ALL or generator.random() < 0.02
+                )
                 for keys in (False, True) if keyed else (False,):
                     tried += 1
                     done = check(scene, keys=keys)
@@ -118,7 +128,9 @@ def test_a_note_that_carries_a_cosignature_or_a_stamp_or_is_the_latest_is_missed
             (notes / f"{size}.note").write_bytes(data)
 
 
-def test_a_vault_with_the_files_of_two_packs_exchanged_is_refused(scene: Scene, vault_files: list[Path]) -> None:
+def test_a_vault_with_the_files_of_two_packs_exchanged_is_refused(
+    scene: Scene, vault_files: list[Path]
+) -> None:
     one, two = [path for path in vault_files if path.relative_to(scene.vault).parts[0] == "packs"][:2]
     first, second = one.read_bytes(), two.read_bytes()
     try:

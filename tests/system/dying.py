@@ -19,9 +19,7 @@ import sys
 from typing import Any
 
 # Names in `os` through which this program changes a disk, or makes a change last.
-OPERATIONS = (
-    "fsync write pwrite rename replace unlink mkdir rmdir truncate ftruncate link symlink utime fchmod".split()
-)
+OPERATIONS = "fsync write pwrite rename replace unlink mkdir rmdir truncate ftruncate link symlink utime fchmod".split()
 PLAN: dict[str, Any] = json.loads(sys.argv[1])
 WRITES = (os.write, os.pwrite)
 COUNTER: Any = multiprocessing.get_context("fork").Value("q", 0)  # shared with the workers

@@ -44,7 +44,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 def kill_at_many_moments(
-    scene: Scene, tmp_path: Path, command: Callable[[State], list[object]], judge: Callable[[State, Done], None]
+    scene: Scene,
+    tmp_path: Path,
+    command: Callable[[State], list[object]],
+    judge: Callable[[State, Done], None],
 ) -> None:
     """Kill what `command` returns at many moments, each on a fresh copy; `judge` what is left."""
     total = operations(tmp_path, *command(State(scene, tmp_path / "counted")))
@@ -174,7 +177,9 @@ def test_a_release_killed_at_any_moment_is_not_there_or_verifies(
 
     def judge(state: State, _: Done) -> None:
         made = state.folder / "for" / name
-        recorded = len(run("log", "--vault", state.vault, "--identity", scene.anna, "--json").ok().json["entries"])
+        recorded = len(
+            run("log", "--vault", state.vault, "--identity", scene.anna, "--json").ok().json["entries"]
+        )
         if made.exists():
             assert verify(made, "--vault-key", scene.fingerprint).code == 0
             assert recorded > len(scene_entries), "a release went out that the log does not know"
@@ -183,9 +188,13 @@ def test_a_release_killed_at_any_moment_is_not_there_or_verifies(
         assert [path.name for path in made.parent.iterdir()] == [name] or made.parent.exists()
         again = state.key("release", made.with_name("again"), "--item", scene.items()["empty"]["item"])
         run(*again).ok()
-        assert {path.name for path in made.parent.iterdir()} == {name, "again"}, "what was begun is left in the clear"
+        assert {path.name for path in made.parent.iterdir()} == {name, "again"}, (
+            "what was begun is left in the clear"
+        )
 
-    scene_entries = run("log", "--vault", scene.vault, "--identity", scene.anna, "--json").ok().json["entries"]
+    scene_entries = (
+        run("log", "--vault", scene.vault, "--identity", scene.anna, "--json").ok().json["entries"]
+    )
     kill_at_many_moments(scene, tmp_path, command, judge)
 
 

@@ -74,7 +74,9 @@ def judge(bench: Bench, vault: Path, source: Path, killed: Killed, *, delete: bo
     whole = snapshot(source)
     bench.is_clean(vault)
     unfinished = {path.parent.name for path in (vault / "runs").glob("[!.]*/key")}
-    if not unfinished and len(list((vault / "deliveries").glob("*") if (vault / "deliveries").exists() else [])):
+    if not unfinished and len(
+        list((vault / "deliveries").glob("*") if (vault / "deliveries").exists() else [])
+    ):
         assert bench.items(vault=vault).keys() == expected_items(whole), "sealed, and not all is there"
         return
     if delete and killed.acknowledged and unfinished:
@@ -102,7 +104,9 @@ def expected_items(whole: dict[bytes, tuple[object, ...]]) -> set[str]:
     return {os.fsdecode(name) for name, what in whole.items() if what[0] != "folder"}
 
 
-def compare(got: dict[bytes, tuple[object, ...]], wanted: dict[bytes, tuple[object, ...]], *, deleted: bool) -> None:
+def compare(
+    got: dict[bytes, tuple[object, ...]], wanted: dict[bytes, tuple[object, ...]], *, deleted: bool
+) -> None:
     """Compare what was restored with the source; if names were `deleted` in it, not times of folders and links."""
     assert got.keys() == wanted.keys()
     for name, what in wanted.items():
@@ -118,7 +122,9 @@ def test_a_kill_at_any_change_to_the_disk_loses_nothing_that_was_acknowledged(
 ) -> None:
     generator = random.Random(SEED + number)
     source = copy(drive, tmp_path / "drive")
-    total = operations(tmp_path, "seal", source, "--vault", copy(bench.vault, tmp_path / "count.v"), small=SMALL)
+    total = operations(
+        tmp_path, "seal", source, "--vault", copy(bench.vault, tmp_path / "count.v"), small=SMALL
+    )
     at, who = generator.randint(1, total), ("group", "self", "parent")[number % 3]
     killed = Killed(0, "", "")
     while killed.code == 0:  # how many things are done depends a little on which worker is faster

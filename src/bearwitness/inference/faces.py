@@ -27,7 +27,10 @@ AREA_MAX: Final = 4_200_000  # pixels of a picture times the square of the scale
 
 @dataclass(frozen=True)
 class FaceBox:
-    """A face from brow to chin in pixels of its picture; five landmarks (eyes, nose, corners of the mouth)."""
+    """A face from brow to chin in pixels of its picture.
+
+    `landmarks`: eyes, nose, corners of the mouth, the left in the picture first.
+    """
 
     x: float
     y: float
@@ -84,6 +87,7 @@ def batches(pictures: Sequence[NDArray[np.uint8]]) -> list[list[NDArray[np.uint8
 
 
 def _boxes(rows: NDArray[np.float32]) -> list[FaceBox]:
-    return [
-        FaceBox(*values[:5], tuple(zip(values[5::2], values[6::2], strict=True))) for values in rows.tolist()
-    ]
+    boxes = []
+    for x, y, w, h, score, *marks in rows.tolist():
+        boxes.append(FaceBox(x, y, w, h, score, tuple(zip(marks[::2], marks[1::2], strict=True))))
+    return boxes

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from bearwitness.sandbox.tasks import Handler
@@ -17,7 +16,7 @@ from bearwitness_verify.canonical import Json
 
 from . import wire
 from .inside import centerface, movenet, opennsfw
-from .inside.networks import Network
+from .inside.networks import Network, new_core
 
 Ask = Callable[["Inference", dict[str, Json], list[wire.Array]], list[NDArray[Any]]]
 
@@ -51,7 +50,7 @@ def _sensitive(inference: Inference, _: dict[str, Json], arrays: list[wire.Array
 
 
 def _run(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
-    """Run a network as it is, on one set of inputs or on several; the outputs of all sets one after another."""
+    """Run a network as it is, on one or several sets of inputs; answer with the outputs of all in a row."""
     compiled = inference.networks[canonical.text(head["model"])].as_it_is()
     count = len(compiled.inputs)
     sets = [arrays[at : at + count] for at in range(0, len(arrays), count)]
@@ -70,7 +69,7 @@ _WARM_SIZE: Final = (64, 64)
 def open_inference(arguments: bytes) -> Handler:
     """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
     got = canonical.members(canonical.loads(arguments), "arguments", "exact models threads")
-    core = ov.Core()
+    core = new_core()
     networks = {}
     for each in canonical.array(got["models"]):
         model = canonical.members(each, "a model", "name path sha256")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bearwitness.errors import ChildFailedError
+from bearwitness_verify.canonical import Json
 
 from .faces import batches
 from .worker import InferenceWorker
@@ -114,7 +115,7 @@ class Persons:
         """
         found: list[list[Person]] = []
         for batch in batches(pictures):
-            head = {"side": str(side), "threshold": repr(float(threshold)), "tiles": tiles}
+            head: dict[str, Json] = {"side": str(side), "threshold": repr(float(threshold)), "tiles": tiles}
             rows = self._worker.compute("persons", head, batch)
             if [row.shape[1:] for row in rows] != [(_COLUMNS,)] * len(batch):
                 raise ChildFailedError("the worker for persons answered for other pictures than it was given")
@@ -123,5 +124,5 @@ class Persons:
 
 
 def _person(values: list[float]) -> Person:
-    points = (KeyPoint(*values[at : at + 3]) for at in range(5, _COLUMNS, 3))
-    return Person(*values[:5], tuple(points))
+    x, y, w, h, score, *points = values
+    return Person(x, y, w, h, score, tuple(map(KeyPoint, points[::3], points[1::3], points[2::3])))

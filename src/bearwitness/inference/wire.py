@@ -1,6 +1,6 @@
 """What is asked of an inference worker and what it answers: a head in canonical JSON, then arrays.
 
-    length of the head (4 bytes) ‖ {"arrays":[{"shape":["2","3"],"type":"<f4"}],"head":{…}} ‖ raw bytes of the arrays
+    length of the head (4 bytes) ‖ {"arrays":[{"shape":["2","3"],"type":"<f4"}],"head":{…}} ‖ raw bytes
 
 The worker is not trusted more than what it is fed, so both ends read strictly: known types, bounded shapes,
 no byte too few or too many, no number that is none.
@@ -39,7 +39,7 @@ def encode(head: dict[str, Json], arrays: Sequence[Array]) -> bytearray:
     for array in arrays:
         if array.dtype.str not in _TYPES:
             raise ValueError(f"arrays of {array.dtype} are not sent")
-        out += memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b""
+        out += array.tobytes()
     return out
 
 

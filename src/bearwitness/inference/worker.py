@@ -60,7 +60,7 @@ class InferenceWorker(Worker):
         self.names = tuple(names)
 
     def compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
-        """Return the arrays the worker answers with; raise ChildFailedError if it fails or answers nonsense."""
+        """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense."""
         question = wire.encode({**head, "ask": ask}, arrays)
         if len(question) > QUESTION_BYTES_MAX:
             raise ValueError("too much is asked of a worker at once: give it fewer pictures")

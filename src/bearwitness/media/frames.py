@@ -24,6 +24,7 @@ from . import wire
 from .model import (
     BACKWARDS,
     BGR24,
+    CHANNELS,
     I420,
     PIXELS_MAX,
     SIDE_MAX,
@@ -65,8 +66,8 @@ def frames(
     without others (the rest is not even decoded). `upright` turns them as the container says, by quarters.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
-    in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the child
-    crashed, hung or answered nonsense: after :meth:`Plan.stricter` once more, give the file up and say so.
+    in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the
+    child crashed, hung or answered nonsense: try once more with :meth:`Plan.stricter`, else say so.
     """
     if (width or height) and (max_side or not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX)):
         raise ValueError("give either width and height or max_side")
@@ -84,9 +85,11 @@ def frames(
     }
     if upright and pixel == I420:
         raise ValueError("planes are not turned")
-    limits = plan.limits(wire.BATCH_BYTES + PIXELS_MAX * 3 + _HEADS_BYTES_MAX)
+    pixels = min(width * height or max_side**2 or PIXELS_MAX, PIXELS_MAX)
+    scratch_bytes = wire.BATCH_BYTES + pixels * CHANNELS[pixel]  # a batch ends with the frame that fills it
+    limits, asked = plan.limits(_HEADS_BYTES_MAX), canonical.dumps(wanted)
     files, ranges = source.handed()
-    with sandbox.session("frames", canonical.dumps(wanted), files, limits, ranges) as session:
+    with sandbox.session("frames", asked, files, limits, ranges, scratch_bytes) as session:
         checker = _Checker(source.name, pixel, width, height, max_side, troubles, upright)
         session.post(b"")
         ended = False
@@ -105,7 +108,7 @@ def _text(value: Fraction | None) -> str | None:
 def _take(session: Session, name: str) -> wire.Batch:
     untrusted = session.take()
     try:
-        return wire.read_batch(untrusted, wire.FRAME.size)
+        return wire.read_batch(untrusted, wire.FRAME.size, session.copy)
     except wire.RefusedByChildError as refused:
         raise MediaError(f"{name}: no frames can be decoded: {refused}") from None
     except MalformedError as error:

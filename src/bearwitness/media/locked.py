@@ -19,6 +19,8 @@ from .inside.picturing import still
 from .inside.probing import probe
 from .inside.sounding import open_sound
 
+for _codec in ("unicode_escape", "latin-1", "ascii", "utf-16", "utf-16-le", "utf-16-be", "cp437", "cp1252"):
+    codecs.lookup(_codec)
 _NOT_NEEDED: Final = ("av.__main__", "av.datasets")
 # PyAV loads its parts when it meets a stream that needs them, and here that can not be later.
 for _module in pkgutil.walk_packages(av.__path__, "av."):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ GRAY8: Final = "gray8"
 I420: Final = (
     "i420"  # as encoders take it: luma, then both chroma planes of half width and height; even sides
 )
-CHANNELS: Final = {BGR24: 3, GRAY8: 1, I420: 1}
+CHANNELS: Final = {BGR24: 3, GRAY8: 1, I420: 2}  # bytes a pixel; I420 takes one and a half
 
 PIXELS_MAX: Final = 40_000_000  # 8K footage has 33 million; a frame is then 120 MB as BGR
 SIDE_MAX: Final = 16_384
@@ -83,7 +83,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Sound:
-    """Mono samples, -1 to 1, without a gap from `time` (seconds); `first` counts samples handed out before."""
+    """Mono samples, -1 to 1, without a gap from `time` (seconds); `first`: samples handed out before."""
 
     first: int
     time: Fraction
@@ -155,6 +155,3 @@ class Facts:
         """Return the first stream of `kind` that is no cover picture, None if there is none."""
         fit = [s for s in self.streams if s.kind == kind and "attached_pic" not in s.dispositions]
         return fit[0] if fit else None
-
-
-Arguments: TypeAlias = dict[str, Any]

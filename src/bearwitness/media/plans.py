@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
+from bearwitness.errors import ChildFailedError
 from bearwitness.sandbox.limits import Limits
+
+_T = TypeVar("_T")
 
 _HOUR: Final = 3600
 _MIB: Final = 1 << 20
@@ -40,6 +44,18 @@ class Plan:
     def limits(self, answer_bytes_max: int) -> Limits:
         """Return the limits of a child that answers at most so much at once."""
         return Limits(self.cpu_seconds, self.wall_seconds, self.memory_bytes, answer_bytes_max)
+
+
+def tried_twice(work: Callable[[Plan], _T], plan: Plan) -> _T:
+    """Return `work(plan)`, or, if its child crashed, hung or talked nonsense, `work(plan.stricter())`.
+
+    `work` must begin anew each time: with a fresh list of troubles, and without what the first try yielded.
+    Raises ChildFailedError for a file that failed both.
+    """
+    try:
+        return work(plan)
+    except ChildFailedError:
+        return work(plan.stricter())
 
 
 USUAL: Final = Plan(threads=2, cpu_seconds=12 * _HOUR, wall_seconds=120, memory_bytes=1536 * _MIB)

@@ -67,13 +67,17 @@ def _blocks(batch: wire.Batch, rate: int, first: int) -> list[Sound]:
     samples = np.frombuffer(batch.data, "<f4") if len(batch.data) % 4 == 0 else None
     if samples is None or not np.isfinite(samples).all():
         raise MalformedError("a batch holds samples that are no numbers")
-    at = 0
+    begin = at = 0
     for numerator, denominator, count in wire.SOUND.iter_unpack(batch.records):
         if denominator <= 0 or at + count > len(samples):
             raise MalformedError("a block of sound is cut off")
         time = Fraction(numerator, denominator)
-        blocks.append(Sound(first + at, time, rate, samples[at : at + count]))
+        if blocks and blocks[-1].time + Fraction(at - begin, rate) == time:  # the same run goes on
+            time = blocks.pop().time
+        else:
+            begin = at
         at += count
+        blocks.append(Sound(first + begin, time, rate, samples[begin:at]))
     if at != len(samples):
         raise MalformedError("a batch holds samples that belong to no block")
     return blocks

@@ -49,8 +49,8 @@ def still(
     """Decode one picture file, no side longer than `max_side` if given.
 
     `upright` turns it as its EXIF orientation says. With `partial` a file that is cut off gives what is
-    there, the rest grey; without, it is refused: try without first and tell the people. Raises MediaError with
-    the reason for what is no picture, damaged or too large, ChildFailedError where the child crashed or hung.
+    there, the rest grey; without, it is refused: try without first and tell the people. Raises MediaError
+    with the reason for what is no picture, damaged or too large, ChildFailedError where the child crashed.
     """
     wanted: dict[str, Json] = {
         "frame": str(frame),

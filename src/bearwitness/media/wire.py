@@ -1,6 +1,6 @@
 """What a decoding child sends: batches of frames, sound or packets; written and read strictly here.
 
-    head  ‖ records ‖ troubles ‖ texts ‖ data
+    head  ‖ records ‖ troubles ‖ texts ‖ data, if it is not in the memory shared with the parent
 
 Lengths are exact: a batch with a byte too few or too many is refused. Everything is little-endian.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -17,7 +18,9 @@ from bearwitness.errors import MalformedError
 
 from .model import TROUBLES, DecodeTrouble
 
-HEAD: Final = struct.Struct("<BIIIqq")  # state, records, troubles, bytes of texts, time base
+HEAD: Final = struct.Struct(
+    "<BIIIQqq"
+)  # state, records, troubles, bytes of texts and of shared data, time base
 TROUBLE: Final = struct.Struct("<BQqI")  # kind, packet, pts or UNTOLD, bytes of the reason
 FRAME: Final = struct.Struct("<QqBhIIII")  # index, pts, key, rotation, width, height, both native
 SOUND: Final = struct.Struct("<qqI")  # time as a fraction, count of samples
@@ -31,7 +34,7 @@ KEY: Final = 1  # flags of a packet
 DISCARD: Final = 2
 
 UNTOLD: Final = -(1 << 63)
-BATCH_BYTES: Final = 8 << 20  # a batch ends with the record that makes it so large
+BATCH_BYTES: Final = 4 << 20  # a batch ends with the record that makes it so large
 RECORDS_MAX: Final = 65_536  # a batch of tiny frames ends here
 TROUBLES_MAX: Final = 65_536  # of one batch; a child with more to tell breaks off
 REASON_CHARACTERS_MAX: Final = 200
@@ -57,8 +60,8 @@ class RefusedByChildError(Exception):
 class BatchWriter:
     """Collects one batch in the child."""
 
-    def __init__(self, time_base: Fraction) -> None:
-        self._time_base = time_base
+    def __init__(self, time_base: Fraction, shared: memoryview | None = None) -> None:
+        self._time_base, self._shared = time_base, shared
         self.clear()
 
     def clear(self) -> None:
@@ -66,16 +69,24 @@ class BatchWriter:
         self._records, self._troubles, self._texts = bytearray(), bytearray(), bytearray()
         self._count = self._trouble_count = 0
         self.data = bytearray()
+        self._shared_bytes = 0
 
     @property
     def full(self) -> bool:
         """Whether it is time to send it."""
-        return len(self.data) >= BATCH_BYTES or self._count >= RECORDS_MAX
+        return len(self.data) + self._shared_bytes >= BATCH_BYTES or self._count >= RECORDS_MAX
 
     @property
     def troubled(self) -> bool:
         """Whether no more troubles fit."""
         return self._trouble_count >= TROUBLES_MAX
+
+    def room(self, size: int) -> memoryview:
+        """Return so much of the shared memory for data, behind what was handed out before."""
+        if self._shared is None or self._shared_bytes + size > len(self._shared):
+            raise MemoryError
+        begin, self._shared_bytes = self._shared_bytes, self._shared_bytes + size
+        return self._shared[begin : begin + size]
 
     def add(self, record: bytes) -> None:
         """Add a record; what it describes is appended to `data` by the caller."""
@@ -95,7 +106,13 @@ class BatchWriter:
         """Return the batch."""
         base = self._time_base
         head = HEAD.pack(
-            state, self._count, self._trouble_count, len(self._texts), base.numerator, base.denominator
+            state,
+            self._count,
+            self._trouble_count,
+            len(self._texts),
+            self._shared_bytes,
+            base.numerator,
+            base.denominator,
         )
         out = bytearray(head)
         for part in (self._records, self._troubles, self._texts, self.data):
@@ -110,11 +127,16 @@ def refusal(reason: str) -> bytearray:
     return writer.answer(REFUSED)
 
 
-def read_batch(untrusted: bytes, record_bytes: int) -> Batch:
-    """Return the parts of an answer; raise RefusedByChildError, or MalformedError for nonsense."""
+def read_batch(untrusted: bytes, record_bytes: int, shared: Callable[[int], bytes] | None = None) -> Batch:
+    """Return the parts of an answer; raise RefusedByChildError, or MalformedError for nonsense.
+
+    `shared(length)` copies data from the memory shared with the child, where there is any.
+    """
     if len(untrusted) < HEAD.size:
         raise MalformedError("a batch has no head")
-    state, count, trouble_count, text_bytes, numerator, denominator = HEAD.unpack_from(untrusted)
+    state, count, trouble_count, text_bytes, shared_bytes, numerator, denominator = HEAD.unpack_from(
+        untrusted
+    )
     if state > REFUSED or count > RECORDS_MAX or trouble_count > 2 * TROUBLES_MAX:
         raise MalformedError("a batch is of no known kind or too large")
     if numerator <= 0 or denominator <= 0:
@@ -129,7 +151,12 @@ def read_batch(untrusted: bytes, record_bytes: int) -> Batch:
     troubles = _troubles(listed, bytes(view[:text_bytes]), base)
     if state == REFUSED:
         raise RefusedByChildError(troubles[0].reason if troubles else "no reason given")
-    return Batch(state == END, base, count, records, troubles, view[text_bytes:])
+    data = view[text_bytes:]
+    if shared_bytes:
+        if shared is None or data:
+            raise MalformedError("a batch tells of shared memory where there is none")
+        data = memoryview(shared(shared_bytes))
+    return Batch(state == END, base, count, records, troubles, data)
 
 
 def _troubles(listed: memoryview, texts: bytes, base: Fraction) -> tuple[DecodeTrouble, ...]:

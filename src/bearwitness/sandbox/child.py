@@ -16,6 +16,7 @@ from . import landlock
 from .channel import ParentGoneError, RangeReader, read, write
 from .libc import PR_SET_PDEATHSIG, prctl
 from .limits import limit_child, start_alarm
+from .scratch import map_scratch
 from .seccomp import Filter
 from .tasks import Call, Handler, Session, Task
 from .wire import (
@@ -61,9 +62,14 @@ def serve(
         os.dup2(channel, CONTROL)
         _let_go(files, cage)
         request = Request.decode(message)
+        scratch = None
+        if request.scratch_bytes:
+            *files_left, descriptor = files
+            files, scratch = tuple(files_left), map_scratch(descriptor, request.scratch_bytes)
+            os.close(descriptor)
         _lock(request, cage)
         source = None if request.source_bytes == NO_SOURCE else RangeReader(request.source_bytes)
-        _run(request, Task(request.arguments, files, source), calls, sessions)
+        _run(request, Task(request.arguments, files, source, scratch), calls, sessions)
         code = 0
     except BaseException as error:  # noqa: BLE001 - a child must not run on into the zygote's loop
         _write_failure(error)
@@ -91,7 +97,7 @@ def _let_go(files: tuple[int, ...], cage: Cage) -> None:
 def _lock(request: Request, cage: Cage) -> None:
     """Put on what is a child's alone; the zygote's own locks hold for it as well."""
     if cage.loaded_bytes is not None:
-        limit_child(request.limits, cage.loaded_bytes)
+        limit_child(request.limits, cage.loaded_bytes + request.scratch_bytes)
         if request.mode == CALL:  # the parent times the answers of a session one by one
             start_alarm(request.limits.wall_seconds)
     if cage.filter is not None:

@@ -16,6 +16,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,7 @@ from .conversation import Conversation
 from .launch import ZygoteProcess
 from .limits import Limits
 from .ranges import Ranges
+from .scratch import Scratch
 from .wire import CALL, FILES_MAX, NO_SOURCE, QUESTION_BYTES_MAX, REQUEST_BYTES_MAX, SESSION, Request
 
 
@@ -87,20 +89,46 @@ class Sandbox:
         files: Sequence[int],
         limits: Limits,
         ranges: Ranges | None = None,
+        scratch_bytes: int = 0,
     ) -> Session:
-        """Open `task` of the table SESSIONS in a child that stays; raises as :meth:`call` does."""
-        conversation = self._begin(_request(SESSION, task, arguments, limits, ranges), files, ranges)
+        """Open `task` of the table SESSIONS in a child that stays; raises as :meth:`call` does.
+
+        With `scratch_bytes` the child writes, and :meth:`Session.copy` reads, memory of that size.
+        """
+        request = _request(SESSION, task, arguments, limits, ranges)
+        if not scratch_bytes:
+            return self._open(request, files, ranges, None)
+        try:
+            scratch = Scratch(scratch_bytes)
+        except OSError as error:
+            raise SandboxError(f"no memory can be shared with a child ({error.strerror})") from error
+        try:
+            return self._open(replace(request, scratch_bytes=scratch_bytes), files, ranges, scratch)
+        except BaseException:
+            scratch.close()
+            raise
+
+    def _open(
+        self, request: Request, files: Sequence[int], ranges: Ranges | None, scratch: Scratch | None
+    ) -> Session:
+        conversation = self._begin(request, files, ranges, scratch)
         try:
             conversation.receive()
         except BaseException:
             conversation.close()
             raise
-        return Session(conversation)
+        return Session(conversation, scratch)
 
-    def _begin(self, request: Request, files: Sequence[int], ranges: Ranges | None) -> Conversation:
+    def _begin(
+        self,
+        request: Request,
+        files: Sequence[int],
+        ranges: Ranges | None,
+        scratch: Scratch | None = None,
+    ) -> Conversation:
         """Ask the zygote for a child; return our end of it, its clock running."""
         message = request.encode()
-        if len(message) > REQUEST_BYTES_MAX or len(files) > FILES_MAX:
+        if len(message) > REQUEST_BYTES_MAX or len(files) + (scratch is not None) > FILES_MAX:
             raise SandboxError("too much is handed to a sandboxed task at once")
         try:
             with contextlib.ExitStack() as sent, contextlib.ExitStack() as kept:
@@ -114,6 +142,8 @@ class Sandbox:
                 for file in files:
                     descriptors.append(_open_read_only(file))
                     sent.callback(os.close, descriptors[-1])
+                if scratch is not None:
+                    descriptors.append(scratch.descriptor)
                 self._zygote.send(message, descriptors)
                 conversation = Conversation(request.task, request.limits, ours, status_read, ranges)
                 kept.pop_all()
@@ -126,8 +156,8 @@ class Sandbox:
 class Session:
     """A child that stays and answers questions. For one thread at a time."""
 
-    def __init__(self, conversation: Conversation) -> None:
-        self._conversation = conversation
+    def __init__(self, conversation: Conversation, scratch: Scratch | None = None) -> None:
+        self._conversation, self._scratch = conversation, scratch
         self._posted = False
 
     def __enter__(self) -> Self:
@@ -184,9 +214,20 @@ class Session:
             self.close()  # an answer still under way would be taken for that to the next question
             raise
 
+    def copy(self, length: int) -> bytes:
+        """Return a copy of the first bytes of the memory shared with the child; they are untrusted.
+
+        Raises MalformedError for more than was shared.
+        """
+        if self._scratch is None:
+            raise SandboxError("this sandboxed session shares no memory")
+        return self._scratch.copy(length)
+
     def close(self) -> None:
         """End the child."""
         self._conversation.close()
+        if self._scratch is not None:
+            self._scratch.close()
 
 
 def _request(mode: str, task: str, arguments: bytes, limits: Limits, ranges: Ranges | None) -> Request:

@@ -17,8 +17,9 @@ A task runs where nothing can be opened any more: import at the top of the modul
 what Python would load later by itself (`codecs.lookup("utf-16-le")`). The module starts no thread while it is
 imported. Files are read with `os.pread`; `os.fstat` and `mmap` of a file are denied, its length is
 `os.lseek(file, 0, os.SEEK_END)`. Where the parent serves a source by ranges instead of handing over a file,
-`task.source` has its `size` and `pread`, for the thread that runs the task alone. Threads are allowed, each at
-some 70 MiB of address space. What a task prints goes nowhere; whatever it raises reaches the parent as one
+`task.source` has its `size` and `pread`, for the thread that runs the task alone. Threads are allowed, each
+at some 70 MiB of address space. `task.scratch`, where the parent asked for it, is
+memory that the parent can read. What a task prints goes nowhere; whatever it raises reaches the parent as one
 line of untrusted text.
 """
 
@@ -37,6 +38,7 @@ class Task:
     arguments: bytes
     files: tuple[int, ...]
     source: RangeReader | None = None
+    scratch: memoryview | None = None
 
 
 Call = Callable[[Task], bytes]

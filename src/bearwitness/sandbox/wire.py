@@ -57,13 +57,18 @@ NOT_STARTED: Final = 1  # with errno
 
 @dataclass(frozen=True)
 class Request:
-    """One child asked for; `source_bytes` is the length of what the parent serves by ranges, or NO_SOURCE."""
+    """One child asked for.
+
+    `source_bytes` is the length of what the parent serves by ranges, or NO_SOURCE; `scratch_bytes` that of
+    memory they share, whose descriptor then is the last, or 0.
+    """
 
     mode: str
     task: str
     arguments: bytes
     limits: Limits
     source_bytes: int = NO_SOURCE
+    scratch_bytes: int = 0
 
     def encode(self) -> bytes:
         """Return the message."""
@@ -76,6 +81,7 @@ class Request:
             limits.memory_bytes,
             limits.answer_bytes_max,
             self.source_bytes,
+            self.scratch_bytes,
         )
         return " ".join(map(str, words)).encode() + b"\n" + self.arguments
 
@@ -83,6 +89,6 @@ class Request:
     def decode(cls, message: bytes) -> Request:
         """Read what the parent sent, who is trusted."""
         line, _, arguments = message.partition(b"\n")
-        mode, task, cpu, wall, memory, answer, source = line.decode().split(" ")
+        mode, task, cpu, wall, memory, answer, source, scratch = line.decode().split(" ")
         limits = Limits(int(cpu), float(wall), int(memory), int(answer))
-        return cls(mode, task, arguments, limits, int(source))
+        return cls(mode, task, arguments, limits, int(source), int(scratch))

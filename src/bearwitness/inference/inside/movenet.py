@@ -1,4 +1,4 @@
-"""MoveNet multipose: up to six persons a pass, each with seventeen key points; crowds are looked at in tiles."""
+"""MoveNet multipose: up to six persons a pass, each with seventeen key points; crowds are seen in tiles."""
 
 from __future__ import annotations
 

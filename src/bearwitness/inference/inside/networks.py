@@ -40,7 +40,7 @@ class Network:
         self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
 
     def for_pictures(self, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> Compiled:
-        """Return the network for BGR pictures of `size` (height, width), scaled to `wanted` in the network."""
+        """Return the network for BGR pictures of `size` (height, width), scaled to `wanted` inside it."""
         key = (*size, *wanted)
         if key not in self._compiled:
             area = max(size[0] * size[1], wanted[0] * wanted[1])
@@ -69,6 +69,11 @@ class Network:
         self._compiled[key] = Compiled(
             self._core.compile_model(model, "CPU", settings), streams, area * streams
         )
+
+
+def new_core() -> ov.Core:
+    """Return what compiles networks; it looks for its parts on the disk."""
+    return ov.Core()
 
 
 class Compiled:

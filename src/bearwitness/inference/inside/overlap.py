@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def keep_best(rows: NDArray[np.float32], overlap_max: float) -> NDArray[np.float32]:
-    """Return the rows (x, y, width, height, score, …) by falling score, without those that overlap a surer one.
+    """Return the rows (x, y, width, height, score, …) by falling score, none that overlaps a surer one.
 
     Overlap is the shared area over the area of both.
     """

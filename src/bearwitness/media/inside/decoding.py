@@ -95,7 +95,8 @@ class Decoder:
                 frames = self._stream.codec_context.decode(None)
             except av.EOFError:
                 return
-            except av.FFmpegError:
+            except av.FFmpegError as error:
+                reason_of(error)  # for its MemoryError
                 continue
             for frame in frames:
                 yield from self._out(frame)
@@ -128,7 +129,7 @@ class Decoder:
 
     def _overdue(self, before: int) -> Iterator[Told]:
         """Tell of the packets before number `before` of which no frame came."""
-        for number in [n for n in itertools.takewhile(lambda n: n < before, self._pending)]:
+        for number in list(itertools.takewhile(lambda n: n < before, self._pending)):
             pts, hidden, reason = self._pending.pop(number)
             if pts is not None:
                 self._by_pts.pop(pts, None)

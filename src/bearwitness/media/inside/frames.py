@@ -46,9 +46,18 @@ class Wish:
             "arguments",
             "stream width height side pixel key_only start end every threads",
         )
-        numbers = {name: int(str(got[name])) for name in ("stream", "width", "height", "side", "threads")}
-        times = {name: _fraction(got[name]) for name in ("start", "end", "every")}
-        return cls(pixel=str(got["pixel"]), key_only=bool(got["key_only"]), **numbers, **times)
+        return cls(
+            stream=int(str(got["stream"])),
+            width=int(str(got["width"])),
+            height=int(str(got["height"])),
+            side=int(str(got["side"])),
+            pixel=str(got["pixel"]),
+            key_only=bool(got["key_only"]),
+            start=_fraction(got["start"]),
+            end=_fraction(got["end"]),
+            every=_fraction(got["every"]),
+            threads=int(str(got["threads"])),
+        )
 
 
 def _fraction(value: canonical.Json) -> Fraction | None:
@@ -59,7 +68,7 @@ def open_frames(task: Task) -> Handler:
     """Open the stream; what can not be done is told by the first answer."""
     wish = Wish.decode(task.arguments)
     try:
-        batches = _batches(bytes_of(task), wish)
+        batches = _batches(bytes_of(task), wish, task.scratch)
         first = next(batches)
     except (av.FFmpegError, _RefusedError) as error:
         refused = wire.refusal(reason_of(error))
@@ -76,13 +85,13 @@ class _RefusedError(Exception):
     """What was asked can not be done with this file."""
 
 
-def _batches(source: Bytes, wish: Wish) -> Iterator[bytearray]:
+def _batches(source: Bytes, wish: Wish, scratch: memoryview | None) -> Iterator[bytearray]:
     container, stream = _open(source, wish)
     base = Fraction(stream.time_base or 1)
     if wish.start is not None:
         container, stream = _seek(source, wish, container, stream, base)
     scaler = Scaler(wish)
-    writer = wire.BatchWriter(base)
+    writer = wire.BatchWriter(base, scratch)
     for what in _wanted(Decoder(container, stream, key_only=wish.key_only).run(), wish, base):
         if isinstance(what, Told):
             writer.trouble(what.kind, what.packet, what.pts, what.reason)
@@ -138,8 +147,8 @@ def _seek(
         ):
             container.seek(int(start / base), stream=stream, backward=True)
             return container, stream
-    except av.FFmpegError:
-        pass
+    except av.FFmpegError as error:
+        reason_of(error)  # for its MemoryError
     return _open(source, wish)
 
 
@@ -189,7 +198,8 @@ class Scaler:
         turned = frame.rotation
         record = (decoded.index, decoded.pts, key, turned, width, height, frame.width, frame.height)
         writer.add(wire.FRAME.pack(*record))
-        _append_pixels(writer.data, scaled, width * CHANNELS[self._wish.pixel], height)
+        row_bytes = width * CHANNELS[self._wish.pixel]
+        _copy_pixels(writer.room(row_bytes * height), scaled, row_bytes, height)
 
     def _put_planes(self, writer: wire.BatchWriter, decoded: Decoded) -> None:
         """Append a frame as I420 in its own size and range, an odd last row or column left out."""
@@ -197,7 +207,7 @@ class Scaler:
         width, height = frame.width & ~1, frame.height & ~1
         if not width or not height:
             raise _RefusedError("a frame is too small for planes")
-        # As it is if it can be, so that luma is the decoder's to the bit: copied and encoded groups must match.
+        # As it is if it can be, luma the decoder's to the bit: copied and encoded groups must match.
         if frame.format.name not in ("yuv420p", "yuvj420p"):
             frame = self._reformatter.reformat(frame, format="yuv420p")
         record = (
@@ -206,7 +216,7 @@ class Scaler:
         )  # fmt: skip
         writer.add(wire.FRAME.pack(*record))
         for number, (columns, rows) in enumerate(((width, height), *((width // 2, height // 2),) * 2)):
-            _append_plane(writer.data, frame, number, columns, rows)
+            _copy_pixels(writer.room(columns * rows), frame, columns, rows, number)
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:
         wish, longest = self._wish, max(frame.width, frame.height)
@@ -214,18 +224,13 @@ class Scaler:
             return wish.width, wish.height
         if not wish.side or longest <= wish.side:
             return frame.width, frame.height
-        return tuple(max(1, round(side * wish.side / longest)) for side in (frame.width, frame.height))  # type: ignore[return-value]
+        width, height = (max(1, round(part * wish.side / longest)) for part in (frame.width, frame.height))
+        return width, height
 
 
-def _append_pixels(data: bytearray, frame: VideoFrame, row_bytes: int, height: int) -> None:
-    _append_plane(data, frame, 0, row_bytes, height)
-
-
-def _append_plane(data: bytearray, frame: VideoFrame, number: int, row_bytes: int, height: int) -> None:
+def _copy_pixels(room: memoryview, frame: VideoFrame, row_bytes: int, height: int, number: int = 0) -> None:
+    """Copy the pixels of a plane without what FFmpeg leaves at the end of rows."""
     plane = frame.planes[number]
-    rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height].reshape(
-        height, plane.line_size
-    )
-    begin = len(data)
-    data.extend(bytes(row_bytes * height))
-    np.frombuffer(data, np.uint8)[begin:].reshape(height, row_bytes)[:] = rows[:, :row_bytes]
+    stored = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height]
+    rows = stored.reshape(height, plane.line_size)
+    np.frombuffer(room, np.uint8).reshape(height, row_bytes)[:] = rows[:, :row_bytes]

@@ -15,9 +15,10 @@ from bearwitness.sandbox.tasks import Task
 # Demuxers of files that hold pictures and sound themselves. Left out is what FFmpeg would take text for
 # (subtitles, playlists, scripts) and what only points at other files.
 DEMUXERS: Final = """
-    aac ac3 aiff alaw amr ape apng asf au avi avs2 avs3 caf dhav dirac dts dtshd dv eac3 evc flac flv gif gxf h261
-    h263 h264 hevc ivf jpegxl_anim loas lxf m4v matroska webm mjpeg mlp mov mp4 m4a 3gp 3g2 mj2 mp3 mpc mpc8 mpeg
-    mpegts mpegvideo mpjpeg mulaw mxf nsv nut obu ogg rm tta vc1 vc1test vvc w64 wav wv xa xmv xwma yuv4mpegpipe
+    aac ac3 aiff alaw amr ape apng asf au avi avs2 avs3 caf dhav dirac dts dtshd dv eac3 evc flac
+    flv gif gxf h261 h263 h264 hevc ivf jpegxl_anim loas lxf m4v matroska webm mjpeg mlp mov mp4 m4a
+    3gp 3g2 mj2 mp3 mpc mpc8 mpeg mpegts mpegvideo mpjpeg mulaw mxf nsv nut obu ogg rm tta vc1
+    vc1test vvc w64 wav wv xa xmv xwma yuv4mpegpipe
 """.split()
 READ_BYTES: Final = 256 << 10
 
@@ -105,7 +106,13 @@ def _no_other_file(*_: object, **__: object) -> NoReturn:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return FFmpeg's word for what is wrong, without numbers and names of functions."""
+    """Return FFmpeg's word for what is wrong, without numbers and names of functions.
+
+    Raises MemoryError where it is not the file that is to blame: what a child is too small for must not be
+    told as a loss.
+    """
+    if isinstance(error, MemoryError | BlockingIOError):  # the latter: no room for a thread
+        raise MemoryError from error
     words = str(error).split("] ", 1)[-1].split(": '")[0]
     return words or type(error).__name__
 

@@ -73,7 +73,7 @@ def _decode(task: Task, wish: dict[str, str]) -> tuple[dict[str, Json], bytes]:
         plain = ImageOps.exif_transpose(plain)
     if side and max(plain.size) > side:
         factor = side / max(plain.size)
-        plain = plain.resize([max(1, math.floor(part * factor)) for part in plain.size], Image.Resampling.BOX)  # type: ignore[arg-type]
+        plain = plain.resize([max(1, math.floor(part * factor)) for part in plain.size], Image.Resampling.BOX)
     pixels = np.asarray(plain)
     if wish["pixel"] == BGR24:
         pixels = pixels[:, :, ::-1]

@@ -100,17 +100,18 @@ def _first_frames(source: Bytes) -> dict[int, int]:
                 found |= _rotation_of(packet)
             if len(found) == len(videos):
                 break
-    except av.FFmpegError:
-        pass  # what was found before stands
+    except av.FFmpegError as error:
+        reason_of(error)  # for its MemoryError; what was found before stands
     return found
 
 
 def _rotation_of(packet: Any) -> dict[int, int]:
     try:
         frames = packet.decode()
-    except av.FFmpegError:
+    except av.FFmpegError as error:
+        reason_of(error)
         return {}
-    return {packet.stream_index: frame.rotation for frame in frames[:1]}
+    return {packet.stream_index: frames[0].rotation} if frames else {}
 
 
 def _dispositions(stream: Stream) -> list[str]:
