@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from bearwitness.errors import RefusedError
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
+from bearwitness.redact.operations import set_policy
 from bearwitness.redact.plan import Plan
 from bearwitness.redact.rendering import Rendered, render
 from bearwitness.redact.sound import make_sounds
@@ -129,8 +131,6 @@ def test_everything_but_a_region_can_be_hidden(tmp_path: Path, opened: Open) -> 
     source = clips.make(tmp_path / "a.mp4", options=GROUPS)
     footage = opened(source)
     plan = hiding(empty_plan(source, footage), REGION, 0, 60)
-    from bearwitness.redact.operations import set_policy
-
     finish(footage, set_policy(plan, inverted=True), tmp_path / "b.mp4")
     for before, after in zip(clips.lumas(source), clips.lumas(tmp_path / "b.mp4"), strict=True):
         assert after[60:].max() < 40
@@ -148,8 +148,6 @@ def test_a_frame_that_does_not_decode_refuses_the_file(tmp_path: Path, opened: O
 
 
 def test_a_frame_the_plan_has_not_seen_refuses_the_file(tmp_path: Path, opened: Open) -> None:
-    from dataclasses import replace
-
     source = clips.make(tmp_path / "a.mp4", "mpeg4")
     footage = opened(source)
     plan = empty_plan(source, footage)
@@ -158,12 +156,22 @@ def test_a_frame_the_plan_has_not_seen_refuses_the_file(tmp_path: Path, opened: 
         finish(footage, blind, tmp_path / "b.mp4")
 
 
+@pytest.mark.parametrize("number", [0, 20, 35, 59])
+def test_a_frame_the_plan_has_not_seen_is_not_dropped_either(
+    number: int, tmp_path: Path, opened: Open
+) -> None:
+    source = clips.make(tmp_path / "a.mp4", options=GROUPS)
+    footage = opened(source)
+    plan = empty_plan(source, footage)
+    blind = replace(plan, times=(*plan.times[:number], *plan.times[number + 1 :]))
+    with pytest.raises(RefusedError, match="is not in the plan"):
+        finish(footage, blind, tmp_path / "b.mp4")
+
+
 def test_a_picture_shown_turned_is_covered_where_people_see_it(tmp_path: Path, opened: Open) -> None:
     flat = clips.make(tmp_path / "flat.mp4", options=GROUPS)
     footage = opened(flat)
     rendered = render(footage, empty_plan(flat, footage), "h264")
-    from dataclasses import replace
-
     turned = tmp_path / "turned.mp4"
     with open(turned, "wb") as file:
         write_footage(file.fileno(), "mp4", replace(rendered.track, quarter_turns=1), ())

@@ -147,6 +147,16 @@ class Footage:
         self._refuse(troubles)
 
     @cached_property
+    def not_shown(self) -> frozenset[int]:
+        """The times of pictures that the container says not to show, so that no frame comes of them."""
+        self.packets(self.video.index)
+        return frozenset(self._hidden)
+
+    @cached_property
+    def _hidden(self) -> set[int]:
+        return set()
+
+    @cached_property
     def _all_packets(self) -> dict[int, list[Packet]]:
         wanted = [self.video.index, *(sound.index for sound in self.sounds)]
         found: dict[int, list[Packet]] = {index: [] for index in wanted}
@@ -158,6 +168,8 @@ class Footage:
                 raise RefusedError(
                     f"a packet of {self.name} has no time, so it can not be carried over as it is"
                 )
+            if p.hidden and p.stream == self.video.index:
+                self._hidden.add(p.pts)
             if p.dts is None:
                 untimed.add(p.stream)
             found[p.stream].append(

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bearwitness.media.model import Picture
+from bearwitness.errors import RefusedError
+from bearwitness.media.model import Frame, Picture
 
 from .looking import BODIES, HEADS, Looker
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
@@ -35,7 +36,8 @@ def look_at_all(footage: Shown, looker: Looker, progress: Progress = lambda done
     """Return what the detectors saw in each frame, and where cuts are."""
     seen = Seen()
     last = np.zeros(_THUMB, np.float32)
-    for frame, detections in looker.look(footage.frames(upright=True)):
+    handed: list[int] = []
+    for frame, detections in looker.look(_noted(footage.frames(upright=True), handed)):
         thumb = _thumbnail(frame.picture)
         if seen.times and (footage.apart or _is_cut(thumb, last)):
             seen.cuts.append(len(seen.times))
@@ -43,7 +45,18 @@ def look_at_all(footage: Shown, looker: Looker, progress: Progress = lambda done
         seen.times.append(frame.pts)
         seen.sightings.append(merged(detections))
         progress(1)
+    if seen.times != handed:
+        raise RefusedError(
+            f"detectors answered for {len(seen.times)} of {len(handed)} frames of {footage.name}",
+            "a frame that nobody saw can not be handed on; run it again",
+        )
     return seen
+
+
+def _noted(frames: Iterator[Frame], handed: list[int]) -> Iterator[Frame]:
+    for frame in frames:
+        handed.append(frame.pts)
+        yield frame
 
 
 def _is_cut(now: NDArray[np.float32], before: NDArray[np.float32]) -> bool:

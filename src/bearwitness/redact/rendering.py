@@ -82,6 +82,12 @@ class _Renderer:
         return "" if self._times <= shown else "its packets do not say when each frame is shown"
 
     def _mixed(self, packets: Sequence[Packet], scanned: Scan, free: int) -> Rendered:
+        unseen = [packet.pts for packet in packets if packet.pts not in self._times]
+        if not set(unseen) <= self._footage.not_shown:
+            raise RefusedError(
+                f"a frame at {float(unseen[0] * self._footage.time_base):.3f} s is not in the plan",
+                "nobody looked at it; make the plan anew",
+            )
         # Packets the container says not to show give no frame: their groups can not be copied.
         flags = bytes(
             flag if packet.pts in self._times else flag & ~2
@@ -114,7 +120,7 @@ class _Renderer:
     def _whole(self, reason: str) -> Rendered:
         encoder = Encoder(self._settings())
         times = list(self._plan.times)
-        coded = encoder.encode(self._covered(times))
+        coded = encoder.encode(self._covered(times, whole=True))
         if [time for time, _, _ in coded] != times:
             raise RefusedError("the encoder did not give back each frame at its time")
         lengths = self._lengths(times)
@@ -147,10 +153,14 @@ class _Renderer:
             quarter_turns=self._footage.quarter_turns, pixel_aspect=video.pixel_aspect or Fraction(1),
         )  # fmt: skip
 
-    def _covered(self, times: Sequence[int]) -> Iterator[tuple[int, Plane]]:
-        """Yield the frames at `times`, which are consecutive, covered; raise RefusedError if one lacks."""
+    def _covered(self, times: Sequence[int], *, whole: bool = False) -> Iterator[tuple[int, Plane]]:
+        """Yield the frames at `times`, which are consecutive or the `whole` file, covered.
+
+        Raises RefusedError where one lacks, or comes out that is not among them.
+        """
         base, wanted, at = self._footage.time_base, list(times), 0
-        frames = self._footage.frames(I420, start=wanted[0] * base, end=(wanted[-1] + 1) * base)
+        start, end = (None, None) if whole else (wanted[0] * base, (wanted[-1] + 1) * base)
+        frames = self._footage.frames(I420, start=start, end=end)
         for frame in frames:
             if at == len(wanted) or frame.pts != wanted[at] or frame.pts not in self._times:
                 raise RefusedError(
