@@ -37,6 +37,9 @@ bench: $(STAMP) ## speed, as ratios against peers measured in the same run
 wheels: $(STAMP) ## build both wheels into dist/
 	@sh tools/wheels.sh
 
+golden: $(STAMP) ## make tests/golden/v1, once and never again: it refuses where it is there
+	@$(BIN)/python tools/make_golden.py
+
 clean: ## remove everything that make made
 	rm -rf $(VENV) dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache
 

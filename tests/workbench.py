@@ -1,4 +1,4 @@
-"""What the tests of whole commands share: vaults to work on, commands in this process or their own, trees compared.
+"""What the tests of whole commands share: vaults to work on, commands to run, trees to compare.
 
 Everything here drives the program as people do, through its command line; what a test needs to know of the
 inside (which file holds what) it looks up itself.

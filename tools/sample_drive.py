@@ -1,7 +1,7 @@
 """Makes the sample drive: videos with sound, pictures, documents, a duplicate, a damaged file, odd names.
 
-Everything is drawn and computed here, so the drive can be made anywhere and shown to anyone. It is the same each
-time but for the file times.
+Everything is drawn and computed here, so the drive can be made anywhere and shown to anyone. It is the same
+each time but for the file times.
 """
 
 from __future__ import annotations

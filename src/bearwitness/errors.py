@@ -15,6 +15,10 @@
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
+    ├── ImageError               1  a question about a disk image has no answer (images.disk_image)
+    │   └── DiedError            1  the children that were asked died of it
+    ├── MediaError                   1  a file is no footage, sound or picture, or not as asked (media.model)
+    ├── ModelError                   1  weights are missing or not the pinned ones (inference.models)
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
     ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError

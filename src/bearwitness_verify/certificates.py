@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from . import der
 from .der import Reader, context
 from .errors import MalformedError, SignatureError, VerifyError
-from .reply import printable
+from .report import printable
 
 CERTIFICATES_MAX: Final = 32  # in a reply and a stamp file together
 PATH_MAX: Final = 8  # certificates above the authority's own

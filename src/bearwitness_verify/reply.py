@@ -12,10 +12,10 @@ from cryptography import x509
 from . import der
 from .der import Element, Reader, context
 from .errors import MalformedError, SignatureError
+from .report import printable
 
 if TYPE_CHECKING:
     from .certificates import Certificate
-
 
 REPLY_BYTES_MAX: Final = 1024 * 1024  # some thousand bytes are usual, revocation lists can come along
 _SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
@@ -35,11 +35,6 @@ _FAILURES: Final = {  # bits of PKIFailureInfo (RFC 3161, 2.4.2)
     17: "it can not give the additional information asked for",
     25: "it has a fault",
 }
-
-
-def printable(text: str) -> str:
-    """Return the beginning of a stranger's `text` without what could disturb a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text[:200])
 
 
 @dataclass(frozen=True)

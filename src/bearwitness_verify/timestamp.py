@@ -33,7 +33,8 @@ from .certificates import (
 )
 from .der import Element, Reader, context
 from .errors import SignatureError
-from .reply import REPLY_BYTES_MAX, TST_INFO, Signer, Token, hash_name, parse_reply, printable
+from .reply import REPLY_BYTES_MAX, TST_INFO, Signer, Token, hash_name, parse_reply
+from .report import printable
 from .revocation import check_revocation
 
 __all__ = [

@@ -43,7 +43,7 @@ class Recipe:
 def make(folder: Path, recipe: Recipe) -> Path:
     """Write the file of a recipe with moving noise and a hum; return its path."""
     path = folder / recipe.name
-    noise = random.Random(7)  # noqa: S311 the same file each time
+    noise = random.Random(7)
     with av.open(str(path), "w", format=recipe.muxer, options=dict(recipe.options)) as out:
         video = audio = None
         if recipe.video:

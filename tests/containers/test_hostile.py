@@ -96,7 +96,7 @@ def test_mutated_files_raise_nothing_but_the_documented_error(
     whole = check(data)
     assert whole is not None
     assert "incomplete" not in whole.container
-    rng = random.Random(recipe.name)  # noqa: S311 the same mutations each time
+    rng = random.Random(recipe.name)
     read = sum(check(mutate(data, rng)) is not None for _ in range(600))
     assert read > 10, "nearly all mutations were refused at the door: they test nothing"
 
@@ -123,7 +123,7 @@ def test_a_file_cut_off_anywhere_names_no_more_than_it_holds(
     made: Callable[[Recipe], Path], recipe: Recipe
 ) -> None:
     data = made(recipe).read_bytes()
-    rng = random.Random(recipe.name)  # noqa: S311
+    rng = random.Random(recipe.name)
     for length in [*range(40), *(rng.randrange(len(data)) for _ in range(60)), len(data) - 1]:
         index = check(data[:length])
         if index is not None:

@@ -1,7 +1,8 @@
 """A block device that fails: sectors that can not be read, sectors that read differently each time.
 
-A file system in user space (its protocol is spoken here, without a library) shows one file whose reads fail as
-told; a loop device makes a disk of it. Needs root, /dev/fuse and a loop device. Run as a program this is the server:
+A file system in user space (its protocol is spoken here, without a library) shows one file whose reads fail
+as told; a loop device makes a disk of it. Needs root, /dev/fuse and a loop device. Run as a program
+this is the server:
 
     python failing.py MOUNTPOINT DATA BAD,SECTORS UNSTABLE,SECTORS
 """
@@ -24,6 +25,7 @@ import pytest
 SECTOR = 512
 _LOOKUP, _FORGET, _GETATTR, _OPEN, _READ, _STATFS, _RELEASE = 1, 2, 3, 14, 15, 17, 18
 _FLUSH, _INIT, _OPENDIR, _RELEASEDIR, _INTERRUPT, _DESTROY, _BATCH_FORGET = 25, 26, 27, 29, 36, 38, 42
+_PLAIN = {_STATFS: bytes(80), _FLUSH: b"", _RELEASE: b"", _RELEASEDIR: b"", _DESTROY: b""}
 _DIRECT_IO = 1
 _ROOT, _FILE = 1, 2
 _NAME = b"disk"
@@ -71,10 +73,8 @@ class Server:
         if opcode == _READ:
             _, offset, size = struct.unpack_from("<QQI", body)
             return self._read(offset, size)
-        if opcode == _STATFS:
-            return 0, bytes(80)
-        if opcode in (_FLUSH, _RELEASE, _RELEASEDIR, _DESTROY):
-            return 0, b""
+        if opcode in _PLAIN:
+            return 0, _PLAIN[opcode]
         return errno.ENOSYS, b""
 
     def _attributes(self, node: int) -> bytes:
@@ -102,7 +102,8 @@ def serve(place: str, data: bytes, bad: set[int], unstable: set[int]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b"failing", place.encode(), b"fuse", 0, options):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    print("mounted", flush=True)
+    sys.stdout.write("mounted\n")
+    sys.stdout.flush()
     Server(device, data, bad, unstable).run()
 
 
@@ -132,12 +133,15 @@ def failing_disk(
 
 
 @contextlib.contextmanager
-def loop_device(image: Path) -> Iterator[Path]:
-    """Give a read-only block device of a file; skip the test where there can be none."""
+def loop_device(image: Path, *, writable: bool = False) -> Iterator[Path]:
+    """Give a block device of a file; skip the test where there can be none."""
     if os.geteuid() != 0:
         pytest.skip("a loop device needs root")
     made = subprocess.run(
-        ["losetup", "-f", "--show", "-r", str(image)], check=False, capture_output=True, text=True
+        ["losetup", "-f", "--show", *([] if writable else ["-r"]), str(image)],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if made.returncode:
         pytest.skip(f"no loop device here: {made.stderr.strip()}")

@@ -207,13 +207,6 @@ def _names_of(node: Node) -> list[bytes]:
     for number in range(count):
         part = units[number * 26 : (number + 1) * 26]
         order = number + 1 | (0x40 if number == count - 1 else 0)
-        entries.append(
-            bytes([order])
-            + part[:10]
-            + b"\x0f\x00"
-            + bytes([checksum])
-            + part[10:22]
-            + b"\x00\x00"
-            + part[22:]
-        )
+        head = bytes([order]) + part[:10] + b"\x0f\x00" + bytes([checksum])
+        entries.append(head + part[10:22] + b"\x00\x00" + part[22:])
     return entries[::-1]

@@ -15,7 +15,7 @@ BASIC_DATA = uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")
 
 
 def mbr(volumes: Sequence[bytes], kinds: Sequence[int] = (), *, logical: bool = False) -> bytes:
-    """Return a disk whose master boot record lists `volumes`; `logical`: the last in an extended partition."""
+    """Return a disk with `volumes` in its master boot record; `logical`: the last in an extended one."""
     disk = bytearray(FIRST * SECTOR)
     table = []
     for number, volume in enumerate(volumes):

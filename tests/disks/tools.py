@@ -1,4 +1,4 @@
-"""Makes ext4 and NTFS volumes with the tools of the system; a test skips, naming the package, where they lack."""
+"""Makes ext4 and NTFS volumes with the system's tools; without them a test skips, naming the package."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ import pytest
 EXT4_UUID = "5eed5eed-1234-5678-9abc-def012345678"
 LABEL = "SECRETLABEL"
 _PLACES = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-_PACKAGES = {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "mkntfs": "ntfs-3g", "ntfscp": "ntfs-3g"}
-_PACKAGES |= {
-    "ntfs-3g": "ntfs-3g",
+_PACKAGES = {  # what Debian calls the package of a tool
+    "debugfs": "e2fsprogs",
     "ewfacquire": "ewf-tools",
     "ewfverify": "ewf-tools",
+    "fsck.exfat": "exfatprogs",
     "fsck.fat": "dosfstools",
+    "mke2fs": "e2fsprogs",
+    "mkntfs": "ntfs-3g",
+    "ntfs-3g": "ntfs-3g",
+    "ntfscp": "ntfs-3g",
 }
-_PACKAGES |= {"fsck.exfat": "exfatprogs"}
 
 
 def tool(name: str) -> str:
@@ -52,7 +55,7 @@ def debugfs(image: Path, *commands: str) -> None:
         call("debugfs", "-w", "-R", command, image)
 
 
-def ntfs(image: Path, files: Mapping[str, bytes], streams: Mapping[tuple[str, str], bytes] = {}) -> Path:  # noqa: B006
+def ntfs(image: Path, files: Mapping[str, bytes], streams: Mapping[tuple[str, str], bytes] = {}) -> Path:
     """Write an NTFS volume with `files` at its root and further `streams` of them by (file, stream)."""
     image.write_bytes(bytes(16 << 20))
     call("mkntfs", "-q", "-F", "-L", LABEL, image)

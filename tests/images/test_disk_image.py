@@ -1,4 +1,4 @@
-"""One hostile file does not take the others along: where a child dies or lies, the rest of the image goes on."""
+"""One hostile file does not take the others along: a child dies or lies, the rest of the image goes on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from looking import content, content_and_holes, everything, opened
 
 from bearwitness.images.disk_image import DiedError, DiskImage, ImageError, Medium, Trouble
 from bearwitness.images.model import Hole
@@ -15,7 +16,6 @@ from bearwitness.sandbox.limits import Limits
 from bearwitness.sandbox.status import layers
 from disks.fat import Fat
 from disks.tree import Node, noise
-from looking import content, content_and_holes, everything, opened
 
 HERE = str(Path(__file__).parent)
 

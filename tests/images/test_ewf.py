@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import random
 from pathlib import Path
 
 import pytest
+from looking import content, content_and_holes, everything, opened
 
 from bearwitness.errors import SourceError
 from bearwitness.images.disk_image import EWF, DiskImage, ImageError
@@ -15,7 +18,7 @@ from disks.ewf import CHUNK, EXAMINER, Ewf
 from disks.fat import Fat
 from disks.tools import call, tool
 from disks.tree import Node, noise
-from looking import content, content_and_holes, everything, opened
+from workbench import ALL, SEED
 
 FILM = noise(600_000)
 DISK = Fat(8_000, bits=16).write([Node("film.mp4", FILM), Node("small", b"small")])
@@ -48,18 +51,21 @@ def test_what_the_test_writes_is_what_ewfverify_calls_sound(tmp_path: Path) -> N
     assert "SUCCESS" in call("ewfverify", paths[0])
 
 
-def test_an_image_of_ewfacquire_in_segments_is_read(tmp_path: Path, image_sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("form", ["encase2", "encase6", "encase7", "ftk", "smart"])
+def test_an_image_of_ewfacquire_in_segments_is_read(
+    tmp_path: Path, image_sandbox: Sandbox, form: str
+) -> None:
     tool("ewfacquire")
     source = tmp_path / "disk.raw"
     source.write_bytes(noise(3 << 20) + DISK)
-    call(
-        "ewfacquire", "-u", "-q", "-t", tmp_path / "made", "-d", "sha1", "-S", "1MiB", "-f", "encase6", source
-    )
-    paths = segment_files(tmp_path / "made.E01")
+    words = ["-u", "-q", "-d", "sha1", "-S", "1MiB", "-f", form, "-c", "deflate:fast"]
+    call("ewfacquire", *words, "-t", tmp_path / "made", source)
+    paths = segment_files(tmp_path / ("made.s01" if form == "smart" else "made.E01"))
     assert len(paths) > 2
     with opened(image_sandbox, *paths, form=EWF) as image:
         assert decoded(image) == source.read_bytes()
-        assert image.acquisition().hashes["sha1"]
+    with opened(image_sandbox, *paths[:-1], form=EWF) as image, pytest.raises(ImageError):
+        image.layout()
 
 
 def test_a_damaged_chunk_is_zero_and_told_and_costs_one_file(tmp_path: Path, image_sandbox: Sandbox) -> None:
@@ -75,6 +81,24 @@ def test_a_damaged_chunk_is_zero_and_told_and_costs_one_file(tmp_path: Path, ima
     assert data == FILM[:begin] + bytes(CHUNK) + FILM[begin + CHUNK :]
     assert {hole.reason for hole in holes} == {"sector"}
     assert sum(hole.length for hole in holes) == CHUNK
+
+
+def test_a_damaged_byte_anywhere_makes_no_zeros_that_are_not_told(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
+    (path,) = Ewf(DISK).write(tmp_path)
+    whole, generator = path.read_bytes(), random.Random(SEED)
+    entry = whole.index(b"table\x00") + 76 + 24 + 4 * 3
+    told_of = 0
+    for at in [entry, *(generator.randrange(len(whole)) for _ in range(200 if ALL else 12))]:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        found, told = bytearray(len(DISK)), bytearray(len(DISK))
+        with opened(image_sandbox, path, form=EWF) as image, contextlib.suppress(ImageError):
+            for hole in image.fill_raw(memoryview(found), 0):
+                told[hole.offset : hole.offset + hole.length] = b"\x01" * hole.length
+            told_of += any(told)
+            assert all(a == b or t for a, b, t in zip(found, DISK, told, strict=True)), at
+    assert told_of > 0
 
 
 def test_a_missing_segment_is_an_error_not_an_image_that_ends_there(

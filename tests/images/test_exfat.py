@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from looking import content, everything, opened
 
 from bearwitness.images.model import FILE
 from bearwitness.sandbox.client import Sandbox
 from disks.exfat import Exfat
 from disks.tools import call
 from disks.tree import MOMENT, Node, each_file, noise, ns, odd_names
-from looking import content, everything, opened
 
 
 def tree(names: list[str]) -> list[Node]:

@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from looking import content, everything, opened
 
 from bearwitness.images.model import FILE, FOLDER
 from bearwitness.sandbox.client import Sandbox
 from disks.tools import EXT4_UUID, LABEL, debugfs, ext4
 from disks.tree import noise, odd_names
-from looking import content, everything, opened
 
 NO_TEXT = b"\xff\xfe \xe4.mp4"
 FAST, SLOW = b"../no\nwhere\xff\x01", b"a/" * 60 + b"\xfe\n"

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from looking import content, content_and_holes, everything, opened
 
 from bearwitness.images.model import FILE, FOLDER, Hole
 from bearwitness.sandbox.client import Sandbox
 from disks.fat import Fat
 from disks.tools import call
 from disks.tree import MOMENT, Node, each_file, noise, ns, odd_names
-from looking import content, content_and_holes, everything, opened
 
 ODD = datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""NTFS: files and their further streams, links, times to 100 ns; what belongs to the file system stays out."""
+"""NTFS: files and their further streams, links, times to 100 ns; what is the file system's stays out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from looking import content, everything, opened
 
 from bearwitness.images.model import FILE, FOLDER, SYMLINK, UNREADABLE
 from bearwitness.sandbox.client import Sandbox
 from disks.tools import LABEL, ntfs, ntfs_mounted
 from disks.tree import noise
-from looking import content, everything, opened
 
 FILES = {
     "film.mp4": noise(300_000),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from looking import content, everything, opened
 
 from bearwitness.sandbox.client import Sandbox
 from disks import partitions
 from disks.exfat import Exfat
 from disks.fat import Fat
 from disks.tree import Node, noise
-from looking import content, everything, opened
 
 FAT = Fat(70_000).write([Node("on fat", noise(3_000))])
 EXFAT = Exfat(300).write([Node("on exfat", noise(4_000, 2))])
@@ -48,14 +48,28 @@ def test_a_guid_table_gives_its_ids_with_its_volumes(tmp_path: Path, image_sandb
         assert set(everything(image).entries) == {b"1/on fat16", b"2/on exfat"}
 
 
+@pytest.mark.parametrize("begin", [512, 0], ids=["but for its guard", "with its guard"])
 def test_a_guid_table_whose_first_copy_is_destroyed_is_found_at_the_end(
-    tmp_path: Path, image_sandbox: Sandbox
+    tmp_path: Path, image_sandbox: Sandbox, begin: int
 ) -> None:
     disk = bytearray(partitions.gpt([FAT16]))
-    disk[512 : 34 * 512] = bytes(33 * 512)
+    disk[begin : 34 * 512] = bytes(34 * 512 - begin)
     (tmp_path / "disk").write_bytes(disk)
     with opened(image_sandbox, tmp_path / "disk") as image:
-        assert set(everything(image).entries) >= {b"1/on fat16"}
+        assert set(everything(image).entries) == {b"1/on fat16"}
+        assert image.layout().table == "gpt"
+        assert image.layout().ids["gpt_disk"] == str(partitions.DISK_GUID)
+        assert image.layout().volumes[0].ids["gpt_name"] == "SECRETPARTITION"
+
+
+def test_a_volume_over_all_of_the_disk_goes_before_an_old_table_at_its_end(
+    tmp_path: Path, image_sandbox: Sandbox
+) -> None:
+    disk = bytearray(partitions.gpt([EXFAT]))
+    disk[: len(FAT16)] = FAT16
+    (tmp_path / "disk").write_bytes(disk)
+    with opened(image_sandbox, tmp_path / "disk") as image:
+        assert b"0/on fat16" in everything(image).entries
 
 
 def test_a_volume_without_a_file_system_is_listed_with_the_reason(

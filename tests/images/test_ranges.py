@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,4 +29,4 @@ def test_ranges_hold_exactly_the_bytes_that_were_added(
 def test_ranges_that_touch_are_one(added: list[tuple[int, int]]) -> None:
     found = list(Ranges(added))
     assert found == sorted(found)
-    assert all(a + n < b for (a, n), (b, _) in zip(found, found[1:], strict=False))
+    assert all(a + n < b for (a, n), (b, _) in pairwise(found))

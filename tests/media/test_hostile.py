@@ -101,7 +101,7 @@ def _show(sandbox: Sandbox, source: Source, _: list[DecodeTrouble]) -> str:
 @pytest.mark.parametrize("base", BASES)
 def test_mutated_files_cost_no_more_than_their_child(base: str, decoders: Sandbox, corpus: Path) -> None:
     data = (corpus / base).read_bytes()
-    chance = random.Random(f"{SEED} {base}")  # noqa: S311 - the same files every time
+    chance = random.Random(f"{SEED} {base}")
     for number in range(EACH):
         everything(decoders, Source.of_bytes(mutated(data, chance), f"{number} of {base}"))
     whole = everything(decoders, Source.of_bytes(data, base))  # and the sandbox is as good as new

@@ -18,7 +18,7 @@ from bearwitness.sandbox.scratch import Scratch
 from bearwitness.sandbox.wire import RANGE_BYTES_MAX
 from scale import examples
 
-DATA = random.Random(5).randbytes(3 * RANGE_BYTES_MAX + 17)  # noqa: S311 - the same bytes every time
+DATA = random.Random(5).randbytes(3 * RANGE_BYTES_MAX + 17)
 ROOMY = Limits(cpu_seconds=10, wall_seconds=20, memory_bytes=256 << 20, answer_bytes_max=8 << 20)
 
 

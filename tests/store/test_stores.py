@@ -57,6 +57,8 @@ def test_what_is_not_there_is_a_key_error_and_has_no_size(store: Store) -> None:
             store.read(path)
         with pytest.raises(KeyError):
             store.read_range(path, 0, 1)
+        with pytest.raises(KeyError):
+            store.read_into(path, 0, memoryview(bytearray(1)))
         assert store.size(path) is None
 
 
@@ -66,6 +68,10 @@ def test_ranges_are_slices(store: Store) -> None:
     for offset in (0, 1, 100, 199, 200, 201, 1000):
         for length in (0, 1, 100, 200, 1000):
             assert store.read_range("a", offset, length) == data[offset : offset + length]
+            room = bytearray(b"." * length)
+            got = store.read_into("a", offset, memoryview(room))
+            assert room[:got] == data[offset : offset + length]
+            assert room[got:] == b"." * (length - got)
 
 
 def test_removing_is_final_and_may_be_repeated(store: Store) -> None:
@@ -119,6 +125,7 @@ def test_a_path_that_could_lead_elsewhere_is_refused_by_every_door(
     doors: list[Callable[[], Any]] = [
         lambda: store.read(path),
         lambda: store.read_range(path, 0, 1),
+        lambda: store.read_into(path, 0, memoryview(bytearray(1))),
         lambda: store.write(path, b"x"),
         lambda: store.remove(path),
         lambda: store.size(path),

@@ -1,10 +1,13 @@
-"""Runs `bearwitness` and kills it at the N-th thing it does to a disk. A program; see dying_run in killing.py.
+"""Runs `bearwitness` and kills it at the N-th thing it does to a disk. See dying_run in killing.py.
 
     python dying.py PLAN WORD…
 
 PLAN is JSON: `at` (0: only count), `who` ("group": all processes, "self": the one that does the N-th thing,
 "parent": the first process), `count` (file that receives the number of things done), `small` (make parts
-of a few names, so that a few files make many commits), `bad` (byte ranges that can not be read).
+of a few names, so that a few files make many commits), `bad` (byte ranges that can not be read), `fail` (do
+not die but have the N-th thing, of those that need room on a disk, fail with this error: "ENOSPC", and all
+that follow too, or "EIO", once), `pull` ([N, from, to]: a folder is moved away when it is read for the N-th
+time).
 """
 
 from __future__ import annotations
@@ -15,14 +18,19 @@ import multiprocessing
 import os
 import pathlib
 import signal
+import stat
 import sys
 from typing import Any
 
 # Names in `os` through which this program changes a disk, or makes a change last.
-OPERATIONS = "fsync write pwrite rename replace unlink mkdir rmdir truncate ftruncate link symlink utime fchmod".split()
+OPERATIONS = "fsync write pwrite rename replace unlink mkdir rmdir truncate ftruncate link symlink".split()
+OPERATIONS += ["utime", "fchmod"]
+# Those among them that a full disk refuses; fsync because some file systems find out no sooner.
+NEED_ROOM = ("fsync", "write", "pwrite", "mkdir", "link", "symlink")
 PLAN: dict[str, Any] = json.loads(sys.argv[1])
 WRITES = (os.write, os.pwrite)
 COUNTER: Any = multiprocessing.get_context("fork").Value("q", 0)  # shared with the workers
+READS: Any = multiprocessing.get_context("fork").Value("q", 0)
 PARENT = os.getpid()
 
 
@@ -53,6 +61,55 @@ def counted(function: Any) -> Any:
     return call
 
 
+def refuse() -> None:
+    """Count one thing that needs room; raise if it is the one that fails."""
+    with COUNTER.get_lock():
+        COUNTER.value += 1
+        now = COUNTER.value
+    if now == PLAN["at"] or (0 < PLAN["at"] < now and PLAN["fail"] == "ENOSPC"):
+        number = getattr(errno, PLAN["fail"])
+        raise OSError(number, os.strerror(number))
+
+
+def refused(function: Any) -> Any:
+    """Return `function` as it is on a disk that is full or failing."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        if function not in WRITES or stat.S_ISREG(os.fstat(arguments[0]).st_mode):
+            refuse()
+        return function(*arguments, **named)
+
+    return call
+
+
+def refuse_new_files(function: Any) -> Any:
+    """Return os.open as it is on such a disk."""
+
+    def call(path: Any, flags: int, *rest: Any, **named: Any) -> Any:
+        if flags & os.O_CREAT:
+            refuse()
+        return function(path, flags, *rest, **named)
+
+    return call
+
+
+def with_a_source_pulled(function: Any) -> Any:
+    """Return preadv for a drive that is pulled out: its folder is gone, and what was open answers no more."""
+    at, place, away = PLAN["pull"]
+
+    def preadv(file: int, buffers: list[memoryview], offset: int) -> int:
+        if os.readlink(f"/proc/self/fd/{file}").startswith((place + "/", away + "/")):
+            with READS.get_lock():
+                READS.value += 1
+                if READS.value == at:
+                    os.rename(place, away)
+            if READS.value >= at:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return int(function(file, buffers, offset))
+
+    return preadv
+
+
 def with_bad_sectors(function: Any) -> Any:
     """Return preadv as a disk with bad sectors answers: nothing of a read that touches one."""
 
@@ -67,20 +124,29 @@ def with_bad_sectors(function: Any) -> Any:
     return preadv
 
 
+def die_if_it_is_time() -> None:
+    if is_time():
+        die()
+
+
 def prepare() -> None:
-    for name in OPERATIONS:
-        setattr(os, name, counted(getattr(os, name)))
-    opened = pathlib.Path.open
+    fail = bool(PLAN.get("fail"))
+    for name in NEED_ROOM if fail else OPERATIONS:
+        setattr(os, name, (refused if fail else counted)(getattr(os, name)))
+    if fail:
+        os.open = refuse_new_files(os.open)
+    opened, before = pathlib.Path.open, refuse if fail else die_if_it_is_time
 
     def count_open(self: pathlib.Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
         if set(mode) & set("wxa"):
-            if is_time():
-                die()
+            before()
         return opened(self, mode, *rest, **named)  # type: ignore[call-overload]
 
     pathlib.Path.open = count_open  # type: ignore[method-assign, assignment]
     if PLAN.get("bad"):
         os.preadv = with_bad_sectors(os.preadv)
+    if PLAN.get("pull"):
+        os.preadv = with_a_source_pulled(os.preadv)
     from bearwitness.cli import seal_cmd
 
     seal_cmd._ACKNOWLEDGE_SECONDS = 0  # type: ignore[misc]

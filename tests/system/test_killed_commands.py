@@ -1,4 +1,4 @@
-"""kill -9 at any instant of every other command: the vault is whole, and the same command brings it to the end."""
+"""kill -9 at any instant of every other command: the vault is whole, the same command ends it well."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from copy import copy
 from pathlib import Path
 
 import pytest
-
 from killing import dying_run, operations
+
 from workbench import SEED, Bench, Done, Scene, fill, recipient_of, run, scaled, snapshot, verify
 
 MOMENTS = scaled(6, 60)  # of each command

@@ -1,4 +1,4 @@
-"""kill -9 at any instant of sealing: what was acknowledged is there, the same command goes on, nothing twice."""
+"""kill -9 at any instant of sealing: what was acknowledged is there, the same command goes on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from killing import Killed, dying_run, operations
 
 from bearwitness.seal.part import unpack_marks
 from bearwitness.seal.walk import walk
-from killing import Killed, dying_run, operations
 from workbench import (
     SEED,
     Bench,
@@ -74,9 +74,7 @@ def judge(bench: Bench, vault: Path, source: Path, killed: Killed, *, delete: bo
     whole = snapshot(source)
     bench.is_clean(vault)
     unfinished = {path.parent.name for path in (vault / "runs").glob("[!.]*/key")}
-    if not unfinished and len(
-        list((vault / "deliveries").glob("*") if (vault / "deliveries").exists() else [])
-    ):
+    if not unfinished and list((vault / "deliveries").glob("*") if (vault / "deliveries").exists() else []):
         assert bench.items(vault=vault).keys() == expected_items(whole), "sealed, and not all is there"
         return
     if delete and killed.acknowledged and unfinished:
@@ -107,7 +105,7 @@ def expected_items(whole: dict[bytes, tuple[object, ...]]) -> set[str]:
 def compare(
     got: dict[bytes, tuple[object, ...]], wanted: dict[bytes, tuple[object, ...]], *, deleted: bool
 ) -> None:
-    """Compare what was restored with the source; if names were `deleted` in it, not times of folders and links."""
+    """Compare what was restored with the source; `deleted`: not times of folders and links."""
     assert got.keys() == wanted.keys()
     for name, what in wanted.items():
         if what[0] == "file" and deleted:

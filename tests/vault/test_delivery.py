@@ -19,7 +19,7 @@ from bearwitness.custody import items
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import BearwitnessError, KeyUnlockError, MalformedError, NotAVaultError, TamperedError
 from bearwitness.store.memory import MemoryStore
-from bearwitness.vault import keyring
+from bearwitness.vault import delivery, keyring
 from bearwitness.vault.delivery import (
     Descriptor,
     Folder,
@@ -428,3 +428,44 @@ def test_without_its_signing_key_a_vault_is_read_and_not_written(copy: Callable[
     with vault.writing(), pytest.raises(BearwitnessError, match="not the one of this log"):
         vault.append({"kind": "restored"})
     assert open_vault(root).log.size == vault.log.size
+
+
+# --- The line nearly every file has, read on a shorter way ---------------------------------------
+
+USUAL = items.record_line(
+    {
+        "path": items.data(b"a/b.mp4"), "size": items.number(7), "mtime": items.number(-1),
+        "stat": '{"atime":"-5","btime":"3","ctime":"4","gid":"0","mode":"33188","nlink":"1","uid":"0"}',
+        "sha256": items.data(bytes(range(32))), "content": items.tree_text("segment", 0, bytes(range(32))),
+        "fate": '{"type":"file"}',
+    },
+    bytes(range(1, 33)),
+    [(HEX[0], 0, 7)],
+    [],
+).rstrip(b"\n")  # fmt: skip
+
+
+def test_the_line_of_an_ordinary_file_takes_the_shorter_way_and_says_the_same() -> None:
+    short = delivery._usual_line(USUAL, 3, "it")
+    assert short is not None
+    assert short == delivery._line(canonical.loads(USUAL), 3, "it")
+    without = USUAL.replace(b'"btime":"3",', b"")
+    assert delivery._usual_line(without, 3, "it") == delivery._line(canonical.loads(without), 3, "it")
+
+
+@examples(600)
+@given(
+    at=st.integers(0, len(USUAL)),
+    put=st.sampled_from([*b'0-19aA"\\{}[],:_ /+\xc3', None]),
+    cut=st.integers(0, 2),
+)
+def test_no_line_that_the_strict_reader_refuses_or_reads_otherwise_takes_the_shorter_way(
+    at: int, put: int | None, cut: int
+) -> None:
+    line = USUAL[:at] + (b"" if put is None else bytes([put])) + USUAL[at + cut :]
+    try:
+        short = delivery._usual_line(line, 0, "it")
+    except MalformedError:
+        short = None
+    if short is not None:
+        assert short == delivery._line(canonical.loads(line), 0, "it")

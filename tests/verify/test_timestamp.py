@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterable
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -17,7 +19,9 @@ import tsa
 from bearwitness_verify import timestamp
 from bearwitness_verify.errors import MalformedError, SignatureError, VerifyError
 from bearwitness_verify.timestamp import Stamped
+from scale import ALL
 from tsa import NOW, Node, Openssl, World, forge, integer, issue, needs_openssl, octets, oid, seq, set_of, tlv
+from workbench import SEED
 
 MESSAGE = "bearwitness/7\n12\nroot\n\n\N{EM DASH} vault signature\n".encode()
 DAY = timedelta(days=1)
@@ -207,14 +211,18 @@ def test_a_name_among_the_alternatives_of_the_certificate_is_accepted(w: World) 
 
 
 def flips(
-    reply: bytes, masks: Any, roots: list[x509.Certificate], extra: list[bytes]
+    reply: bytes,
+    masks: Iterable[int],
+    roots: list[x509.Certificate],
+    extra: list[bytes],
+    surely: Iterable[tuple[int, int]] = (),
 ) -> list[tuple[int, int]]:
     """Return the offsets and masks with which a changed reply is still accepted, all of them checked to say
-    exactly what the reply said."""
+    exactly what the reply said. Every byte is tried: with one of the masks, in the long run with all."""
     original = timestamp.verify(timestamp.parse_reply(reply), MESSAGE, roots, extra)
-    survivors = []
+    survivors, generator, every = [], random.Random(SEED), list(masks)
     for offset in range(len(reply)):
-        for mask in masks:
+        for mask in every if ALL else {generator.choice(every), *(m for at, m in surely if at == offset)}:
             changed = reply[:offset] + bytes([reply[offset] ^ mask]) + reply[offset + 1 :]
             try:
                 stamped = timestamp.verify(timestamp.parse_reply(changed), MESSAGE, roots, extra)
@@ -268,14 +276,14 @@ def test_only_what_nobody_signed_and_nobody_uses_can_be_flipped_without_effect(w
     assert survivors >= set(range(status, status + len(text)))
 
 
-@pytest.mark.long
 def test_putting_any_byte_in_any_place_is_noticed_but_for_the_other_name_of_the_same_algorithm(
     w: World,
 ) -> None:
     """rsaEncryption and sha256WithRSAEncryption differ in one byte and mean the same here (RFC 5754, 3.2)."""
     reply = forge(w.rsa, MESSAGE, nonce=99)
     name = reply.rindex(oid("1.2.840.113549.1.1.1")) + 10
-    assert flips(reply, range(1, 256), w.roots, w.between) == [(name, 0x01 ^ 0x0B)]
+    same = (name, 0x01 ^ 0x0B)
+    assert flips(reply, range(1, 256), w.roots, w.between, [same]) == [same]
 
 
 def test_a_reply_cut_anywhere_is_refused(w: World) -> None:
@@ -320,7 +328,7 @@ def test_a_stamp_of_something_else_is_refused(w: World) -> None:
     [
         (
             seq(integer(2), seq(tlv(0x0C, b"no \x1b[31mcredit")), tlv(0x03, b"\x05\x20")),
-            "does not allow.*no .\\[31m",
+            "does not allow.*no \\\\x1b\\[31m",
         ),
         (seq(integer(2)), "status 2"),
         (seq(integer(1)), "status 1"),

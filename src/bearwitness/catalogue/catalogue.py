@@ -190,13 +190,13 @@ class Catalogue:
             return [_item_row(row) for row in rows]
 
     def dump(self) -> list[str]:
-        """Return all rows as text in a fixed order: equal dumps mean equal catalogues."""
+        """Return all rows as JSON objects in a fixed order: equal dumps mean equal catalogues."""
         out = []
         with self._engine.connect() as connection:
             for table in schema.metadata.sorted_tables:
                 for row in connection.execute(select(table).order_by(*table.primary_key.columns)):
-                    values = [v.hex() if isinstance(v, bytes) else str(v) for v in row]
-                    out.append(f"{table.name} {json.dumps(values)}")
+                    told = {c: v.hex() if isinstance(v, bytes) else v for c, v in row._mapping.items()}
+                    out.append(json.dumps({"table": table.name, **told}, sort_keys=True))
         return out
 
 

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from bearwitness.errors import UsageError
 from bearwitness.seal.form import CustodyForm
+from bearwitness.seal.model import Options, Sealing
 from bearwitness.seal.run import Progress
-from bearwitness.seal.sealing import Options, Sealing, seal
+from bearwitness.seal.sealing import seal
 from bearwitness.vault.opening import open_vault
 from bearwitness_verify.report import printable_path
 

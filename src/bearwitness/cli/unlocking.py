@@ -60,7 +60,19 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
         ledger = Ledger(vault, unlocked)
         with out.bar("catalogue", None, unit=" items") as progress:
             catalogue.refresh(ledger, progress)
+        if getattr(options, "quarantine", False):
+            _tell_closed(ledger, out)
         yield Opened(vault, unlocked, ledger, catalogue)
+
+
+def _tell_closed(ledger: Ledger, out: Output) -> None:
+    """Say how much of the quarantine is not seen: what a kit brought is found by an entry for keepers."""
+    closed = len(ledger.closed_deliveries(SOURCE))
+    if closed:
+        out.say(
+            f"{closed} of the quarantine's deliveries came with kits and are not shown, for the identities "
+            "given do not open their entries: give a keeper's --identity beside the source keeper's"
+        )
 
 
 def _catalogue(vault: Vault, unlocked: Unlocked, *, quarantine: bool) -> Catalogue:

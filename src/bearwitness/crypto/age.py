@@ -136,29 +136,44 @@ def encrypt(plaintext: bytes, recipient: Recipient) -> bytes:
     return bytes(out)
 
 
+class ChunkOpener:
+    """Decrypts the chunks of one age file in order, into memory the caller owns."""
+
+    def __init__(self, payload_key: bytes, sealed_bytes: int, what: str = "the file") -> None:
+        """`sealed_bytes` is the length of all chunks; raise MalformedError if no file has that many."""
+        self._aead, self._what = ChaCha20Poly1305(payload_key), what
+        self._number, self._count = 0, _chunk_count(sealed_bytes)
+        self.plaintext_bytes = _plaintext_bytes(sealed_bytes, what)
+
+    @property
+    def done(self) -> bool:
+        """Whether the last chunk was decrypted."""
+        return self._number == self._count
+
+    def open(self, chunk: memoryview, into: memoryview) -> int:
+        """Decrypt the next chunk (65,552 bytes, the last fewer) to the start of `into`; return the length."""
+        size, number = len(chunk) - TAG_BYTES, self._number
+        self._number += 1
+        try:
+            self._aead.decrypt_into(_nonce(number, self._count), chunk, None, into[:size])
+        except InvalidTag:
+            raise MalformedError(f"{self._what} is damaged or cut short (chunk {number})") from None
+        return size
+
+
 def decrypt(data: bytes, identity: Identity, what: str = "the file") -> bytes:
     """Return the plaintext of the age file `data`, whole or not at all.
 
     Raises KeyUnlockError if it is for somebody else, MalformedError if it is damaged.
     """
-    return bytes(decrypt_buffer(data, identity, what))
-
-
-def decrypt_buffer(data: bytes, identity: Identity, what: str = "the file") -> bytearray:
-    """Return what :func:`decrypt` does, in a buffer filled in place: for packs, of which there are many."""
     payload_key, at = open_header(data[:HEADER_BYTES_MAX], identity, what)
-    aead, sealed = ChaCha20Poly1305(payload_key), memoryview(data)[at:]
-    plain = bytearray(_plaintext_bytes(len(sealed), what))
-    into, begin, count = memoryview(plain), 0, _chunk_count(len(sealed))
-    for number in range(count):
-        chunk = sealed[number * SEALED_CHUNK_BYTES : (number + 1) * SEALED_CHUNK_BYTES]
-        size = len(chunk) - TAG_BYTES
-        try:
-            aead.decrypt_into(_nonce(number, count), chunk, None, into[begin : begin + size])
-        except InvalidTag:
-            raise MalformedError(f"{what} is damaged or cut short (chunk {number})") from None
-        begin += size
-    return plain
+    sealed = memoryview(data)[at:]
+    opener = ChunkOpener(payload_key, len(sealed), what)
+    plain = bytearray(opener.plaintext_bytes)
+    into = memoryview(plain)
+    for begin in range(0, max(1, len(sealed)), SEALED_CHUNK_BYTES):
+        into = into[opener.open(sealed[begin : begin + SEALED_CHUNK_BYTES], into) :]
+    return bytes(plain)
 
 
 class Reader:

@@ -67,10 +67,18 @@ def read_place(value: Mapping[str, Json]) -> Place:
     """Return the place in a question or an entry."""
     stream = None
     if value["stream"] is not None:
-        kind, number = array(value["stream"], "a stream")
+        kind, number = _several(value["stream"], 2, "a stream")
         stream = Stream(integer(kind, "a stream", 0, 2**32 - 1), integer(number, "a stream", 0, 65_535))
     number_of = integer(value["volume"], "a volume", 0, VOLUMES_MAX)
     return Place(number_of, integer(value["address"], "a meta address"), stream)
+
+
+def _several(value: Json, count: int, what: str) -> list[Json]:
+    """Return `value` if it is an array of `count` members."""
+    found = array(value, what)
+    if len(found) != count:
+        raise MalformedError(f"{what} has {len(found)} members, not {count}")
+    return found
 
 
 # entries
@@ -157,7 +165,7 @@ def decode_bytes(untrusted: bytes, offset: int, length: int) -> tuple[memoryview
     got = members(canonical.loads(untrusted[:end], "the header of bytes"), "a header", "holes v")
     holes = []
     for value in array(got["holes"], "holes"):
-        begin, size, reason = array(value, "a hole")
+        begin, size, reason = _several(value, 3, "a hole")
         at = integer(begin, "a hole", offset, offset + length)
         holes.append(Hole(at, integer(size, "a hole", 1, offset + length - at), text(reason)))
     if len(holes) > HOLES_MAX or any(hole.reason not in HOLES for hole in holes):

@@ -13,6 +13,7 @@ own.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ FILES_MAX: Final = 250  # as many as can be handed to the sandbox
 LIMITS: Final = Limits(120, 900.0, 512 << 20, answers.ANSWER_BYTES_MAX)
 # Looking for deleted files reads every sector of a disk for one answer.
 PATIENT_LIMITS: Final = Limits(6 * 3600, 12 * 3600.0, 2 << 30, answers.ANSWER_BYTES_MAX)
+_NOISE: Final = re.compile(r"\A.*?' (failed: [A-Za-z]+: )?")
 _LOST_SECONDS_MAX: Final = 1_800.0  # on questions that killed their children, before an image is given up
 _DEATHS_MAX: Final = 16  # in one folder
 _RANGES_AT_ONCE: Final = 10_000
@@ -63,7 +65,10 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True)
 class Medium:
-    """How to open an image: its open files in order, what they hold, the size of a sector."""
+    """How to open an image: its open files in order, what they hold, the size of a sector.
+
+    Of a raw image a second one may be the same opened with O_DIRECT, for the sectors beside bad ones.
+    """
 
     files: Sequence[int]
     form: str = RAW
@@ -188,7 +193,7 @@ class DiskImage:
         try:
             session = self._open_session()
         except ChildFailedError as error:
-            raise DiedError(f"the image can not be opened: {_plain(error)}") from None
+            raise DiedError(f"it can not be opened: {_plain(error)}") from None
         try:
             return session.ask(question)
         except ChildFailedError as error:
@@ -218,8 +223,8 @@ class DiskImage:
 
 
 def _plain(error: ChildFailedError) -> str:
-    """Return why a child failed, without the words that only name the task."""
-    return str(error).partition("' ")[2] or str(error)
+    """Return why a child failed, without the words that only name the task and the class of the error."""
+    return _NOISE.sub("", str(error))
 
 
 def _knowledge(bad: Ranges, unstable: Ranges) -> Iterator[bytes]:

@@ -23,10 +23,11 @@ def disk_ids(medium: Medium) -> tuple[dict[str, str], dict[int, dict[str, str]]]
     if boot[510:512] == b"\x55\xaa" and any(boot[440:444]):
         ids["mbr_signature"] = boot[440:444][::-1].hex()
     for sector in _GPT_SECTORS:
-        head = medium.read(sector, 92)
-        if head[:8] == b"EFI PART":
-            ids["gpt_disk"] = str(uuid.UUID(bytes_le=head[56:72]))
-            return ids, _gpt_partitions(medium, head, sector)
+        for place in (sector, max(0, medium.size - sector)):  # the table, and its copy at the end
+            head = medium.read(place, 92)
+            if head[:8] == b"EFI PART":
+                ids["gpt_disk"] = str(uuid.UUID(bytes_le=head[56:72]))
+                return ids, _gpt_partitions(medium, head, sector)
     return ids, {}
 
 

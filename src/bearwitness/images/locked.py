@@ -50,8 +50,9 @@ class Image:
     def __init__(self, task: Task) -> None:
         got = members(canonical.loads(task.arguments), "arguments", "form sector_bytes v", "place")
         files = task.files
-        self.medium: Medium = EwfMedium(files) if got["form"] == "ewf" else RawMedium(files[0])
-        self.disk = Disk(self.medium, integer(got["sector_bytes"], "a sector", 512, 65_536))
+        sector = integer(got["sector_bytes"], "a sector", 512, 65_536)
+        self.medium: Medium = EwfMedium(files) if got["form"] == "ewf" else RawMedium(files, sector)
+        self.disk = Disk(self.medium, sector)
         self._listing = Listing(self.disk)
         self._content: Content | FatContent | None = None
         self._answers: dict[str, tuple[str, Callable[[dict[str, Json]], bytes]]] = {

@@ -7,6 +7,7 @@ read".
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,10 +16,12 @@ from typing import Final
 import pyewf
 import pytsk3
 
+from .ewf_chunks import StoredChunks
 from .model import SECTOR_BYTES
 from .ranges import Ranges
 
-_STEPS: Final = (65_536, 4_096, SECTOR_BYTES)
+_PAGE: Final = 4_096
+_STEPS: Final = (65_536, _PAGE, SECTOR_BYTES)
 
 
 class Medium:
@@ -62,13 +65,40 @@ class Medium:
 
 
 class RawMedium(Medium):
-    """A device, or an image that holds its bytes as they are."""
+    """A device, or an image that holds its bytes as they are.
 
-    def __init__(self, file: int) -> None:
-        super().__init__(os.lseek(file, 0, os.SEEK_END))
-        self._file = file
+    `files` are the medium and, where there is one, the same opened to be read past the page cache: the cache
+    reads whole pages, so that one sector that fails would take seven others with it.
+    """
+
+    def __init__(self, files: Sequence[int], sector_bytes: int) -> None:
+        super().__init__(os.lseek(files[0], 0, os.SEEK_END))
+        self._file, self._direct = files[0], files[1] if len(files) > 1 else None
+        self._sector = sector_bytes
+        self._buffer = memoryview(mmap.mmap(-1, _PAGE + 2 * sector_bytes))  # aligned, as it must be
 
     def _fetch(self, offset: int, length: int) -> bytes:
+        if length > _PAGE:
+            return self._fetch_cached(offset, length)
+        page = offset - offset % _PAGE
+        if self._direct is not None and self.bad.within(page, offset + length - page + _PAGE):
+            return self._fetch_direct(self._direct, offset, length)
+        try:
+            return self._fetch_cached(offset, length)
+        except OSError:
+            if self._direct is None:
+                raise
+        return self._fetch_direct(self._direct, offset, length)
+
+    def _fetch_direct(self, file: int, offset: int, length: int) -> bytes:
+        begin = offset % self._sector
+        room = self._buffer[: -(-(begin + length) // self._sector) * self._sector]
+        os.lseek(file, offset - begin, os.SEEK_SET)  # Python has no other call for this that a child may use
+        if os.readv(file, [room]) < begin + length:
+            raise OSError("the image became shorter")
+        return bytes(room[begin : begin + length])
+
+    def _fetch_cached(self, offset: int, length: int) -> bytes:
         data = os.pread(self._file, length, offset)
         while len(data) < length:  # a signal, or more than the kernel gives in one call
             more = os.pread(self._file, length - len(data), offset + len(data))
@@ -82,14 +112,18 @@ class EwfMedium(Medium):
     """An image in the format of EnCase, in one or more segment files."""
 
     def __init__(self, files: Sequence[int]) -> None:
+        segments = [_SegmentFile(file) for file in files]
         self.handle = pyewf.handle()
-        self.handle.open_file_objects([_SegmentFile(file) for file in files], "r")
+        self.handle.open_file_objects(segments, "r")
         super().__init__(int(self.handle.get_media_size()))
+        self._stored = StoredChunks(segments, self.handle.chunk_size, self.size)
 
     def _fetch(self, offset: int, length: int) -> bytes:
         data: bytes = self.handle.read_buffer_at_offset(length, offset)
         if len(data) != length:
             raise OSError("a segment file ends early")
+        for begin, size in self._stored.damaged(offset, data):
+            self.bad.add(begin, size)
         return data
 
 
@@ -102,9 +136,13 @@ class _SegmentFile:
 
     def read(self, size: int | None = None) -> bytes:
         """Return the next bytes."""
-        data = os.pread(self._file, self._size - self._at if size is None else size, self._at)
+        data = self.pread(self._at, self._size - self._at if size is None else size)
         self._at += len(data)
         return data
+
+    def pread(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset`, fewer only at the end."""
+        return os.pread(self._file, length, offset)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
         """Go elsewhere."""

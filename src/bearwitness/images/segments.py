@@ -13,8 +13,8 @@ from bearwitness.errors import SourceError
 
 from .disk_image import FILES_MAX
 
-_FIRST = re.compile(r"\.([EeSs]|[Ee][Xx])01\Z")
-_ANY = re.compile(r"\.([EeSs][0-9A-Za-z]{2}|[Ee][Xx][0-9A-Za-z]{2})\Z")
+_FIRST = re.compile(r"\.([EeSs])01\Z")
+_ANY = re.compile(r"\.[EeSs][0-9A-Za-z]{2}\Z")
 _LETTERS: Final = ascii_uppercase
 
 
@@ -43,12 +43,11 @@ def segment_files(first: Path) -> list[Path]:
 
 
 def _suffixes(kind: str) -> Iterator[str]:
-    """Yield the endings of the second and all further segments; `kind` is ``E``, ``S`` or ``EX``."""
+    """Yield the endings of the second and all further segments; `kind` is ``E`` or ``S``."""
     yield from (f"{kind}{number:02}" for number in range(2, 100))
-    prefix = kind[:-1]
     for step in count():
         high, rest = divmod(step, len(_LETTERS) ** 2)
-        head = ord(kind[-1]) + high
+        head = ord(kind) + high
         if head > ord("Z"):
             return
-        yield f"{prefix}{chr(head)}{_LETTERS[rest // 26]}{_LETTERS[rest % 26]}"
+        yield f"{chr(head)}{_LETTERS[rest // 26]}{_LETTERS[rest % 26]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ _FILE_SYSTEMS: Final = {
     for name in "ntfs fat12 fat16 fat32 exfat ext2 ext3 ext4 ffs1 ffs1b ffs2 hfs iso9660 yaffs2 apfs".split()
 }
 _TROUBLE_CHARACTERS_MAX: Final = 200
+_GUARD: Final = 0xEE  # kind of a partition that stands for a whole GUID table
 
 
 class Disk:
@@ -36,9 +38,8 @@ class Disk:
 
     def _read_table(self) -> tuple[str, list[tuple[int, int, str]]]:
         """Return what the partition table is called, and offset, length and kind of each partition."""
-        try:
-            table = pytsk3.Volume_Info(self._sleuth)
-        except OSError:
+        table = self._find_table()
+        if table is None:
             return "", []
         sector, found = int(table.info.block_size), []
         for part in table:
@@ -48,6 +49,35 @@ class Disk:
             if len(found) >= VOLUMES_MAX:
                 break
         return _TABLES.get(int(table.info.vstype), "other"), found
+
+    def _find_table(self) -> Any:
+        """Return the partition table, None if there is none.
+
+        Where the first copy of a GUID table is destroyed The Sleuth Kit finds the record that guards it, and
+        the copy at the end of the medium only when told to. A stick that was formatted without a table may
+        have an old copy there as well, and its file system goes first.
+        """
+        try:
+            table = pytsk3.Volume_Info(self._sleuth)
+        except OSError:
+            with contextlib.suppress(OSError):
+                pytsk3.FS_Info(self._sleuth)
+                return None
+            return self._guid_table()
+        if int(table.info.vstype) == int(pytsk3.TSK_VS_TYPE_DOS) and self._is_guarded():
+            return self._guid_table() or table
+        return table
+
+    def _is_guarded(self) -> bool:
+        """Say whether the master boot record only guards a GUID table."""
+        record = self.medium.read(0, 512)
+        return _GUARD in (record[450 + 16 * number] for number in range(4))
+
+    def _guid_table(self) -> Any:
+        try:
+            return pytsk3.Volume_Info(self._sleuth, pytsk3.TSK_VS_TYPE_GPT)
+        except OSError:
+            return None
 
     def layout(self) -> Layout:
         """Return what is on the medium."""

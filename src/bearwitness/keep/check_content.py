@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
 from multiprocessing import get_context
+from typing import Final
 
-from bearwitness.crypto import age
 from bearwitness.crypto.derive import derive
 from bearwitness.custody import items as commitments
 from bearwitness.custody.content import ContentHasher, root_of_one
-from bearwitness.custody.items import Extent
 from bearwitness.custody.tracks import track_tree
 from bearwitness.custody.trees import scatter
 from bearwitness.errors import BearwitnessError, TamperedError
 from bearwitness.machine import keep_off_the_disk
-from bearwitness.store.packs import pack_path
-from bearwitness.vault.delivery import ZERO, OpenDelivery, Record, Tombstone
+from bearwitness.store.packreader import PackReader
+from bearwitness.vault.delivery import OpenDelivery, Record, Tombstone, parse_manifest
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths
 from bearwitness.vault.ledger import DeliveryRecord
 from bearwitness_verify.canonical import unb64
@@ -26,14 +24,24 @@ from bearwitness_verify.leaves import (
     HIDDEN_HEIGHTS,
     SEGMENT_BYTES_MAX,
     TreeRef,
-    content_ref,
     hash_leaf,
     item_id,
 )
 
 from .findings import Findings
+from .part_packs import PIECE_BYTES, PartPacks
 
-_ZERO_PIECE = bytes(1 << 20)
+_SMALL: Final = min(SEGMENT_BYTES_MAX, PIECE_BYTES)  # files that are one segment and come in one piece
+
+
+class _Shared:
+    """What worker processes inherit: sent with each part, the names of all packs would go along each time."""
+
+    opened: OpenDelivery | None = None
+    reader: PackReader | None = None  # its buffers serve all parts that a process checks
+
+
+_shared: Final = _Shared()
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,9 @@ def check_delivery(
     count = len(opened.descriptor.parts)
     leaves: list[bytes] = []
     size = tombstones = 0
+    _shared.opened, _shared.reader = opened, None
     with ProcessPoolExecutor(workers, get_context("fork"), keep_off_the_disk) as pool:
-        for part in pool.map(_check_part, [opened] * count, range(count), [deep] * count):
+        for part in pool.map(_check_part, range(count), [deep] * count):
             findings.problems += part.problems
             for leaf, length in zip(part.leaves, part.sizes, strict=True):
                 if leaf not in record.dropped:
@@ -110,53 +119,58 @@ def _check_tree(record: DeliveryRecord, leaves: list[bytes], size: int | None, f
         findings.problem(f"{name}: {error}")
 
 
-def _check_part(opened: OpenDelivery, number: int, deep: bool) -> PartCheck:
+def _check_part(number: int, deep: bool) -> PartCheck:
     """Check one part: every pack read once, hashed and decrypted, every item built again from it."""
+    opened = _shared.opened
+    if opened is None:
+        raise AssertionError("no delivery is being checked")
+    if _shared.reader is None:
+        _shared.reader = PackReader(opened.store)
     part = opened.descriptor.parts[number]
     what = f"part {number} of delivery {opened.descriptor.delivery}"
-    packs = _Packs(opened, number)
+    packs = PartPacks(opened, number, _shared.reader)
     problems, leaves, sizes, tombstones = [], [], [], 0
     try:
-        expected = {*part.packs, part.manifest}
-        if opened.keys(number).keys() != expected:
+        if opened.keys(number).keys() != {*part.packs, part.manifest}:
             raise TamperedError("its key file is not about its packs")
-        for line in opened.lines(number):
+        for line in parse_manifest(packs.manifest(), opened.descriptor.delivery, number):
             if isinstance(line, Tombstone):
                 leaves.append(line.leaf)
                 sizes.append(0)
                 tombstones += 1
             elif isinstance(line, Record):
                 leaf = commitments.commit(line.values, line.secret)
+                size = line.size
                 leaves.append(leaf)
-                sizes.append(line.size or 0)
-                problems += [f"item {item_id(leaf)}: {text}" for text in _check_item(packs, line, deep)]
-        for name in sorted(expected):
-            packs.load(name)
+                sizes.append(size or 0)
+                if size is not None and "content" in line.values:
+                    problem = _check_item(packs, line, size, deep=deep)
+                    problems += [f"item {item_id(leaf)}: {problem}"] if problem else []
+        packs.finish()
     except BearwitnessError as error:
         problems.append(f"{what}: {error}")
+    problems += [f"{what}: {text}" for text in packs.bad.values()]
     return PartCheck(problems, leaves, sizes, tombstones, packs.ciphertext_bytes)
 
 
-def _check_item(packs: _Packs, record: Record, deep: bool) -> list[str]:
-    """Return what is wrong with an item's bytes."""
-    if record.size is None or "content" not in record.values:
-        return []
+def _check_item(packs: PartPacks, record: Record, size: int, *, deep: bool) -> str:
+    """Return what is wrong with the bytes of a file of `size` bytes, nothing if they are what was sealed."""
     try:
-        blob = IndexBlob.decode(b"".join(packs.read(record.index)), "its index") if record.index else None
-        if content_ref(record.value("content")).root != _content_root(packs, record, blob, deep):
+        blob = IndexBlob.decode(packs.blob(record.index), "its index") if record.index else None
+        if record.values["content"] != _content_text(packs, record, size, blob, deep=deep):
             raise TamperedError("its bytes are not those its content tree commits to")
         if blob:
             _check_tracks(record, blob)
     except BearwitnessError as error:
-        return [str(error)]
-    return []
+        return str(error)
+    return ""
 
 
-def _content_root(packs: _Packs, record: Record, blob: IndexBlob | None, deep: bool) -> bytes:
-    """Return the root of the content tree over what the packs hold; with `deep` check the digests too."""
-    size = record.size or 0
-    if not deep and blob is None and len(record.extents) == 1 and 0 < size <= SEGMENT_BYTES_MAX:
-        return root_of_one(record.secret, b"".join(packs.read(record.extents)))
+def _content_text(packs: PartPacks, record: Record, size: int, blob: IndexBlob | None, *, deep: bool) -> str:
+    """Return the reference to the content tree over what the packs hold; with `deep` check digests too."""
+    if not deep and blob is None and [extent[2] for extent in record.extents] == [size] and size <= _SMALL:
+        piece = next(packs.read(record.extents), b"")
+        return commitments.tree_text("segment", 0, root_of_one(record.secret, piece))
     lengths = blob.lengths if blob else plain_lengths(size)
     hasher = ContentHasher(record.secret, lengths, whole=deep, md5=deep and "md5" in record.values)
     for piece in packs.read(record.extents):
@@ -165,7 +179,7 @@ def _content_root(packs: _Packs, record: Record, blob: IndexBlob | None, deep: b
     for name, found in (("sha256", hashes.sha256), ("md5", hashes.md5)):
         if found and found != unb64(record.value(name)):
             raise TamperedError(f"its {name} is not the one that was sealed")
-    return hashes.root
+    return commitments.tree_text("segment", hasher.tree.height, hashes.root)
 
 
 def _check_tracks(record: Record, blob: IndexBlob) -> None:
@@ -176,47 +190,3 @@ def _check_tracks(record: Record, blob: IndexBlob) -> None:
     found = TreeRef("packet", builder.height, builder.root())
     if TreeRef.from_json(reference, "packet", HIDDEN_HEIGHTS) != found:
         raise TamperedError("its track table is not the one that was sealed")
-
-
-class _Packs:
-    """The packs of one part, each read once from the disk, hashed, decrypted whole; one kept in memory."""
-
-    def __init__(self, opened: OpenDelivery, part: int) -> None:
-        self._opened, self._part = opened, part
-        self._done: set[str] = set()
-        self._name, self._plain = "", memoryview(b"")
-        self.ciphertext_bytes = 0
-
-    def load(self, name: str) -> memoryview:
-        """Return the plaintext of a pack; its bytes have the hash it is named after."""
-        if name == self._name:
-            return self._plain
-        if name in self._done and name == self._opened.descriptor.parts[self._part].manifest:
-            return self._plain
-        try:
-            data = self._opened.store.read(pack_path(name))
-        except KeyError:
-            raise TamperedError(f"pack {name} is missing", "restore it from a mirror") from None
-        if name not in self._done:
-            if sha256(data).hexdigest() != name:
-                raise TamperedError(f"pack {name} was altered: its bytes have another hash")
-            self.ciphertext_bytes += len(data)
-            self._done.add(name)
-        identity = self._opened.keys(self._part).get(name)
-        if identity is None:
-            raise TamperedError(f"there is no key for pack {name}")
-        self._plain = memoryview(age.decrypt_buffer(data, identity, f"pack {name}"))
-        self._name = name
-        return self._plain
-
-    def read(self, extents: tuple[Extent, ...]) -> Iterator[memoryview]:
-        """Yield the bytes of `extents`."""
-        for name, offset, length in extents:
-            if name == ZERO:
-                for at in range(0, length, len(_ZERO_PIECE)):
-                    yield memoryview(_ZERO_PIECE)[: length - at]
-                continue
-            plain = self.load(name)
-            if offset + length > len(plain):
-                raise TamperedError(f"pack {name} is shorter than what is asked of it")
-            yield plain[offset : offset + length]

@@ -140,7 +140,7 @@ def check_since(logs: Sequence[Log], data: bytes, findings: Findings) -> None:
             )
         findings.count("earlier checkpoints")
     except BearwitnessError as error:
-        findings.problem(f"--since: {error}")
+        findings.problem(f"--since: {error}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def check_packs(

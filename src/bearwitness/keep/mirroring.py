@@ -111,7 +111,7 @@ def wanted_files(vault: Vault) -> Iterable[tuple[str, str]]:
 
 
 def _obsolete(vault: Vault, target: LocalStore) -> list[str]:
-    """Return what the mirror may be rid of, unless it is wanted: its packs, and what the log says is removed."""
+    """Return what the mirror may be rid of, unless it is wanted: its packs, and what the log removed."""
     removed = {path for effect in vault.log.effects() for path, digest in effect.items() if digest is None}
     return [*target.names("packs"), *(path for path in removed if target.size(path) is not None)]
 

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 from bearwitness.errors import BearwitnessError, RefusedError, storage_error
 from bearwitness.vault.delivery import Folder, OpenDelivery, Record
 from bearwitness_verify.canonical import Json, text, unb64
 from bearwitness_verify.report import printable_path
+
+_OTHER_STATE_DIGITS: Final = 8  # of the item's id, added to the name of a second state of a file
 
 
 @dataclass
@@ -89,7 +92,8 @@ class Restorer:
         path = _join(subfolder, record.path)
         with contextlib.closing(_Place(self._root, path)) as place:
             whole = sha256()
-            file = place.create()
+            file = self._create(place, item, record)
+            path = path[: len(path) - len(path.rpartition(b"/")[2])] + place.name
             try:
                 for piece in _pieces(delivery, record):
                     whole.update(piece)
@@ -107,6 +111,19 @@ class Restorer:
         self._by_item[item] = path
         self.result.files += 1
         self.result.bytes += record.size or 0
+
+    def _create(self, place: _Place, item: str, record: Record) -> int:
+        """Create the file; two states of one file (it changed across an interrupted seal) both come back."""
+        try:
+            return place.create()
+        except FileExistsError:
+            place.name += b" (" + item[:_OTHER_STATE_DIGITS].encode() + b")"
+            file = place.create()
+        self.result.problems.append(
+            f"{printable_path(record.path)}: two states of it were sealed; this one is restored as "
+            f"{printable_path(place.name)}"
+        )
+        return file
 
     def _other(self, record: Record, subfolder: bytes) -> None:
         path = _join(subfolder, record.path)

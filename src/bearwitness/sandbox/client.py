@@ -239,5 +239,5 @@ def _open_read_only(file: int) -> int:
     mode = os.fstat(file).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
         raise SandboxError("only files and disks can be handed to the sandbox")
-    untouched = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_NOATIME
-    return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | untouched)
+    kept = fcntl.fcntl(file, fcntl.F_GETFL) & (os.O_NOATIME | os.O_DIRECT)
+    return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | kept)

@@ -58,6 +58,7 @@ def write(path: Path, vault: Vault, closed: Closed, form: CustodyForm, how: str)
         ("Bag", form.bag),
         ("Instalment", form.instalment),
         ("Storage", form.storage),
+        ("Write blocker", form.write_blocker),
         ("Sealed by", form.by),
     ]
     rows += [(name, html.escape(value)) for name, value in told if value]

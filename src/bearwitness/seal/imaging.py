@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bearwitness.errors import BearwitnessError, SandboxUnavailableError
 from bearwitness.images.disk_image import LIMITS, PATIENT_LIMITS, TASKS, DiskImage
@@ -30,12 +30,10 @@ from .imaging_target import DEVICE_HOW, Target, open_target
 from .imaging_walk import LIVE, found_of, walk
 from .indexing import ContainerIndexer
 from .journal import Run
+from .model import Options, Sealing
 from .part import Lost
 from .run import Intake, Outcome, Progress, Settings, find_run, seal_run
 from .walk import Found
-
-if TYPE_CHECKING:
-    from .sealing import Options, Sealing
 
 _QUARANTINE: Final = b"\x00quarantine"
 _NOTES: Final = "image.notes"
@@ -88,7 +86,8 @@ def _opened(
                 layout = image.layout()
             except BearwitnessError as error:
                 warnings.append(
-                    f"no file system can be read: {error}; only the image is sealed, to the quarantine"
+                    f"no file system in the image can be read, for {error}; only the image is sealed, to the "
+                    "quarantine"
                 )
                 yield None, None
                 return
@@ -121,8 +120,6 @@ class _Imaging:
 
     def run(self) -> Sealing:
         """Seal what is not sealed yet, the quarantine before the evidence."""
-        from .sealing import Sealing
-
         run, resumed = find_run(self._vault, self._target.identity, "vault")
         if resumed:
             self._total.progress.on_resume(run.items, run.size)
@@ -131,7 +128,8 @@ class _Imaging:
         run.destroy()
         lost = self._lost + evidence.lost
         if self._image is None:
-            lost.append(Lost(b"", "the file systems in the image were not read; the evidence is empty"))
+            reason = "the file systems in it were not read; the evidence is empty"
+            lost.append(Lost(self._target.names[0], reason))
         sealing = Sealing(evidence.closed, self._target.how, lost, resumed, self._warnings, quarantine)
         sealing.unread = evidence.unread
         return sealing

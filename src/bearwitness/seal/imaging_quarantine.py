@@ -7,7 +7,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bearwitness.images.disk_image import EWF, DiskImage
 from bearwitness.images.model import FILE, READ_BYTES_MAX
@@ -21,12 +21,10 @@ from .imaging_source import FirstReading, ImageSource, Made, Whole
 from .imaging_target import Target
 from .imaging_walk import DELETED, LIVE, TRACE, found_of, walk
 from .journal import Run
+from .model import Options
 from .part import Lost
 from .run import Intake
 from .walk import TAG_BYTES, Found
-
-if TYPE_CHECKING:
-    from .sealing import Options
 
 _FOLDERS: Final = {TRACE: b"traces", DELETED: b"deleted"}
 _TAGS, _FIRST, _IMAGED = "tags", "first.notes", "imaged.notes"
@@ -64,7 +62,8 @@ class Quarantine:
 
     def _told(self) -> dict[str, Json]:
         imaged = self.imaged()
-        return quarantine_facts(public_facts(self._target, imaged, self._options.form.write_blocker), imaged)
+        public = public_facts(self._target, imaged, self._options.form.write_blocker)
+        return {**quarantine_facts(public, imaged), "deleted_recovered": self._options.recover_deleted}
 
     def _wholes(self, run_key: bytes) -> Iterator[Found]:
         """Yield the files that make up the image."""
@@ -158,7 +157,7 @@ class Quarantine:
         if imaged.unstable:
             losses.append([name, f"{imaged.unstable.total:,} bytes differed when they were read again"])
         if imaged.mismatched:
-            names_of = " and ".join(imaged.mismatched).upper()
+            names_of = " and ".join(name.upper() for name in imaged.mismatched)
             losses.append([name, f"what it decodes to does not have the {names_of} stored in it"])
         if imaged.unreadable and self._target.form == EWF:
             count = sum(length for _, length in imaged.unreadable)

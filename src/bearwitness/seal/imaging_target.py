@@ -23,7 +23,8 @@ RAW_HOW: Final = "disk image (raw)"
 EWF_HOW: Final = "disk image (E01)"
 IMAGE_NAME: Final = b"image.raw"
 
-_EWF_MAGICS: Final = (b"EVF\x09\x0d\x0a\xff\x00", b"EVF2\x0d\x0a\x81\x00")
+_EWF_MAGIC: Final = b"EVF\x09\x0d\x0a\xff\x00"
+_EWF2_MAGIC: Final = b"EVF2\x0d\x0a\x81\x00"
 _SYS_BLOCK: Final = Path("/sys/dev/block")
 _FACTS: Final = (
     "ro",
@@ -53,11 +54,12 @@ class Target:
     read_only: bool | None = None  # whether the kernel refuses to write to it
     in_use: bool = False
     facts: dict[str, str] = field(default_factory=dict)
+    direct: list[int] = field(default_factory=list)  # the same as `files`, to be read past the page cache
 
     @property
     def medium(self) -> Medium:
         """What the sandbox is handed."""
-        return Medium(self.files, self.form, self.sector_bytes)
+        return Medium([*self.files, *self.direct], self.form, self.sector_bytes)
 
     @property
     def identity(self) -> bytes:
@@ -75,9 +77,9 @@ class Target:
 
     def close(self) -> None:
         """Close its files."""
-        for file in self.files:
+        for file in [*self.files, *self.direct]:
             os.close(file)
-        self.files = []
+        self.files, self.direct = [], []
 
 
 def open_target(path: Path, kind: str) -> Target:
@@ -103,8 +105,16 @@ def _open_device(path: Path) -> Target:
         path, DEVICE_HOW, [file], [IMAGE_NAME], [os.fsencode(path)], size,
         sector_bytes=int(sector) if sector.isdecimal() else 512,
         read_only={"0": False, "1": True}.get(facts.get("ro", "")),
-        in_use=in_use, facts=facts,
+        in_use=in_use, facts=facts, direct=_opened_direct(file),
     )  # fmt: skip
+
+
+def _opened_direct(file: int) -> list[int]:
+    """Open a file or device once more to read past the page cache; nothing where that can not be done."""
+    try:
+        return [os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)]
+    except OSError:
+        return []
 
 
 def _open_exclusive(path: Path) -> tuple[int, bool]:
@@ -119,7 +129,13 @@ def _open_exclusive(path: Path) -> tuple[int, bool]:
 
 def _open_image(path: Path) -> Target:
     with path.open("rb") as file:
-        ewf = file.read(8) in _EWF_MAGICS
+        magic = file.read(8)
+    if magic == _EWF2_MAGIC:
+        raise SourceError(
+            f"{path} is an image in EnCase's second format (.Ex01), which is not read yet",
+            "write it as .E01 or raw (ewfexport can); or keep it as the file it is: --as file",
+        )
+    ewf = magic == _EWF_MAGIC
     paths = segment_files(path) if ewf else [path]
     files: list[int] = []
     try:
@@ -132,8 +148,12 @@ def _open_image(path: Path) -> Target:
     names = [os.fsencode(segment.name) for segment in paths] if ewf else [IMAGE_NAME]
     how, form = (EWF_HOW, EWF) if ewf else (RAW_HOW, RAW)
     if not size:
+        for opened in files:
+            os.close(opened)
         raise SourceError(f"the image {path} is empty")
-    return Target(path, how, files, names, [os.fsencode(segment) for segment in paths], size, form)
+    direct = [] if ewf else _opened_direct(files[0])
+    there = [os.fsencode(segment) for segment in paths]
+    return Target(path, how, files, names, there, size, form, direct=direct)
 
 
 def _open_untouched(path: Path) -> int:

@@ -33,7 +33,7 @@ _KEY_FILE: Final = "key"
 _JOURNAL: Final = "journal"
 _ROOT: Final = "root"
 _NAME: Final = re.compile(r"\.?[0-9a-f]{32}\Z")
-_NO_KEY: Final = bytes(32)  # what stands in place of a key that is destroyed
+_NO_KEY: Final = bytes(32)  # what is written over a key that is destroyed
 
 
 @dataclass(frozen=True)
@@ -194,12 +194,12 @@ class Run:
         return (self.folder / _ROOT).read_bytes()
 
     def destroy(self) -> None:
-        """Destroy the run's key, then the rest of its folder."""
-        key = self.folder / _KEY_FILE
-        _write(key, _NO_KEY)
-        key.unlink()
-        shutil.rmtree(self.folder)
-        sync_folder(self.folder.parent)
+        """Destroy the run's key and its folder; ended at once for whoever comes after a crash."""
+        ended = self.folder.with_name(f".{self.folder.name}")
+        self.folder.rename(ended)
+        sync_folder(ended.parent)
+        _clear(ended)
+        sync_folder(ended.parent)
 
 
 def open_runs(store: LocalStore) -> list[Run]:
@@ -211,12 +211,18 @@ def open_runs(store: LocalStore) -> list[Run]:
     for folder in sorted(runs.iterdir()):
         if _NAME.match(folder.name) is None:
             continue  # what replaces files when an entry is in the log: vault/change.py
-        key = folder / _KEY_FILE
-        if folder.name.startswith(".") or not key.exists() or key.read_bytes() == _NO_KEY:
-            shutil.rmtree(folder, ignore_errors=True)  # a crash came before the run began, or in its end
+        if folder.name.startswith(".") or not (folder / _KEY_FILE).exists():
+            _clear(folder)  # a crash came before the run began, or in its end
             continue
         found.append(Run(folder, store))
     return found
+
+
+def _clear(folder: Path) -> None:
+    """Overwrite the key in a run's folder, then remove the folder."""
+    if (folder / _KEY_FILE).exists():
+        _write(folder / _KEY_FILE, _NO_KEY)
+    shutil.rmtree(folder)
 
 
 def source_tag(key: bytes, source: bytes) -> str:

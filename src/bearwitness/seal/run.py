@@ -115,7 +115,7 @@ def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool
 
 
 def _can_be_opened(vault: Vault, run: Run) -> bool:
-    """Say whether the identity of an unfinished delivery was kept; raise TamperedError if it was and is gone."""
+    """Say whether the identity of an unfinished delivery was kept; TamperedError if it was and is gone."""
     path = run.descriptor().identity_path
     if vault.store.size(path) is not None:
         return True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bearwitness.errors import RefusedError, SandboxUnavailableError
@@ -14,38 +14,13 @@ from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
 from . import card, imaging, sources_of
-from .closing import Closed, close, was_closed
-from .form import CustodyForm
+from .closing import close, was_closed
+from .imaging_traces import Traces
 from .indexing import TASKS, ContainerIndexer
 from .intake import Indexer
 from .journal import open_runs
-from .part import Lost
+from .model import Options, Sealing
 from .run import Progress, Settings, seal_names
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to seal, beyond what the source itself says."""
-
-    form: CustodyForm = field(default_factory=CustodyForm)
-    md5: bool = False
-    kind: str | None = None
-    card: Path | None = None
-    recover_deleted: bool = False
-    weak_sandbox: bool = False
-
-
-@dataclass
-class Sealing:
-    """What was sealed: the delivery, what was lost, and for a device what went to the quarantine."""
-
-    closed: Closed
-    how: str
-    lost: list[Lost]
-    resumed: bool = False
-    warnings: list[str] = field(default_factory=list)
-    quarantine: Closed | None = None
-    unread: list[Lost] = field(default_factory=list)
 
 
 def seal(vault: Vault, source: Path | None, options: Options, progress: Progress) -> Sealing:
@@ -54,7 +29,7 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
     if source is None:
         sealing = _finish(vault, options)
     else:
-        kind = options.kind or sources_of.kind_of(source)
+        kind = sources_of.kind_of(source, options.kind)
         if kind in ("image", "device"):
             sealing = imaging.seal_image(vault, source, kind, options, progress)
         else:
@@ -71,7 +46,7 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
 
 
 def _seal_files(vault: Vault, source: Path, kind: str, options: Options, progress: Progress) -> Sealing:
-    warnings: list[str] = []
+    warnings = _trace_warnings(source) if kind == "folder" else []
     with container_indexer(options, warnings) as indexer:
         if kind == "folder":
             intake = sources_of.folder_intake(source, vault, indexer)
@@ -82,6 +57,23 @@ def _seal_files(vault: Vault, source: Path, kind: str, options: Options, progres
     sealing = Sealing(outcome.closed, intake.source.how, outcome.lost, outcome.resumed, warnings)
     sealing.unread = outcome.unread
     return sealing
+
+
+def _trace_warnings(folder: Path) -> list[str]:
+    """Warn of what an operating system left at the root of a drive: a logical copy has no quarantine."""
+    try:
+        names = os.listdir(os.fsencode(folder))
+    except OSError:
+        return []  # the walk will tell of it
+    rules = Traces(names)
+    count = sum(rules.is_trace(name, at_root=True) for name in names)
+    if not count:
+        return []
+    return [
+        f"left by an operating system at the top of this folder: {count} names, which may tell whose machine "
+        "the drive was in; in a logical copy they become evidence that every keeper sees. Seal the device, "
+        "or an image of it, to have them kept apart for source keepers"
+    ]
 
 
 @contextmanager

@@ -14,14 +14,26 @@ from bearwitness.vault.vault import Vault
 from .intake import Indexer
 from .run import Intake
 from .sources import FolderSource
-from .walk import FILE, Found, tag_of, walk
+from .walk import FILE, Found, open_folder, tag_of, walk
 
 _EWF_MAGIC: Final = b"EVF\x09\x0d\x0a\xff\x00"
 _EWF2_MAGIC: Final = b"EVF2\x0d\x0a\x81\x00"
 
 
-def kind_of(path: Path) -> str:
-    """Return ``folder``, ``file``, ``device`` or ``image``; raise SourceError."""
+def kind_of(path: Path, wanted: str | None = None) -> str:
+    """Return ``folder``, ``file``, ``device`` or ``image``; raise SourceError.
+
+    A file can be `wanted` as ``file`` or ``image``; a device is imaged whatever is wanted, or refused.
+    """
+    kind = _kind_of(path)
+    if wanted is None or kind == wanted or (kind, wanted) == ("device", "image"):
+        return kind
+    if kind in ("folder", "device"):
+        raise SourceError(f"{path} is a {kind} and can not be taken as a {wanted}", "leave out --as")
+    return wanted
+
+
+def _kind_of(path: Path) -> str:
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -66,6 +78,13 @@ def _has_partitions(head: bytes) -> bool:
 def folder_intake(path: Path, vault: Vault, indexer: Indexer) -> Intake:
     """Return the intake of a mounted folder; a vault that lies in it is left out."""
     root = os.fsencode(path)
+    try:
+        os.close(open_folder(root, follow=True))
+    except OSError as error:
+        raise SourceError(
+            f"the source {path} can not be read: {error.strerror}",
+            "check who owns it and whether it is there",
+        ) from None
     inside = vault.root.resolve()
     if inside == path.resolve() or inside in path.resolve().parents:
         raise SourceError(f"{path} is inside the vault; a vault is not sealed into itself")

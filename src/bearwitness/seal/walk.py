@@ -57,7 +57,7 @@ def _list(
     root: bytes, folder: bytes, run_key: bytes, device: int, exclude: frozenset[tuple[int, int]]
 ) -> Iterator[Found]:
     """Yield the names in one folder, whose access time stays as it is where the system allows."""
-    descriptor = _open_folder(os.path.join(root, folder) if folder else root, follow=not folder)
+    descriptor = open_folder(os.path.join(root, folder) if folder else root, follow=not folder)
     try:
         with os.scandir(descriptor) as names:
             for entry in names:
@@ -68,7 +68,8 @@ def _list(
         os.close(descriptor)
 
 
-def _open_folder(path: bytes, *, follow: bool) -> int:
+def open_folder(path: bytes, *, follow: bool) -> int:
+    """Open a folder to be listed, leaving its access time where the system allows; raise OSError."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
         return os.open(path, flags | os.O_NOATIME)

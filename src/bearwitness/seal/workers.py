@@ -6,6 +6,7 @@ the parent. Only an idle worker is sent a batch, so neither side ever waits for 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import multiprocessing
@@ -154,12 +155,10 @@ def _work(
     writer = PackWriter(settings.folder, DiskWriter())
     intake = FileIntake(writer, indexer, progress, md5=settings.md5)
     sealer = PartSealer(settings, source, writer, intake)
-    while True:
-        try:
+    with contextlib.suppress(EOFError, ConnectionError):  # the parent has given up, for a reason it has told
+        while True:
             batch: Batch = connection.recv()
-        except (EOFError, ConnectionError):
-            break
-        connection.send(_seal(sealer, writer, batch))
+            connection.send(_seal(sealer, writer, batch))
     os._exit(0)  # no finalisers: buffers hold plaintext and nothing needs to be flushed
 
 

@@ -25,6 +25,9 @@ class Store(Protocol):
     def read_range(self, path: str, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`; raise KeyError if there is no such path."""
 
+    def read_into(self, path: str, offset: int, view: memoryview) -> int:
+        """Fill `view` from `offset`, less at the end; return the count. Raises KeyError like `read`."""
+
     def write(self, path: str, data: bytes) -> None:
         """Put `data` at `path`, replacing what was there, durable when this returns."""
 

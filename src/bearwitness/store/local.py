@@ -40,6 +40,18 @@ class LocalStore:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(path) from None
 
+    def read_into(self, path: str, offset: int, view: memoryview) -> int:
+        """Fill `view` from `offset`, less at the end; return the count."""
+        try:
+            with self.path(path).open("rb", buffering=0) as file:
+                got = done = os.preadv(file.fileno(), [view], offset)
+                while got and done < len(view):
+                    got = os.preadv(file.fileno(), [view[done:]], offset + done)
+                    done += got
+                return done
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(path) from None
+
     def write(self, path: str, data: bytes) -> None:
         """Put `data` at `path`, atomically and durably; raise StorageError."""
         target = self.path(path)

@@ -21,6 +21,12 @@ class MemoryStore:
         """Return up to `length` bytes from `offset`."""
         return self.files[check_path(path)][offset : offset + length]
 
+    def read_into(self, path: str, offset: int, view: memoryview) -> int:
+        """Fill `view` from `offset`, less at the end; return the count."""
+        data = self.read_range(path, offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def write(self, path: str, data: bytes) -> None:
         """Put `data` at `path`."""
         self.files[check_path(path)] = bytes(data)

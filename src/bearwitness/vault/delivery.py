@@ -22,6 +22,18 @@ from .config import SUITE
 HEX32: Final = re.compile(r"[0-9a-f]{32}\Z")
 HEX64: Final = re.compile(r"[0-9a-f]{64}\Z")
 ZERO: Final = "zero"
+# The line of a file as nearly all are: one segment in one extent, nothing out of the ordinary. Whatever it
+# matches is canonical JSON: the members stand in their order, and no text needs an escape.
+_USUAL: Final = re.compile(
+    r"""\{"extents":\[\["(?P<pack>[0-9a-f]{64})","(?P<offset>0|[1-9][0-9]{0,18})","""
+    r""""(?P<length>0|[1-9][0-9]{0,18})"\]\],"fields":\{"""
+    r""""content":(?P<content>\{"kind":"segment","leaves":"1","root":"[\w-]{43}"\}),"""
+    r""""fate":(?P<fate>\{"type":"file"\}),"mtime":(?P<mtime>"-?[0-9]+"),"path":(?P<path>"[\w-]+"),"""
+    r""""sha256":(?P<sha256>"[\w-]{43}"),"size":(?P<size>"[0-9]+"),"stat":(?P<stat>\{"atime":"-?[0-9]+","""
+    r"""(?:"btime":"-?[0-9]+",)?"ctime":"-?[0-9]+","gid":"[0-9]+","mode":"[0-9]+","nlink":"[0-9]+","""
+    r""""uid":"[0-9]+"\})\},"index":\[\],"secret":"(?P<secret>[\w-]{43})","type":"item"\}\Z""",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -126,8 +138,8 @@ class Record:
     @property
     def size(self) -> int | None:
         """Length in bytes, None for what is not a file."""
-        value = self.value("size")
-        return None if value is None else integer(value, "the size of an item")
+        text = self.values.get("size")  # a string of digits needs no parser of JSON
+        return None if text in (None, "null") else integer(str(text)[1:-1], "the size of an item")
 
     @property
     def fate(self) -> dict[str, Json]:
@@ -241,7 +253,17 @@ def parse_manifest(plain: bytes, delivery: str, part: int) -> Iterator[Record | 
     if lines[0] != head or lines[-1]:
         raise MalformedError(f"{what} is damaged")
     for line in lines[1:-1]:
-        yield _line(canonical.loads(line, what), part, what)
+        yield _usual_line(line, part, what) or _line(canonical.loads(line, what), part, what)
+
+
+def _usual_line(line: bytes, part: int, what: str) -> Record | None:
+    """Return what :func:`_line` does for a line as nearly all are, only faster; None for any other."""
+    match = _USUAL.match(line.decode("latin-1"))
+    if match is None:
+        return None
+    values = match.groupdict()
+    pack, offset, length, secret = (values.pop(name) for name in ("pack", "offset", "length", "secret"))
+    return Record(values, unb64(secret, what, 32), ((pack, int(offset), int(length)),), (), part)
 
 
 def _line(value: Json, part: int, what: str) -> Record | Folder | Tombstone:

@@ -24,6 +24,7 @@ VAULT_KEEPERS: Final = "keys/keepers"
 SOURCE_KEEPERS: Final = "keys/source"
 PREVIOUS: Final = "keys/previous"
 IDENTITY_FILE_BYTES_MAX: Final = 1 << 20
+_IDENTITY_HEAD: Final = "AGE-SECRET-KEY-"
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Unlocked:
-    """The identities of an open vault. `keepers` are the recipients whose identities opened it."""
+    """The identities of an open vault. `keepers` are the recipients who opened it, without source keepers."""
 
     identity: age.Identity | None = field(repr=False)
     previous: tuple[age.Identity, ...] = field(repr=False)
@@ -136,14 +137,14 @@ def wrap_share(share: str, threshold: int, recipient: age.Recipient, keeper: str
 def unlock(vault: Vault, given: Given) -> Unlocked:
     """Open vault and quarantine as far as what was `given` goes; raise KeyUnlockError if it opens nothing."""
     identity, keepers = _unwrap(vault, VAULT_KEEPERS, vault.recipient, given)
-    source, source_keepers = _unwrap(vault, SOURCE_KEEPERS, vault.source_recipient, given)
+    source, _ = _unwrap(vault, SOURCE_KEEPERS, vault.source_recipient, given)  # no keeper of the evidence
     if identity is None and source is None:
         raise KeyUnlockError(
             "the identities given do not open this vault",
             "give --identity once for each keeper or share that is needed",
         )
     previous = _previous(vault, identity) if identity else ()
-    return Unlocked(identity, previous, source, keepers | source_keepers)
+    return Unlocked(identity, previous, source, keepers)
 
 
 def require_vault(unlocked: Unlocked) -> age.Identity:
@@ -228,6 +229,11 @@ def load_given(paths: Sequence[str], ask: Callable[[str], str]) -> Given:
     """Read all --identity arguments: files, or ``-`` for a prompt."""
     given = Given()
     for path in paths:
+        if path.strip().upper().startswith(_IDENTITY_HEAD):  # never repeated: a screen or a log would keep it
+            raise KeyUnlockError(
+                "--identity takes the name of a file, not the key itself",
+                "the key now stands in your shell's history: remove it there; give a file, or - to be asked",
+            )
         if path == "-":
             read_given(ask("Identity or share: ").encode(), ask, "what you typed", given)
             continue

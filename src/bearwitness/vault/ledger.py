@@ -148,6 +148,13 @@ class Ledger:
                         yield DeliveryRecord(sealed, sealed.body, act)
                 taken[log.name] = checkpoint.size
 
+    def closed_deliveries(self, compartment: str) -> list[str]:
+        """Return the ids of a compartment's deliveries whose entries the keys do not open."""
+        opened = {record.delivery for record in self.all_deliveries()}
+        names = (path.partition("/") for path in self._files)
+        ids = [name.removesuffix(".json") for folder, _, name in names if folder == "deliveries"]
+        return [d for d in ids if d not in opened and self.descriptor(d).compartment == compartment]
+
     def descriptor(self, delivery: str) -> Descriptor:
         """Return the descriptor of a delivery as it is now."""
         path = f"deliveries/{delivery}.json"

@@ -1,0 +1,4 @@
+bearwitness/1/release
+0c125690cc8cdcdecc0f6a9d65655e2c89c0d4df52074cc7643c1996875494d4
+
+— bearwitness/golden-v1 MLx6EzwZsLEQH2bXD+CjG4ihNDwpcVcZQ3RcOOemjIGlI6GMmrmLle5J8l6pM2cqb8T5HU4gnjvESEHtM1xqRK74HwQ=

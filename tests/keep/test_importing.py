@@ -1,0 +1,142 @@
+"""A field kit comes home: its deliveries and its log, without a fork, and nothing that does not hold."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bearwitness.crypto import age
+from bearwitness.custody.signing import SigningKey
+from bearwitness.errors import KeyUnlockError
+from workbench import Bench, fill, recipient_of, run, snapshot
+
+
+class Field(Bench):
+    """A vault and a kit with two deliveries."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.kit = folder / "kit"
+        self.device = run("kit", self.kit, "--vault", self.vault, "--label", "laptop", "--json").ok().json
+        self.sources = [
+            fill(folder / f"s{n}", {f"{n}.txt": b"%d" % n, "x/y.bin": 3000}, seed=n) for n in (1, 2)
+        ]
+        self.sealed = [self.seal(source, vault=self.kit) for source in self.sources]
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Field:
+    return Field(tmp_path / "field")
+
+
+def test_all_deliveries_of_a_kit_come_in_and_the_kit_stays_as_it_is(field: Field, tmp_path: Path) -> None:
+    before = snapshot(field.kit)
+    said = field.do("import", field.kit)
+    assert said["deliveries"] == [sealed["delivery"] for sealed in field.sealed]
+    assert snapshot(field.kit) == before
+    field.is_clean()
+    run("restore", tmp_path / "out", "--vault", field.vault, "--identity", field.anna).ok()
+    for sealed, source in zip(field.sealed, field.sources, strict=True):
+        assert snapshot(tmp_path / "out" / sealed["delivery"]) == snapshot(source)
+
+
+def test_what_was_imported_is_not_imported_again_and_what_is_new_is(field: Field) -> None:
+    field.do("import", field.kit)
+    size = field.do("log")["checkpoint"]
+    assert field.do("import", field.kit)["deliveries"] == []
+    assert field.do("log")["checkpoint"] == size
+    newer = field.seal(fill(field.folder / "s3", {"3.txt": b"3"}), vault=field.kit)
+    assert field.do("import", field.kit)["deliveries"] == [newer["delivery"]]
+    field.is_clean()
+
+
+def test_two_kits_that_never_met_come_home_without_a_fork(field: Field) -> None:
+    other = field.folder / "other"
+    run("kit", other, "--vault", field.vault).ok()
+    field.seal(field.sources[0], vault=other)
+    field.seal(field.sources[1])
+    field.do("import", field.kit)
+    field.do("import", other)
+    logs = {delivery["log"] for delivery in field.do("list")["deliveries"]}
+    assert len(logs) == 3
+    field.is_clean()
+
+
+def test_a_kit_whose_history_was_rewritten_is_refused_as_a_fork(field: Field) -> None:
+    field.do("import", field.kit)
+    fresh = field.folder / "fresh"  # the same key, another history from the start
+    shutil.copytree(field.kit, fresh)
+    for name in ("log/vault/entries/000000/000000002.entry", "log/vault/notes/3.note"):
+        (fresh / name).unlink()
+    shutil.copy(fresh / "log/vault/notes/2.note", fresh / "log/vault/checkpoint")
+    for delivery in (fresh / "deliveries").glob(f"{field.sealed[1]['delivery']}*"):
+        delivery.unlink()
+    field.seal(fill(field.folder / "s4", {"4.txt": b"another second delivery"}), vault=fresh)
+    done = run("import", fresh, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "FORK" in done.err
+    field.is_clean()
+
+
+def test_a_revoked_kit_keeps_what_was_imported_and_brings_nothing_more(field: Field) -> None:
+    field.do("import", field.kit)
+    words = ["--revoke", field.device["origin"], "--vault", field.vault, "--identity", field.anna]
+    said = run("kit", *words, "--ground", "stolen at the border", "--json").ok().json
+    assert said["accepted_entries"] == 3
+    assert len(field.do("list")["items"]) == 4
+    field.seal(fill(field.folder / "s5", {"5.txt": b"forged by the thief"}), vault=field.kit)
+    done = run("import", field.kit, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "revoked" in done.err
+    field.is_clean()
+
+
+def test_a_kit_of_another_vault_or_one_that_is_not_certified_is_refused(field: Field) -> None:
+    stranger = Bench(field.folder / "stranger")
+    kit = field.folder / "their-kit"
+    run("kit", kit, "--vault", stranger.vault).ok()
+    done = run("import", kit, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "another vault" in done.err
+
+
+@pytest.mark.parametrize("what", ["packs", "keys", "log/vault/entries", "deliveries"])
+def test_a_kit_that_was_altered_or_cut_short_is_refused_and_the_vault_is_as_it_was(
+    field: Field, what: str
+) -> None:
+    victim = max((p for p in (field.kit / what).rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    data = bytearray(victim.read_bytes())
+    size = field.do("log")["checkpoint"]
+    for damaged in (data[:-1], data[:40] + bytes([data[40] ^ 1]) + data[41:], None):
+        victim.unlink(missing_ok=True)
+        if damaged is not None:
+            victim.write_bytes(damaged)
+        assert run("import", field.kit, "--vault", field.vault, "--identity", field.anna).code == 1
+        assert field.do("log")["checkpoint"] == size
+        field.is_clean()
+    victim.write_bytes(data)
+    field.do("import", field.kit)
+    field.is_clean()
+
+
+def test_a_kit_holds_no_key_that_decrypts(field: Field) -> None:
+    """Whatever in a kit looks like a key, nothing of its ciphertext opens with it."""
+    texts = [path.read_bytes() for path in field.kit.rglob("*") if path.is_file()]
+    assert not any(b"AGE-SECRET-KEY" in text for text in texts)
+    seed = SigningKey.parse((field.kit / "local/device.key").read_text()).seed
+    identity = age.Identity(seed)
+    for text in texts:
+        if text.startswith(b"age-encryption.org"):
+            with pytest.raises(KeyUnlockError):
+                age.decrypt(text, identity)
+
+
+def test_a_kit_made_before_a_rotation_still_comes_home(field: Field) -> None:
+    field.do(
+        "keys", "rotate", "--recipient", recipient_of(field.anna), "--recipient", recipient_of(field.ben)
+    )
+    field.do("import", field.kit)
+    assert len(field.do("list")["items"]) == 4
+    field.is_clean()

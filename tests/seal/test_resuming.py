@@ -1,0 +1,167 @@
+"""A seal that was interrupted goes on where it stopped; instalments are deliveries of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bearwitness.seal import batches
+from bearwitness.seal.journal import Run
+from workbench import Bench, fill, run, snapshot
+
+COUNT = 12
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "bench")
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that is sealed in parts of three names each."""
+    monkeypatch.setattr(batches, "NAMES_MAX", 3)
+    return fill(tmp_path / "source", {f"{n:02}.bin": 1000 + n for n in range(COUNT)})
+
+
+Interrupt = Callable[[Bench, Path, int], None]
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Interrupt:
+    """Return a function that seals and presses Ctrl-C once some results are acknowledged."""
+
+    def interrupted(bench: Bench, source: Path, after: int) -> None:
+        commit, done = Run.commit, [0]
+
+        def counting(self: Run, results: list[Any]) -> None:
+            commit(self, results)
+            done[0] += len(results)
+            if done[0] >= after:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Run, "commit", counting)
+            stopped = run("seal", source, "--vault", bench.vault)
+        assert stopped.code == 1
+        assert "what was acknowledged is safe" in stopped.err
+
+    return interrupted
+
+
+def test_what_was_acknowledged_is_not_read_again_and_everything_is_there_once(
+    bench: Bench, source: Path, interrupt: Interrupt, tmp_path: Path
+) -> None:
+    interrupt(bench, source, 2)
+    before = {path.name for path in (bench.vault / "packs").rglob("*") if path.is_file()}
+    assert before
+    sealed = bench.seal(source)
+    assert sealed["resumed"]
+    assert sealed["items"] == COUNT
+    assert before <= {path.name for path in (bench.vault / "packs").rglob("*") if path.is_file()}
+    assert len(bench.items()) == COUNT
+    bench.do("restore", tmp_path / "out")
+    assert snapshot(tmp_path / "out") == snapshot(source)
+    assert not list((bench.vault / "runs").iterdir())
+    bench.is_clean()
+
+
+def test_a_file_that_changed_meanwhile_is_there_in_both_states(
+    bench: Bench, source: Path, interrupt: Interrupt, tmp_path: Path
+) -> None:
+    """What was acknowledged is never dropped, and what is on the drive now is not missed."""
+    changing = source / "05.bin"
+    first = changing.read_bytes()
+    interrupt(bench, source, 4)
+    changing.write_bytes(b"written anew")
+    sealed = bench.seal(source)
+    assert (sealed["resumed"], sealed["items"]) == (True, COUNT + 1)
+    states = [item for item in bench.do("list")["items"] if item["path"] == "05.bin"]
+    assert {item["bytes"] for item in states} == {len(first), len(b"written anew")}
+    words = ["--vault", bench.vault, "--identity", bench.anna, "--json"]
+    said = run("restore", tmp_path / "out", *words).ok(3).json
+    assert len(said["not_restored"]) == 1
+    assert "two states" in said["not_restored"][0]
+    back = {path.read_bytes() for path in (tmp_path / "out").glob("05.bin*")}
+    assert back == {first, b"written anew"}
+    bench.is_clean()
+
+
+def test_a_file_that_is_gone_meanwhile_stays_as_it_was_acknowledged(
+    bench: Bench, source: Path, interrupt: Interrupt
+) -> None:
+    interrupt(bench, source, 4)
+    for path in source.iterdir():
+        path.unlink()
+    assert bench.seal(source)["items"] == COUNT
+    assert len(bench.items()) == COUNT
+    bench.is_clean()
+
+
+def test_an_unfinished_seal_can_be_closed_without_its_source(
+    bench: Bench, source: Path, interrupt: Interrupt
+) -> None:
+    interrupt(bench, source, 1)
+    said = run("seal", "--finish", "--vault", bench.vault, "--note", "the drive is gone", "--json").ok().json
+    assert 0 < said["items"] <= COUNT
+    entry = bench.do("log")["entries"][-1]["fields"]
+    assert entry["complete"] is False
+    assert len(bench.items()) == said["items"]
+    assert run("seal", "--finish", "--vault", bench.vault).code == 1  # there is none any more
+    bench.is_clean()
+
+
+def test_another_source_is_a_delivery_of_its_own_and_the_unfinished_one_is_told_of(
+    bench: Bench, source: Path, interrupt: Interrupt, tmp_path: Path
+) -> None:
+    interrupt(bench, source, 1)
+    said = bench.seal(fill(tmp_path / "other", {"x.txt": b"x"}))
+    assert not said["resumed"]
+    assert any("unfinished" in warning for warning in said["warnings"])
+    assert bench.seal(source)["resumed"]
+    assert len(bench.do("list")["deliveries"]) == 2
+
+
+def test_the_same_source_sealed_again_is_another_delivery(bench: Bench, source: Path) -> None:
+    first, second = bench.seal(source), bench.seal(source)
+    assert first["delivery"] != second["delivery"]
+    assert first["root"] != second["root"]
+    ids = [item["item"] for item in bench.do("list")["items"]]
+    assert len(set(ids)) == len(ids) == 2 * COUNT
+
+
+def test_hard_links_hold_across_an_interruption(
+    bench: Bench, source: Path, interrupt: Interrupt, tmp_path: Path
+) -> None:
+    for n in range(COUNT):
+        os.link(source / f"{n:02}.bin", source / f"{n:02} again.bin")
+    interrupt(bench, source, 2)
+    assert bench.seal(source)["items"] == 2 * COUNT
+    bench.do("restore", tmp_path / "out")
+    assert snapshot(tmp_path / "out") == snapshot(source)
+    bench.is_clean()
+
+
+def test_the_journal_names_nothing_of_what_is_sealed_in_the_clear(
+    bench: Bench, source: Path, interrupt: Interrupt
+) -> None:
+    fill(source, {"TELLING-NAME.txt": b"TELLING-CONTENT" * 9})
+    interrupt(bench, source, 4)
+    runs = [path for path in (bench.vault / "runs").rglob("*") if path.is_file()]
+    assert runs
+    everything = b"".join(path.read_bytes() for path in runs)
+    for word in (b"TELLING-NAME", b"TELLING-CONTENT", os.fsencode(source)):
+        assert word not in everything
+
+
+def test_instalments_are_deliveries_that_say_which_of_how_many_they_are(bench: Bench, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        part = fill(tmp_path / f"part{number}", {f"{number}.txt": b"%d" % number})
+        bench.seal(part, "--instalment", f"{number}/{3 if number == 3 else '?'}")
+    told = [delivery["instalment"] for delivery in bench.do("list")["deliveries"]]
+    assert [(one["number"], one["of"]) for one in told] == [("1", "?"), ("2", "?"), ("3", "3")]
+    bench.is_clean()
