@@ -62,6 +62,7 @@ COMBINATIONS: list[tuple[str, str, str | None, dict[str, Any]]] = [
     ("webm", "libvpx", "libopus", {"options": {"deadline": "realtime", "cpu-used": "8"}}),
     ("ts->mp4", "libx264", "aac", {"options": GROUPS}),
     ("avi->mp4", "mpeg4", "pcm_s16le", {}),
+    ("avi->mkv", "mjpeg", "aac", {"pixel": "yuvj420p"}),
 ]
 
 

@@ -153,6 +153,14 @@ class Footage:
         return frozenset(self._hidden)
 
     @cached_property
+    def _untold(self) -> set[int]:
+        return set()
+
+    def tells_times(self, stream: int) -> bool:
+        """Say whether every packet of a stream has a time, so that they can be carried over."""
+        return bool(self._all_packets[stream]) and stream not in self._untold
+
+    @cached_property
     def _hidden(self) -> set[int]:
         return set()
 
@@ -165,9 +173,8 @@ class Footage:
         for p in packets(self.sandbox, self.source, streams=wanted, troubles=troubles):
             self._refuse(troubles)
             if p.pts is None:
-                raise RefusedError(
-                    f"a packet of {self.name} has no time, so it can not be carried over as it is"
-                )
+                self._untold.add(p.stream)
+                continue
             if p.hidden and p.stream == self.video.index:
                 self._hidden.add(p.pts)
             if p.dts is None:
@@ -184,4 +191,7 @@ class Footage:
 
     def packets(self, stream: int) -> list[Packet]:
         """Return a stream's packets in the order of decoding; raise RefusedError for one without a time."""
-        return self._all_packets[stream]
+        found = self._all_packets[stream]
+        if stream in self._untold:
+            raise RefusedError(f"a packet of {self.name} has no time, so it can not be carried over as it is")
+        return found

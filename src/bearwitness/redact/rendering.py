@@ -78,8 +78,10 @@ class _Renderer:
             return "every frame changes"
         if video.pixel_format not in ("yuv420p", "yuvj420p") or video.width % 2 or video.height % 2:
             return f"pictures of the kind {video.pixel_format} are encoded anew as a whole"
+        if not self._footage.tells_times(video.index):
+            return "its packets do not say when each frame is shown"
         shown = {packet.pts for packet in self._footage.packets(video.index)}
-        return "" if self._times <= shown else "its packets do not say when each frame is shown"
+        return "" if self._times <= shown else "its packets say other times than its frames"
 
     def _mixed(self, packets: Sequence[Packet], scanned: Scan, free: int) -> Rendered:
         unseen = [packet.pts for packet in packets if packet.pts not in self._times]

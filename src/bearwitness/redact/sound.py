@@ -24,7 +24,7 @@ from bearwitness.media.model import Sound, Stream
 
 from .attack import traces
 from .footage import Footage
-from .muxing.model import AudioTrack, Packet
+from .muxing.model import AudioTrack, Packet, with_lengths
 from .plan import Plan
 
 Samples: TypeAlias = NDArray[np.float32]
@@ -67,15 +67,16 @@ def make_sounds(footage: Footage, plan: Plan, container: str) -> Sounds:
 def _track(footage: Footage, stream: Stream, plan: Plan, container: str) -> tuple[AudioTrack | None, str]:
     codec = _NAMES.get(stream.codec, stream.codec)
     name = f"sound track {stream.index} ({codec})"
-    if codec in _CARRIED[container] and stream.time_base is not None and _has_config(codec, stream.extradata):
-        packets = footage.packets(stream.index)
+    carried = codec in _CARRIED[container] and _has_config(codec, stream.extradata)
+    if carried and stream.time_base is not None and footage.tells_times(stream.index):
+        packets = with_lengths(footage.packets(stream.index))
         track = AudioTrack(
             codec, stream.time_base, stream.sample_rate, stream.channels, stream.extradata, packets
         )
         exchange = _to_exchange(track, plan.muted)
-        if packets and not exchange:
+        if not exchange:
             return track, f"{name} copied"
-        silent = _silence(track) if packets else None
+        silent = _silence(track)
         if silent is not None:
             quiet = [replace(p, data=silent) if n in exchange else p for n, p in enumerate(packets)]
             return replace(track, packets=quiet), f"{name} copied but for {len(exchange)} packets of silence"

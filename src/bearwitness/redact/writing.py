@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ STILLS: Final = {
 }
 _CODECS: Final = {"mp4": "h264", "mov": "h264", "mkv": "h264", "webm": "vp9"}
 _PIECE: Final = 1 << 20
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 def container_of(out: Path) -> str:
@@ -60,6 +62,16 @@ def write_footage(descriptor: int, container: str, video: VideoTrack, sounds: Se
             matroska.write(sink, video, sounds, webm=container == "webm")
 
 
+def _name(beside: Path, out: Path) -> None:
+    """Give a finished file its name without replacing another; sticks formatted as FAT know no links."""
+    try:
+        os.link(beside, out)
+    except OSError as error:
+        if error.errno not in _NO_LINKS or out.exists():
+            raise
+        os.rename(beside, out)
+
+
 def hand_over(descriptor: int, out: Path) -> None:
     """Write what was let through to `out`, which must not exist: all of it or nothing."""
     if out.exists():
@@ -73,7 +85,7 @@ def hand_over(descriptor: int, out: Path) -> None:
                 at += len(piece)
             target.flush()
             os.fsync(target.fileno())
-        os.link(beside, out)
+        _name(beside, out)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)

@@ -81,3 +81,14 @@ def with_decoding_times(packets: Sequence[Packet]) -> list[Packet]:
     shown = sorted(packet.pts for packet in packets)
     behind = max((at - packet.pts for at, packet in zip(shown, packets, strict=True)), default=0)
     return [replace(packet, dts=at - behind) for at, packet in zip(shown, packets, strict=True)]
+
+
+def with_lengths(packets: Sequence[Packet]) -> list[Packet]:
+    """Return packets of sound with a duration each: until the next where the container tells none."""
+    following = [packet.pts for packet in packets[1:]]
+    usual = following[0] - packets[0].pts if following else 0
+    ends = [*following, packets[-1].pts + usual] if packets else []
+    return [
+        p if p.duration > 0 else replace(p, duration=max(0, end - p.pts))
+        for p, end in zip(packets, ends, strict=True)
+    ]
