@@ -116,6 +116,21 @@ def test_leading_pictures_of_open_groups_are_encoded_with_their_group(tmp_path: 
     assert rendered.track.packets[0].key
 
 
+def test_groups_encoded_anew_tell_the_same_colours_as_those_that_are_copied(
+    tmp_path: Path, opened: Open
+) -> None:
+    told = {
+        **GROUPS,
+        "x264-params": GROUPS["x264-params"] + ":colorprim=bt709:transfer=bt709:colormatrix=bt709",
+    }
+    for suffix in (".mp4", ".mkv"):
+        source = clips.make(tmp_path / f"a{suffix}", options=told)
+        footage = opened(source)
+        assert footage.video.colour[:3] == (1, 1, 1)
+        finish(footage, hiding(empty_plan(source, footage), REGION, 0, 60), tmp_path / f"b{suffix}")
+        assert opened(tmp_path / f"b{suffix}").video.colour[:3] == (1, 1, 1)
+
+
 def test_a_file_without_a_change_is_still_cleaned_and_whole(tmp_path: Path, opened: Open) -> None:
     source = clips.make(
         tmp_path / "a.mp4", "libx264", "aac", options=GROUPS, metadata={"title": "SECRET-TITLE"}

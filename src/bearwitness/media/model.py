@@ -110,7 +110,8 @@ class Stream:
 
     `kind`: video, audio, subtitle, data or attachment. Times are in seconds. `rate` is frames a second as the
     container averages it. `rotation` (degrees counterclockwise) and `decodes` come of the first frame: a
-    video stream of which none of the first packets decoded has `decodes` False.
+    video stream of which none of the first packets decoded has `decodes` False. `colour` is primaries,
+    transfer and matrix as ISO/IEC 23091-2 numbers them (2: not told) and the range (1: limited, 2: full).
     """
 
     index: int
@@ -136,6 +137,7 @@ class Stream:
     dispositions: tuple[str, ...]
     decodes: bool
     metadata: tuple[tuple[str, str], ...]
+    colour: tuple[int, int, int, int]
     extradata: bytes = field(repr=False)
 
 

@@ -21,11 +21,14 @@ from bearwitness.media.sound import sound
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 
-from .muxing.model import Packet, with_decoding_times
+from .muxing.model import Colour, Packet, with_decoding_times
 from .plan import Picture
 
 _QUARTER: Final = 90
 _FULL_RANGE: Final = "yuvj420p"
+_PLAIN: Final = "yuv420p"
+_TOLD_FULL: Final = 2
+_UNTOLD: Final = 2
 _PLAIN_RATE: Final = Fraction(25)
 _SOUND_RATE: Final = 48_000
 
@@ -83,7 +86,16 @@ class Footage:
     @property
     def full_range(self) -> bool:
         """Whether luma goes from 0 to 255."""
-        return self.video.pixel_format == _FULL_RANGE
+        kind = self.video.pixel_format
+        return kind == _FULL_RANGE or (kind == _PLAIN and self.video.colour[3] == _TOLD_FULL)
+
+    @property
+    def colour(self) -> Colour | None:
+        """How numbers become colours, None if the stream does not tell."""
+        primaries, transfer, matrix, _ = self.video.colour
+        if (primaries, transfer, matrix) == (_UNTOLD,) * 3:
+            return None
+        return Colour(primaries, transfer, matrix, self.full_range)
 
     @property
     def rate(self) -> Fraction:

@@ -144,7 +144,7 @@ class _Renderer:
         return Settings(
             self._codec, self._width, self._height, self._footage.time_base, self._footage.rate,
             full_range=self._footage.full_range, pixel_aspect=video.pixel_aspect or Fraction(1),
-            set_id=set_id, profile=like.sps[0][1] if like else 100,
+            colour=self._footage.colour, set_id=set_id, profile=like.sps[0][1] if like else 100,
             length_size=like.length_size if like else 4,
         )  # fmt: skip
 
@@ -153,6 +153,7 @@ class _Renderer:
         return VideoTrack(
             self._codec, self._footage.time_base, self._width, self._height, config, packets,
             quarter_turns=self._footage.quarter_turns, pixel_aspect=video.pixel_aspect or Fraction(1),
+            colour=self._footage.colour,
         )  # fmt: skip
 
     def _covered(self, times: Sequence[int], *, whole: bool = False) -> Iterator[tuple[int, Plane]]:
