@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from bearwitness.redact.attack import structure_matroska, structure_mp4, structure_stills
 from bearwitness.redact.muxing import matroska, mp4
 from bearwitness.redact.muxing.model import AudioTrack, Packet, VideoTrack, with_decoding_times
-import itertools
 
 BASE = Fraction(1, 12800)
 CONFIG = bytes.fromhex("0142001effe10005674200 1e80010002688000".replace(" ", ""))

@@ -5,22 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bearwitness.errors import RefusedError
-from bearwitness.media.model import Frame, Picture
+from bearwitness.media.model import Frame
 
+from .cuts import Cuts
 from .looking import BODIES, HEADS, Looker
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
 from .shown import Shown
 from .tracking import SURE, THRESHOLD, Chain, Sighting, link, merged, regions
 
 Progress = Callable[[int], None]
-_THUMB: Final = (18, 32)
-_CUT_LEVELS: Final = 18.0
 
 
 @dataclass(slots=True)
@@ -35,13 +30,10 @@ class Seen:
 def look_at_all(footage: Shown, looker: Looker, progress: Progress = lambda done: None) -> Seen:
     """Return what the detectors saw in each frame, and where cuts are."""
     seen = Seen()
-    last = np.zeros(_THUMB, np.float32)
+    cuts = Cuts(seen.cuts, everywhere=footage.apart)
     handed: list[int] = []
     for frame, detections in looker.look(_noted(footage.frames(upright=True), handed)):
-        thumb = _thumbnail(frame.picture)
-        if seen.times and (footage.apart or _is_cut(thumb, last)):
-            seen.cuts.append(len(seen.times))
-        last = thumb
+        cuts.take(frame.picture)
         seen.times.append(frame.pts)
         seen.sightings.append(merged(detections))
         progress(1)
@@ -57,19 +49,6 @@ def _noted(frames: Iterator[Frame], handed: list[int]) -> Iterator[Frame]:
     for frame in frames:
         handed.append(frame.pts)
         yield frame
-
-
-def _is_cut(now: NDArray[np.float32], before: NDArray[np.float32]) -> bool:
-    return float(np.abs(now - before).mean()) > _CUT_LEVELS
-
-
-def _thumbnail(picture: Picture) -> NDArray[np.float32]:
-    grey = (
-        picture[::4, ::4].mean(axis=2, dtype=np.float32) if picture.ndim == 3 else picture.astype(np.float32)
-    )
-    rows = [part.mean(axis=0) for part in np.array_split(grey, _THUMB[0], axis=0)]
-    columns = [part.mean(axis=1) for part in np.array_split(np.stack(rows), _THUMB[1], axis=1)]
-    return np.stack(columns).astype(np.float32)
 
 
 def make_plan(source: Source, footage: Shown, looker: Looker, seen: Seen) -> Plan:

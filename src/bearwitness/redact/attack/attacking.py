@@ -10,6 +10,7 @@ from typing import Final
 
 from bearwitness.media.model import Frame
 
+from ..cuts import Cuts
 from ..footage import Footage
 from ..geometry import Box, grown
 from ..looking import Looker
@@ -76,7 +77,8 @@ def _frames(
     original: Footage, finished: Footage, plan: Plan, looker: Looker, report: Report, progress: Progress
 ) -> None:
     """Look at every frame: its time, its covered regions, the faces in it."""
-    face_check = faces.FaceCheck(plan)
+    cuts = Cuts()
+    face_check = faces.FaceCheck(plan, cuts.found)
     hidden = plan.hidden()
     beside = _originals(original, plan)
     found: list[Hit] = []
@@ -98,6 +100,7 @@ def _frames(
         if before is not None:
             pair = before.picture[:, :, 1], frame.picture[:, :, 1]
             alike += sum(pixels.leaks_coarse(pixels.coarse_likeness(*pair, box)) for box in regions)
+        cuts.take(frame.picture)
         face_check.take(time, frame.picture.max(axis=2), detections)
         count += 1
         progress(1)
@@ -107,7 +110,9 @@ def _frames(
     report.add(pixels.CHECK, covered, found)
     if plan.fill != "solid":
         _warn_of_likeness(report, plan.fill, alike, covered)
-    report.add(faces.CHECK, count * len(looker.detectors), face_check.hits())
+    hits, doubts = face_check.judge()
+    report.add(faces.CHECK, count * len(looker.detectors), hits)
+    report.warnings += doubts
 
 
 def _originals(original: Footage, plan: Plan) -> Iterator[Frame | None]:

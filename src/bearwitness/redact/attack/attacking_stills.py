@@ -10,7 +10,6 @@ from bearwitness.media.model import Picture
 from ..looking import Looker
 from ..plan import Plan
 from ..stills import Stills, on_page
-from ..tracking import SURE
 from . import faces, pixels, structure_stills, traces
 from .hits import Hit, Report
 
@@ -34,7 +33,7 @@ def attack_stills(
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
         report.add(structure_stills.CHECK, *structure_stills.check(data, kind, len(plan.times)))
         report.add(traces.CHECK, *traces.check(data, ()))
-    face_check = faces.FaceCheck(plan, cuts=range(1, len(plan.times)), sure=SURE)
+    face_check = faces.FaceCheck(plan, cuts=list(range(1, len(plan.times))), sure=faces.LESS_SURE)
     hidden = plan.hidden()
     for frame, detections in looker.look(finished.frames(upright=True)):
         number = frame.pts
@@ -56,7 +55,9 @@ def attack_stills(
             report.add(pixels.CHECK, len(regions), bad)
         face_check.take(number, brightest, detections)
         progress(1)
-    report.add(faces.CHECK, len(face_check.times) * len(looker.detectors), face_check.hits())
+    hits, doubts = face_check.judge()
+    report.add(faces.CHECK, len(face_check.times) * len(looker.detectors), hits)
+    report.warnings += doubts
     report.add(_SIZES, len(face_check.times), [])
     return report
 

@@ -2,7 +2,8 @@
 
 What counts: one sure detection, or several less sure ones that are one thing, or a weak one where a hidden
 track has just ended or is about to begin: a plan that stops too early shows itself so. What does not: a
-detector firing on a black fill, and what people chose to show.
+detector firing on a black fill, and what people chose to show. What lies between is no hit and is told, for a
+person to look at: hands and patterned shirts beside a black fill look a little like faces to a detector.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from .pixels import Luma, flat_share
 
 CHECK: Final = "faces"
 SEEN: Final = 0.2  # what detectors are asked for
-SURE: Final = 0.5
-LESS_SURE: Final = 0.3
+SURE: Final = 0.65
+LESS_SURE: Final = 0.5
+CONTINUING: Final = 0.35
+DOUBTFUL: Final = 0.3
 _OFTEN: Final = 3
 _BLACK_SHARE: Final = 0.5
 _KEPT_SHARE: Final = 0.5
@@ -37,7 +40,7 @@ class FaceCheck:
     """
 
     plan: Plan
-    cuts: Sequence[int] = ()
+    cuts: list[int] = field(default_factory=list)
     sure: float = SURE
     times: list[int] = field(default_factory=list)
     seen: list[list[Sighting]] = field(default_factory=list)
@@ -53,18 +56,28 @@ class FaceCheck:
             return True
         return any(common(box, one) >= _KEPT_SHARE * box.area for one in kept)
 
-    def hits(self) -> list[Hit]:
-        """Return a hit for each thing that still looks like a face."""
+    def judge(self) -> tuple[list[Hit], list[str]]:
+        """Return a hit for each thing that still looks like a face, and what a person should look at."""
         seconds = [self.plan.seconds(time) for time in self.times]
-        chains = link_all(self.seen, seconds, self.cuts)
-        return [hit for chain in chains for hit in self._judge(chain, seconds)]
+        hits: list[Hit] = []
+        doubts: list[str] = []
+        for chain in link_all(self.seen, seconds, self.cuts):
+            found = list(self._judge(chain, seconds))
+            best = max(one.score for one in chain.seen.values())
+            if not found and best >= DOUBTFUL:
+                at = seconds[next(iter(chain.seen))]
+                doubts.append(
+                    f"look at {at:.3f} s: a detector takes something for a face, unsurely ({best:.2f})"
+                )
+            hits += found
+        return hits, doubts
 
     def _judge(self, chain: Chain, seconds: Sequence[float]) -> Iterator[Hit]:
         scores = [one.score for one in chain.seen.values()]
         count = sum(score >= LESS_SURE for score in scores)
         if max(scores) >= self.sure or count >= _OFTEN:
             what = f"a face is seen in {len(scores)} frame(s), at best with {max(scores):.2f}"
-        elif self._continues(chain, seconds):
+        elif max(scores) >= CONTINUING and self._continues(chain, seconds):
             what = f"a hidden track goes on where the plan ends (seen with {max(scores):.2f})"
         else:
             return
