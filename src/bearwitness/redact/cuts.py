@@ -16,7 +16,7 @@ _LEVELS: Final = 18.0  # mean difference; a fast pan has some 10, a cut between 
 
 @dataclass(slots=True)
 class Cuts:
-    """Takes in frame after frame; `found` numbers those that begin a shot, all but the first if `everywhere`."""
+    """Takes in frame after frame; `found` numbers those that begin a shot; `everywhere`: every one does."""
 
     found: list[int] = field(default_factory=list)
     everywhere: bool = False

@@ -9,24 +9,22 @@ from typing import Final, Protocol
 import numpy as np
 
 from bearwitness.errors import RefusedError
-from bearwitness.inference.faces import MODEL, Faces
+from bearwitness.inference.faces import AREA_MAX, MODEL, Faces
 from bearwitness.inference.models import model
 from bearwitness.inference.persons import MODEL as PERSONS_MODEL
 from bearwitness.inference.persons import Person, Persons
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame
 
-from .plan import Detector
-from .tracking import WEAK, Detection
+from .plan import Detector, Picture
+from .tracking import HEADS, WEAK, Detection
 
 MODELS: Final = (MODEL, PERSONS_MODEL)
-HEADS: Final = "heads"
 BODIES: Final = "bodies"
 # Whoever is seen from behind has a head too, and the detector of persons can not tell: alone, a head does not
 # begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
 _CARRIES: Final = WEAK + 0.05
 _AT_ONCE: Final = 4
-_LARGE_SIDE: Final = 1280
 
 
 class Looker(Protocol):
@@ -53,19 +51,27 @@ class Pass:
         return f"{self.scale:g}×{' mirrored' if self.mirrored else ''}"
 
 
-def plan_passes(longest_side: int) -> tuple[Pass, ...]:
-    """Return the passes a plan is made with: native size and twice, or half for large pictures.
+def plan_passes(picture: Picture) -> tuple[Pass, ...]:
+    """Return the passes a plan is made with: native size and twice, both halved for large pictures.
 
-    Beyond 1280 pixels a face of the smallest size that counts is large enough without enlarging.
+    A large picture needs no enlarging for a face of the smallest size that counts.
     """
-    return (Pass(0.5), Pass(1.0)) if longest_side > _LARGE_SIDE else (Pass(1.0), Pass(2.0))
+    base = _base(picture)
+    return Pass(base), Pass(2 * base)
 
 
-def attack_passes(longest_side: int) -> tuple[Pass, ...]:
+def attack_passes(picture: Picture) -> tuple[Pass, ...]:
     """Return the passes of the attack: those of the plan mirrored, and a size of its own."""
-    if longest_side > _LARGE_SIDE:
-        return (Pass(0.5, mirrored=True), Pass(1.0, mirrored=True), Pass(0.75))
-    return (Pass(1.0, mirrored=True), Pass(2.0, mirrored=True), Pass(0.75))
+    base = _base(picture)
+    return Pass(base, mirrored=True), Pass(2 * base, mirrored=True), Pass(0.75 * base)
+
+
+def _base(picture: Picture) -> float:
+    """Return the smaller scale of a plan: 1, halved until the larger is within what the network is given."""
+    base = 1.0
+    while picture.width * picture.height * (2 * base) ** 2 > AREA_MAX:
+        base /= 2
+    return base
 
 
 class FaceLooker:

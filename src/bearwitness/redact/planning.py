@@ -10,10 +10,10 @@ from bearwitness.errors import RefusedError
 from bearwitness.media.model import Frame
 
 from .cuts import Cuts
-from .looking import BODIES, HEADS, Looker
+from .looking import BODIES, Looker
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
 from .shown import Shown
-from .tracking import SURE, THRESHOLD, Chain, Sighting, link, merged, regions
+from .tracking import HEADS, SURE, THRESHOLD, Chain, Sighting, link, merged, regions
 
 Progress = Callable[[int], None]
 

@@ -130,9 +130,8 @@ class Workshop:
 
     def looker(self, footage: Shown) -> Looker:
         """Return the detectors a plan is made with."""
-        longest = max(footage.picture.width, footage.picture.height)
         s = self._setting
-        passes = s.passes or plan_passes(longest)
+        passes = s.passes or plan_passes(footage.picture)
         return FaceLooker(self._worker, passes, persons=s.persons, heads=s.heads, bodies=s.bodies)
 
     def redact(
@@ -170,8 +169,9 @@ class Workshop:
             with os.fdopen(os.dup(descriptor), "wb") as sink:
                 sink.write(data)
             finished = self.stills(descriptor, "the finished file")
-            longest = max(stills.picture.width, stills.picture.height)
-            looker = FaceLooker(self._worker, self._setting.attack or attack_passes(longest), threshold=SEEN)
+            looker = FaceLooker(
+                self._worker, self._setting.attack or attack_passes(stills.picture), threshold=SEEN
+            )
             count = _counting(progress, "attacking", plan)
             report = attack_stills(stills, finished, plan, kind, looker, count)
             if report.hits:
@@ -185,8 +185,9 @@ class Workshop:
     ) -> Report:
         """Attack the finished file at `descriptor`; see :mod:`.attack`."""
         finished = self.footage(descriptor, "the finished file")
-        longest = max(footage.video.width, footage.video.height)
-        looker = FaceLooker(self._worker, self._setting.attack or attack_passes(longest), threshold=SEEN)
+        looker = FaceLooker(
+            self._worker, self._setting.attack or attack_passes(footage.picture), threshold=SEEN
+        )
         count = _counting(progress, "attacking", plan)
         return attack(footage, finished, plan, container, sounds, looker, count)
 

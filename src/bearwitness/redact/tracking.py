@@ -22,6 +22,7 @@ PAD_SECONDS: Final = 0.4  # how long it is hidden before it is first and after i
 SURE: Final = 0.35  # one detection of this score is enough for a track …
 SEEN_OFTEN: Final = 3  # … or so many of THRESHOLD
 THRESHOLD: Final = 0.2
+HEADS: Final = "heads"  # who says so where a person is seen and no face
 WEAK: Final = 0.1  # carries a track on, begins none
 _SAME: Final = 0.25  # overlap of two detectors' boxes in one frame that makes them one
 _LINK: Final = 0.15
@@ -56,6 +57,11 @@ class Sighting:
     score: float
     by: frozenset[str]
 
+    @property
+    def only_carries(self) -> bool:
+        """Whether it is a head without a face, which says where something is and not that it is one."""
+        return self.by == {HEADS} and self.score < THRESHOLD
+
 
 @dataclass(slots=True)
 class Chain:
@@ -67,6 +73,19 @@ class Chain:
     def last(self) -> int:
         """The index of the frame it was last seen in."""
         return next(reversed(self.seen))
+
+    @property
+    def last_told(self) -> int:
+        """The index of the frame in which it was last seen as what it is, not only carried; its first if never."""
+        told = (at for at, one in reversed(self.seen.items()) if not one.only_carries)
+        return next(told, next(iter(self.seen)))
+
+    def trimmed(self) -> Chain:
+        """Return it without what only carries it at its ends, where it carries to nowhere."""
+        told = [at for at, one in self.seen.items() if not one.only_carries]
+        if not told:
+            return self
+        return Chain({at: one for at, one in self.seen.items() if told[0] <= at <= told[-1]})
 
     def counts(self, sure: float) -> bool:
         """Say whether it was seen surely, with that score, or often enough to be hidden."""
@@ -95,7 +114,9 @@ def merged(detections: Sequence[Detection]) -> list[Sighting]:
     for one in sorted(detections, key=lambda d: -d.score):
         for n, old in enumerate(found):
             if overlap(old.box, one.box) >= _SAME:
-                found[n] = Sighting(around(old.box, one.box), old.score, old.by | {one.by})
+                # A head's box is guessed from shoulders and ears: it confirms a face and does not enlarge it.
+                box = old.box if one.by == HEADS and one.score < THRESHOLD else around(old.box, one.box)
+                found[n] = Sighting(box, old.score, old.by | {one.by})
                 break
         else:
             found.append(Sighting(one.box, one.score, frozenset((one.by,))))
@@ -118,11 +139,11 @@ def link_all(
     for at, sightings in enumerate(frames):
         if at in cuts:
             done, live = done + live, []
-        still = [chain for chain in live if times[at] - times[chain.last] <= GAP_SECONDS]
-        done += [chain for chain in live if times[at] - times[chain.last] > GAP_SECONDS]
+        still = [chain for chain in live if times[at] - times[chain.last_told] <= GAP_SECONDS]
+        done += [chain for chain in live if times[at] - times[chain.last_told] > GAP_SECONDS]
         live = still
         _link_frame(live, at, sightings, times)
-    return done + live
+    return [chain.trimmed() for chain in done + live]
 
 
 def _link_frame(live: list[Chain], at: int, sightings: Sequence[Sighting], times: Sequence[float]) -> None:
