@@ -77,3 +77,24 @@ def test_what_two_detectors_saw_is_hidden_as_far_as_either_saw_it() -> None:
     (one,) = merged([Detection(100, 100, 50, 60, 0.9, "a"), Detection(110, 95, 50, 70, 0.3, "b")])
     assert one.box == Box(100, 95, 60, 70)
     assert one.by == {"a", "b"}
+
+
+def head(x: float, y: float = 95) -> Detection:
+    return Detection(x, y, 52, 70, 0.15, "heads")
+
+
+def test_a_head_says_where_a_face_is_while_it_is_turned_away() -> None:
+    """The face jumps while it is lost; only the head tells."""
+    frames = [
+        [face(100)] if n < 20 else [head(100 + min(60, 12 * (n - 19)))] if n < 40 else [face(160)]
+        for n in range(60)
+    ]
+    found = hidden(frames)
+    truth = face(160).box
+    assert all(any(common(truth, box) == truth.area for box in found[n]) for n in range(27, 60))
+
+
+def test_a_head_alone_begins_no_track_and_carries_none_for_ever() -> None:
+    assert hidden([[head(100)] for _ in range(60)]) == {}
+    once = [[face(100, 0.4)] if n == 5 else [head(100)] for n in range(60)]
+    assert max(hidden(once)) < 20

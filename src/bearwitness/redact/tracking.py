@@ -76,7 +76,7 @@ class Chain:
 
     @property
     def last_told(self) -> int:
-        """The index of the frame in which it was last seen as what it is, not only carried; its first if never."""
+        """The frame in which it was last seen as what it is, not only carried; its first if it never was."""
         told = (at for at, one in reversed(self.seen.items()) if not one.only_carries)
         return next(told, next(iter(self.seen)))
 
