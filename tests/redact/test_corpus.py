@@ -58,6 +58,7 @@ def test_no_tag_of_a_camera_survives_in_footage(
     rendered, sounds = render(footage, plan, "h264"), make_sounds(footage, plan, container)
     with open(out, "wb") as file:
         write_footage(file.fileno(), container, rendered.track, sounds.tracks)
+    assert len(sounds.notes) == len(footage.facts.streams) - 1  # what is carried over and what is not is told
     assert attack(footage, opened(out), plan, container, len(sounds.tracks), Seer()).hits == []
     after = tags(out)
     groups = {key.split(":")[0] for key in after}

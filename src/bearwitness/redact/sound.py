@@ -53,9 +53,10 @@ class Sounds:
 def make_sounds(footage: Footage, plan: Plan, container: str) -> Sounds:
     """Return the sound tracks the plan leaves; raise RefusedError where one can be neither kept nor muted."""
     streams = footage.sounds
+    tracks: list[AudioTrack] = []
+    notes = [f"{what} left out" for what in footage.left_out]
     if plan.voices == "mute":
-        return Sounds((), (f"sound left out ({len(streams)} track(s))",) if streams else ())
-    tracks, notes = [], []
+        return Sounds((), (*notes, *([f"sound left out ({len(streams)} track(s))"] if streams else [])))
     for stream in streams:
         track, note = _track(footage, stream, plan, container)
         if track is not None:
