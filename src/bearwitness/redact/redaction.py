@@ -84,8 +84,9 @@ class Workshop:
 
     def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
         self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
-        self._worker = InferenceWorker(MODELS, accept_weak=accept_weak)
-        self._setting = setting or Setting()
+        self._setting = s = setting or Setting()
+        names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
+        self._worker = InferenceWorker(names, accept_weak=accept_weak)
 
     def __enter__(self) -> Self:
         return self
