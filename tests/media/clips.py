@@ -33,7 +33,8 @@ def clip(
     out = io.BytesIO()
     with av.open(out, "w", format=form) as container:
         stream: Any = container.add_stream(codec, rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", gop
+        stream.width, stream.height, stream.gop_size = width, height, gop
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.codec_context.time_base = base
         if rotation:
             stream.set_display_rotation(rotation)

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from bearwitness.media.model import DecodeTrouble, MediaError, Packet, Sound
+from bearwitness.media.model import HIDDEN, DecodeTrouble, MediaError, Packet, Sound
 from bearwitness.media.packets import packets
 from bearwitness.media.probe import _facts, probe
 from bearwitness.media.sound import sound
@@ -156,7 +156,8 @@ def test_packets_are_byte_for_byte_those_of_the_container(
         count = len(container.streams)
     troubles: list[DecodeTrouble] = []
     found: list[Packet] = list(packets(decoders, open_source(name), streams=range(count), troubles=troubles))
-    assert not troubles
+    # The phone's edit list leaves out two packets of sound at the beginning, as is usual, and that is told.
+    assert [each.kind for each in troubles] == ([HIDDEN] if "phone" in name else [])
     assert [(p.stream, p.pts, p.dts, p.duration, p.key, p.data) for p in found] == expected
 
 

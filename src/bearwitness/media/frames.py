@@ -56,6 +56,7 @@ def frames(
     end: Fraction | None = None,
     every: Fraction | None = None,
     upright: bool = False,
+    edits: bool = True,
     plan: Plan = USUAL,
 ) -> Iterator[Frame]:
     """Yield the frames of video stream number `stream`, in the order they are shown.
@@ -64,6 +65,7 @@ def frames(
     than `max_side`. With `start` (inclusive) and `end` (exclusive), in seconds of the stream's clock, only
     those in between; with `every`, at most one in so many seconds; with `key_only` only those that decode
     without others (the rest is not even decoded). `upright` turns them as the container says, by quarters.
+    Without `edits` what an edit list of MP4 or MOV hides is decoded too, and times are those of the media.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
     in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the
@@ -81,6 +83,7 @@ def frames(
         "start": _text(start),
         "end": _text(end),
         "every": _text(every),
+        "edits": edits,
         "threads": str(plan.threads),
     }
     if upright and pixel == I420:

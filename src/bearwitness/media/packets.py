@@ -23,14 +23,17 @@ def packets(
     *,
     streams: Sequence[int],
     troubles: list[DecodeTrouble],
+    edits: bool = True,
     plan: Plan = USUAL,
 ) -> Iterator[Packet]:
     """Yield the packets of `streams` in the order of the container; times in each stream's own time base.
+    Without `edits` edit lists are taken for not there, so that whatever is stored comes out; with them, what
+    they hide is told as a trouble.
 
     Their bytes are untrusted: to write them into another container is safe for nobody but who decodes them in
     a sandbox. Raises as :func:`bearwitness.media.frames.frames` does.
     """
-    wanted = canonical.dumps({"streams": [str(number) for number in streams]})
+    wanted = canonical.dumps({"edits": edits, "streams": [str(number) for number in streams]})
     files, ranges = source.handed()
     with sandbox.session("packets", wanted, files, plan.limits(_ANSWER_BYTES_MAX), ranges) as session:
         session.post(b"")

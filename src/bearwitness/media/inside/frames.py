@@ -18,9 +18,9 @@ from bearwitness.sandbox.tasks import Handler, Task
 from bearwitness_verify import canonical
 
 from .. import wire
-from ..model import BROKEN, CHANNELS, I420, PIXELS_MAX, SIDE_MAX
+from ..model import BROKEN, CHANNELS, HIDDEN, I420, PIXELS_MAX, SIDE_MAX
 from .decoding import Decoded, Decoder, Told
-from .opening import Bytes, bytes_of, open_container, reason_of
+from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Wish:
     start: Fraction | None
     end: Fraction | None
     every: Fraction | None
+    edits: bool
     threads: int
 
     @classmethod
@@ -44,7 +45,7 @@ class Wish:
         got = canonical.members(
             canonical.loads(data),
             "arguments",
-            "stream width height side pixel key_only start end every threads",
+            "stream width height side pixel key_only start end every edits threads",
         )
         return cls(
             stream=int(str(got["stream"])),
@@ -56,6 +57,7 @@ class Wish:
             start=_fraction(got["start"]),
             end=_fraction(got["end"]),
             every=_fraction(got["every"]),
+            edits=bool(got["edits"]),
             threads=int(str(got["threads"])),
         )
 
@@ -92,6 +94,9 @@ def _batches(source: Bytes, wish: Wish, scratch: memoryview | None) -> Iterator[
         container, stream = _seek(source, wish, container, stream, base)
     scaler = Scaler(wish)
     writer = wire.BatchWriter(base, scratch)
+    hidden = count_hidden(source, container, wish.stream) if wish.edits else 0
+    if hidden:
+        writer.trouble(HIDDEN, 0, None, f"an edit list keeps {hidden} stored packets from being shown")
     for what in _wanted(Decoder(container, stream, key_only=wish.key_only).run(), wish, base):
         if isinstance(what, Told):
             writer.trouble(what.kind, what.packet, what.pts, what.reason)
@@ -111,7 +116,7 @@ def _batches(source: Bytes, wish: Wish, scratch: memoryview | None) -> Iterator[
 
 
 def _open(source: Bytes, wish: Wish) -> tuple[InputContainer, VideoStream]:
-    container = open_container(source)
+    container = open_container(source, edits=wish.edits)
     if wish.stream >= len(container.streams) or not isinstance(container.streams[wish.stream], VideoStream):
         raise _RefusedError(f"it has no video stream number {wish.stream}")
     stream = container.streams[wish.stream]

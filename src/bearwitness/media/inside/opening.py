@@ -88,17 +88,36 @@ def bytes_of(task: Task) -> Bytes:
     return OpenFile(task.files[0]) if task.source is None else task.source
 
 
-def open_container(source: Bytes) -> InputContainer:
-    """Open hostile bytes as a container; raise av.FFmpegError."""
+def open_container(source: Bytes, *, edits: bool = True) -> InputContainer:
+    """Open hostile bytes as a container; raise av.FFmpegError.
+
+    Without `edits` the edit lists of MP4 and MOV are taken for not there: all that is stored comes out.
+    """
     container = av.open(
         cast(Any, FileObject(source)),
         mode="r",
-        container_options={"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": "none"},
+        container_options={
+            "format_whitelist": ",".join(DEMUXERS),
+            "protocol_whitelist": "none",
+            **({} if edits else {"ignore_editlist": "1"}),
+        },
         buffer_size=READ_BYTES,
         metadata_errors="replace",
         io_open=_no_other_file,
     )
     return cast(InputContainer, container)
+
+
+def count_hidden(source: Bytes, container: InputContainer, number: int) -> int:
+    """Return how many packets of a stream an edit list keeps from coming out at all; raise av.FFmpegError."""
+    if not container.format.name.startswith("mov"):
+        return 0
+    shown = {entry.pos for entry in container.streams[number].index_entries}
+    with open_container(source, edits=False) as everything:
+        if number >= len(everything.streams):
+            return 0
+        stored = {entry.pos for entry in everything.streams[number].index_entries}
+    return len(stored - shown)
 
 
 def _no_other_file(*_: object, **__: object) -> NoReturn:

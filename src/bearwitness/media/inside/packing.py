@@ -12,23 +12,23 @@ from bearwitness.sandbox.tasks import Handler, Task
 from bearwitness_verify import canonical
 
 from .. import wire
-from ..model import BROKEN
-from .opening import Bytes, bytes_of, open_container, reason_of
+from ..model import BROKEN, HIDDEN
+from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
 _PACKET_BYTES_MAX: Final = 256 << 20
 
 
 def open_packets(task: Task) -> Handler:
     """Open the container; what can not be done is told by the first answer."""
-    got = canonical.members(canonical.loads(task.arguments), "arguments", "streams")
+    got = canonical.members(canonical.loads(task.arguments), "arguments", "edits streams")
     wanted = [int(str(number)) for number in canonical.array(got["streams"])]
-    batches = _batches(bytes_of(task), wanted)
+    batches = _batches(bytes_of(task), wanted, edits=bool(got["edits"]))
     return lambda _: next(batches)
 
 
-def _batches(source: Bytes, wanted: list[int]) -> Iterator[bytearray]:
+def _batches(source: Bytes, wanted: list[int], *, edits: bool) -> Iterator[bytearray]:
     try:
-        container = open_container(source)
+        container = open_container(source, edits=edits)
     except av.FFmpegError as error:
         yield wire.refusal(reason_of(error))
         return
@@ -36,6 +36,11 @@ def _batches(source: Bytes, wanted: list[int]) -> Iterator[bytearray]:
         yield wire.refusal("it has no stream of that number")
         return
     writer = wire.BatchWriter(Fraction(1))
+    for number in wanted if edits else ():
+        hidden = count_hidden(source, container, number)
+        if hidden:
+            reason = f"an edit list keeps {hidden} stored packets of stream {number} from being shown"
+            writer.trouble(HIDDEN, number, None, reason)
     try:
         for packet in container.demux([container.streams[number] for number in wanted]):
             if packet.size == 0 and packet.pts is None and packet.dts is None:

@@ -16,8 +16,8 @@ from bearwitness.sandbox.tasks import Handler, Task
 from bearwitness_verify import canonical
 
 from .. import wire
-from ..model import BACKWARDS, BROKEN, CORRUPT, LOST
-from .opening import Bytes, bytes_of, open_container, reason_of
+from ..model import BACKWARDS, BROKEN, CORRUPT, HIDDEN, LOST
+from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
 _GAP_SECONDS: Final = Fraction(1, 50)  # smaller steps are rounding of times in milliseconds
 _SAMPLES_MAX: Final = 1 << 21  # of one record
@@ -44,6 +44,9 @@ def _batches(source: Bytes, number: int, rate: int) -> Iterator[bytearray]:
     assert isinstance(stream, AudioStream)  # noqa: S101 - for the type checker; told above
     base = Fraction(stream.time_base or Fraction(1, rate))
     writer = wire.BatchWriter(base)
+    hidden = count_hidden(source, container, number)
+    if hidden:
+        writer.trouble(HIDDEN, 0, None, f"an edit list keeps {hidden} stored packets from being heard")
     mixer = _Mixer(rate)
     decoded = _decode(container.demux(stream), writer)
     while True:
