@@ -163,7 +163,7 @@ def test_a_face_people_chose_to_show_is_no_hit(bench: Bench) -> None:
 def test_a_weak_face_where_a_hidden_track_has_just_ended_is_a_hit(bench: Bench) -> None:
     faces = replace(bench.plan, tracks=tuple(replace(t, kind="face") for t in bench.plan.tracks))
     out = bench.finish(faces)
-    after = Detection(REGION.x, REGION.y, REGION.w, REGION.h, 0.36, "faces")
+    after = Detection(REGION.x, REGION.y, REGION.w, REGION.h, 0.55, "faces")
     assert "goes on" in bench.attack(out, faces, Seer({42: after})).hits[0].says
     assert bench.attack(out, faces, Seer({57: after})).hits == []
 
