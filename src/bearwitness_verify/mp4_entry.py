@@ -1,4 +1,4 @@
-"""Sample descriptions of MP4 and QuickTime, made again from what was sealed of them (docs/format.md, 11.3)."""
+"""Sample descriptions of MP4 and QuickTime, made again from what was sealed (docs/format.md, 11.3)."""
 
 from __future__ import annotations
 
@@ -50,10 +50,8 @@ def _own(track: Track) -> bytes:
         for name in ("width", "height", "channels", "sample_rate")
     }
     if track.media == "video":
-        size = struct.pack(
-            ">16xHHIIIH32xHh", found["width"], found["height"], 0x480000, 0x480000, 0, 1, 24, -1
-        )
-        return size
+        size = struct.pack(">16xHH", found["width"], found["height"])
+        return size + struct.pack(">IIIH32xHh", 0x480000, 0x480000, 0, 1, 24, -1)
     rate = found["sample_rate"] if found["sample_rate"] < _RATES_BELOW else 0
     return struct.pack(">8xHHII", found["channels"], 16, 0, rate << 16)
 

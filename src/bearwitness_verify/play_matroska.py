@@ -88,8 +88,8 @@ def _vint(number: int) -> bytes:
 def _entry(track: Track) -> bytes:
     decoder = track.decoder
     parts = [
-        _uint(0xD7, track.number), _uint(0x73C5, track.number), _uint(0x83, 1 if track.media == "video" else 2),
-        _uint(0x9C, 0), element(0x86, track.codec.encode()),
+        _uint(0xD7, track.number), _uint(0x73C5, track.number),
+        _uint(0x83, 1 if track.media == "video" else 2), _uint(0x9C, 0), element(0x86, track.codec.encode()),
     ]  # fmt: skip
     if track.extradata:
         parts.append(element(0x63A2, track.extradata))

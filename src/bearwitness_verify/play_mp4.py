@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import groupby, repeat
+from itertools import groupby, pairwise, repeat
 from typing import Final
 
 from .canonical import integer
@@ -64,7 +64,7 @@ class _Media:
         if track.base.numerator != 1 or any(r.pts < -(1 << 62) or r.dts < -(1 << 62) for r in self.rows):
             raise NoPlanError("a track does not tell its times as MP4 does")
         decoded, first = [r.dts for r in self.rows], min(r.pts for r in self.rows)
-        self.deltas = [b - a for a, b in zip(decoded, decoded[1:], strict=False)] + [self.rows[-1].lasts]
+        self.deltas = [b - a for a, b in pairwise(decoded)] + [self.rows[-1].lasts]
         forward = max(0, decoded[0] - first)
         self.offsets = [r.pts - r.dts + forward for r in self.rows]
         self.begin = first + forward - decoded[0]

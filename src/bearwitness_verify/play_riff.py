@@ -66,8 +66,8 @@ def _stream(track: Track, origin: Fraction) -> bytes:
     start = int((track.clock(rows[0].time) - origin) / base)
     handler = layout[16:20].ljust(4, b"\x00") if video else bytes(4)
     strh = struct.pack(
-        "<4s4sIIIIIIIIII8x", b"vids" if video else b"auds", handler, 0, 0, 0, base.numerator, base.denominator,
-        start, sum(row.lasts for row in rows), 0, 0xFFFFFFFF, sample,
+        "<4s4sIIIIIIIIII8x", b"vids" if video else b"auds", handler, 0, 0, 0,
+        base.numerator, base.denominator, start, sum(row.lasts for row in rows), 0, 0xFFFFFFFF, sample,
     )  # fmt: skip
     parts = [chunk(b"strh", strh), chunk(b"strf", layout)]
     if video and "aspect" in track.display:
