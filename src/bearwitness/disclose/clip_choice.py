@@ -98,7 +98,9 @@ def choose(blob: IndexBlob | None, asked: Asked, first_segment: int) -> Taken:
     `first_segment` is the place of the file's first segment in its content tree.
     """
     if blob is None or not blob.fields:
-        raise _impossible(asked, "was sealed without a track table")
+        raise _impossible(
+            asked, "was sealed without a track table (no container we read, a damaged one, or tiny packets)"
+        )
     if blob.container.endswith(", incomplete"):
         raise _impossible(asked, "has a damaged index, of which only a part was sealed")
     wholes = _wholes(blob)
@@ -187,6 +189,7 @@ def _range(track: Track, asked: Asked, origin: Fraction, *, alone: bool) -> tupl
         raise _impossible(asked, f"can not be cut by time: {error}") from None
     if any(row.time == rows.UNTOLD for row in track.rows):
         raise _impossible(asked, "does not tell when its packets are shown")
+    ends = [time + row.lasts * track.base for time, row in zip(times, track.rows, strict=True)]
     if track.media == "video":
         keys = [n for n, row in enumerate(track.rows) if row.flags & KEY]
         if not keys:
@@ -194,8 +197,7 @@ def _range(track: Track, asked: Asked, origin: Fraction, *, alone: bool) -> tupl
         before = [n for n in keys if times[n] <= asked.begin]
         low = max(before, key=times.__getitem__) if before else keys[0]
         high = next((n for n in range(low, len(times)) if times[n] >= asked.end), len(times))
-        return low, high
-    ends = [time + row.lasts * track.base for time, row in zip(times, track.rows, strict=True)]
+        return (low, high) if max(ends[low:high], default=asked.begin) > asked.begin else (low, low)
     low = next((n for n, time in enumerate(times) if time >= asked.begin), len(times))
     if alone and low and (low == len(times) or times[low] > asked.begin):
         low -= 1  # sound alone begins with the packet that is heard when it is to begin
