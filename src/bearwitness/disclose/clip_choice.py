@@ -99,7 +99,7 @@ def choose(blob: IndexBlob | None, asked: Asked, first_segment: int) -> Taken:
     """
     if blob is None or not blob.fields:
         raise _impossible(
-            asked, "was sealed without a track table (no container we read, a damaged one, or tiny packets)"
+            asked, "was sealed without a track table (unknown or damaged container, or tiny packets)"
         )
     if blob.container.endswith(", incomplete"):
         raise _impossible(asked, "has a damaged index, of which only a part was sealed")
