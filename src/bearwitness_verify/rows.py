@@ -82,10 +82,7 @@ class Track:
     @cached_property
     def base(self) -> Fraction:
         """Seconds of one unit of time; raise MalformedError if it is no fraction."""
-        match = _FRACTION.match(canonical.text(self.decoder.get("time_base"), "a time base"))
-        if match is None:
-            raise MalformedError("the time base of a track is not a fraction")
-        return Fraction(int(match[1]), int(match[2]))
+        return time_base(self.decoder.get("time_base"))
 
     def time(self, row: Row) -> int:
         """Return when `row` is shown, in the time base, 33-bit times unwrapped around the first row's."""
@@ -109,7 +106,7 @@ class Track:
         edits = [members(value, "an edit", "duration media_time rate time_base") for value in self.edits]
         empty = Fraction(0)
         if len(edits) == 2 and edits[0]["media_time"] == "-1":
-            base = Fraction(canonical.text(edits[0]["time_base"], "the time base of an edit"))
+            base = time_base(edits[0]["time_base"])
             empty = integer(edits.pop(0)["duration"], "the duration of an edit") * base
         if not edits:
             return Fraction(0)
@@ -127,6 +124,14 @@ class Track:
         """When the played packets begin and end on the item's clock, in seconds."""
         times = [(self.time(row), self.time(row) + row.lasts) for row in self.played]
         return self.clock(min(begin for begin, _ in times)), self.clock(max(end for _, end in times))
+
+
+def time_base(value: Json) -> Fraction:
+    """Return the seconds of one unit of time, written ``1/90000``; raise MalformedError."""
+    match = _FRACTION.match(canonical.text(value, "a time base"))
+    if match is None:
+        raise MalformedError("the time base of a track is not a fraction")
+    return Fraction(int(match[1]), int(match[2]))
 
 
 def unpack_rows(data: bytes) -> list[Row]:

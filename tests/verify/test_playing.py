@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from bearwitness.containers.tasks import index_file
 from bearwitness_verify import playing
 from bearwitness_verify.canonical import Json, b64
 from bearwitness_verify.clip_proof import content_order
+from bearwitness_verify.errors import VerifyError
 from bearwitness_verify.rows import KEY, UNTOLD, Row, Track
 from scale import examples
 
@@ -184,3 +186,43 @@ def test_a_number_that_does_not_fit_its_field_makes_no_file() -> None:
     rows = [Row(1, KEY, 1, 0, 1, 50, 0, 0, 5), Row(1, 0, 2, 0, 1, 50, 1 << 40, 1 << 40, 5)]
     made = track("mp4", 1, "video", rows)
     assert playing.plan([made], content_order([made])) is None
+
+
+ODD: st.SearchStrategy[Json] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from(
+        ["", "0", "-1", "1", "65536", "1/1000", "1/0", "1e999999999", "0x1b", "avc1", "A_OPUS", "é"]
+    )
+    | st.integers(-(2**70), 2**70).map(str),
+    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.sampled_from(["rate", "x"]), inner),
+    max_leaves=12,
+)
+NAMES = (
+    "codec extradata time_base width height channels sample_rate encoding codec_delay matrix movie_matrix "
+    "crop projection aspect pixel_aspect unit"
+).split()
+NUMBERS = st.sampled_from([0, 1, 5, -1, 1 << 31, 1 << 40, (1 << 63) - 1, UNTOLD, UNTOLD + 1])
+
+
+@examples(300)
+@given(
+    st.sampled_from(sorted(playing.EXTENSIONS)),
+    st.sampled_from(["video", "audio"]),
+    st.dictionaries(st.sampled_from(NAMES), ODD),
+    st.lists(ODD, max_size=3),
+    st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=4),
+)
+def test_whatever_a_hostile_vault_sealed_the_verifier_refuses_in_a_sentence(
+    container: str,
+    media: str,
+    odd: dict[str, Json],
+    edits: list[Json],
+    times: list[tuple[int, int, int]],
+) -> None:
+    decoder: dict[str, Json] = {"codec": "avc1", "extradata": "", "media": media, "time_base": "1/1000"}
+    rows = [Row(1, n & 1, n, 0, 1, 10, *some) for n, some in enumerate(times)]
+    made = Track(1, {**decoder, **odd, "container": container}, odd, edits, None, tuple(rows))
+    with contextlib.suppress(VerifyError):
+        assert made.span
+        playing.plan([made], content_order([made]))
