@@ -25,6 +25,7 @@
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
     ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError
+        └── NoPlanError              1  packets have no playable file (bearwitness_verify.plan)
 
 Exit code 3 (done with losses, all listed) and 4 (consistent only) are no errors; see docs/exit-codes.md.
 """
