@@ -67,9 +67,10 @@ def test_a_cosigner_s_key_is_no_person_s() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"act": "release"}, {"act": "Approval"}, {"subject": "AB" * 32}, {"subject": "ab" * 31}, {"vault": "vault"},
-        {"purpose": ""}, {"purpose": "a\nb"}, {"purpose": " a"}, {"purpose": "x" * 501}, {"purpose": "a\u200fb"},
-        {"time": "2026-03-12T14:02:07+00:00"}, {"time": "2026-3-12T14:02:07Z"}, {"time": "2026-02-30T00:00:00Z"},
+        {"act": "release"}, {"act": "Approval"}, {"subject": "AB" * 32}, {"subject": "ab" * 31},
+        {"vault": "vault"}, {"purpose": ""}, {"purpose": "a\nb"}, {"purpose": " a"}, {"purpose": "x" * 501},
+        {"purpose": "a\u200fb"}, {"time": "2026-03-12T14:02:07+00:00"}, {"time": "2026-3-12T14:02:07Z"},
+        {"time": "2026-02-30T00:00:00Z"},
     ],
 )  # fmt: skip
 def test_what_can_not_stand_in_a_statement_is_not_signed(changed: dict[str, str]) -> None:
@@ -77,7 +78,9 @@ def test_what_can_not_stand_in_a_statement_is_not_signed(changed: dict[str, str]
         statements.sign(Statement(**{**GOOD.__dict__, **changed}), KEY)
 
 
-@pytest.mark.parametrize("text", [GOOD.text() + "more: x\n", GOOD.text()[:-1], GOOD.text().replace("1/", "2/")])
+@pytest.mark.parametrize(
+    "text", [GOOD.text() + "more: x\n", GOOD.text()[:-1], GOOD.text().replace("1/", "2/")]
+)
 def test_a_line_more_or_less_is_refused_even_if_signed(text: str) -> None:
     with pytest.raises(MalformedError):
         statements.read(KEY.sign_note(text).decode(), KEY.verifier)

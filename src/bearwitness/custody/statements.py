@@ -30,11 +30,11 @@ _FORM: Final = re.compile(
 
 
 def line(value: Json, what: str) -> str:
-    """Return `value` if it is one line for people: 1 to 500 characters, nothing that can not be seen at its ends."""
+    """Return `value` if it is one line for people: 1 to 500 printable characters; raise MalformedError."""
     text = canonical.text(value, what)
     if not 1 <= len(text) <= LINE_LENGTH_MAX or text != text.strip() or not text.isprintable():
         raise MalformedError(
-            f"{what} is not one line of 1 to {LINE_LENGTH_MAX} printable characters without spaces at its ends"
+            f"{what} is not one line of 1 to {LINE_LENGTH_MAX} printable characters, spaces at its ends apart"
         )
     return text
 
