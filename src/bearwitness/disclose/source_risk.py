@@ -129,8 +129,8 @@ class RiskReport:
                 *(["", "what would say less:"] if self.alternatives else []),
                 *(f" -  {text}" for text in self.alternatives),
                 "",
-                "Looked at: names and texts shown, copies among drives, earlier releases. Not looked at: what "
-                "the pictures show, whom the place suspects already, what it will learn from how this is told.",
+                "Looked at: names and texts shown, copies among drives, earlier releases.",
+                "Not looked at: what the pictures show, whom the place suspects, what else is told of it.",
             ]
         )
 
@@ -194,8 +194,8 @@ def _history(question: Question) -> Iterable[Finding]:
         if before:
             times = [release.time for release in before]
             text = (
-                f"{len(shown)} items of delivery {delivery} went out in {len(before)} releases from {min(times)} "
-                f"to {max(times)}; this adds {len(new)}. Whoever has them all knows what the drive must hold"
+                f"{len(shown)} items of delivery {delivery} went out in {len(before)} releases from "
+                f"{min(times)} to {max(times)}; this adds {len(new)}. Together they tell what the drive holds"
             )
         yield Finding("order of releases", "", text)
         sealed = question.sealed_on.get(delivery)
