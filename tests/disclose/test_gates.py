@@ -35,7 +35,8 @@ KEY = SigningKey("person/00000001", 1, bytes(32)).verifier
 def request(**changed: Any) -> Request:
     whole: dict[str, Any] = {
         "profile": "press", "recipient": "The Paper", "purpose": "publication", "conditions": MET,
-        "minimum": 3, "exhibits": (Shown(ITEM, OUT, "redacted", (FACE,)),), "embargo": NOW, "metadata": (), "plan": None,
+        "minimum": 3, "exhibits": (Shown(ITEM, OUT, "redacted", (FACE,)),), "embargo": NOW,
+        "metadata": (), "plan": None,
     }  # fmt: skip
     return Request(**{**whole, **changed})
 
@@ -337,10 +338,14 @@ def worlds() -> Iterable[tuple[Request, Facts]]:
     They do show it: no attack on them passes, however they are called. Of approvals there is one, or two by
     keys of one human; of overrides none, one or two. All that is not about the face is in order.
     """
-    for treatment, listed, is_sealed, faces, attack, consents, overriding, twins, met, other in itertools.product(
-        ("redacted", "clear", "text"), (True, False), (True, False), (None, 0, 1), (None, "hit", "other bytes"),
-        ((), (consent(),), (consent(withdrawn=25),)), (0, 1, 2), (False, True), (True, False), (False, True),
-    ):  # fmt: skip
+    both, given = (True, False), ((), (consent(),), (consent(withdrawn=25),))
+    claims = itertools.product(("redacted", "clear", "text"), both, both)
+    found = itertools.product((None, 0, 1), (None, "hit", "other bytes"), given, (0, 1, 2))
+    rest = itertools.product(both, both, both)
+    for claim, fact, more in itertools.product(claims, found, rest):
+        treatment, listed, is_sealed = claim
+        faces, attack, consents, overriding = fact
+        twins, met, other = more
         out = SEALED if is_sealed else OUT
         exhibits = [Shown(ITEM, out, treatment, (FACE,) if listed else ())]
         if other:  # something harmless, well redacted, goes along
