@@ -30,7 +30,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, unb64
 from bearwitness_verify.leaves import item_id
 
-from . import schema
+from . import people, schema
 
 _KEY_INFO: Final = b"bearwitness/1/catalogue"
 _ROWS_AT_ONCE: Final = 2000
@@ -120,6 +120,8 @@ class Catalogue:
                 if known.get(record.delivery) != digest:
                     _forget(connection, record.delivery)
                     _project(connection, ledger, record, position, digest, progress)
+            if self._compartment == VAULT:
+                people.project(connection, ledger)
             _set_meta(connection, "head", head)
 
     def deliveries(self) -> list[dict[str, Any]]:

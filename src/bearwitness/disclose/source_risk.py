@@ -169,7 +169,9 @@ def _copies(question: Question, homes: Mapping[str, set[str]]) -> Iterable[Findi
     """Yield what is on one drive alone, bit for bit or as a scene."""
     for chosen in question.chosen:
         mates = _cluster(question, chosen.item)
-        deliveries = {known.delivery for known in question.everything if known.item in mates}
+        deliveries = {
+            home for k in question.everything if k.item in mates for home in homes.get(k.sha256, ())
+        } | {chosen.delivery}
         if chosen.exact:
             yield Finding(
                 "exact bytes", chosen.item, "its own bytes go out: logs of copies can be searched for them"
