@@ -22,7 +22,8 @@ def question(**changed: Any) -> Question:
     whole: dict[str, Any] = {
         "subject": "ab" * 32, "minimum": 3, "chosen": [Chosen(A, "one", "h1", exact=True)],
         "everything": KNOWN, "earlier": [], "now": NOW,
-        "sealed_on": {"one": NOW - timedelta(days=9), "two": NOW - timedelta(days=900)}, "clusters": [], "access": {i: list("pqrst") for i in (A, B, C, D)},
+        "sealed_on": {"one": NOW - timedelta(days=9), "two": NOW - timedelta(days=900)},
+        "clusters": [], "access": {i: list("pqrst") for i in (A, B, C, D)},
     }  # fmt: skip
     return Question(**{**whole, **changed})
 
