@@ -55,8 +55,9 @@ class Group(Bench):
 
     def consent(self, label: str = "woman in blue", **changed: str) -> Any:
         told = {
-            "item": self.item, "label": label, "purpose": PURPOSE, "recipient": "press", "scope": "voice,face",
-            "withdrawal": "by phone", "language": "ug", "explained-by": "Ben", "support": "a doctor", **changed,
+            "item": self.item, "label": label, "purpose": PURPOSE, "recipient": "press",
+            "scope": "voice,face", "withdrawal": "by phone", "language": "ug", "explained-by": "Ben",
+            "support": "a doctor", **changed,
         }  # fmt: skip
         words = [word for name, value in told.items() if value for word in (f"--{name}", value)]
         return self.as_("Anna", "consent", "record", *words)

@@ -89,8 +89,8 @@ def _record(at: Opened, options: argparse.Namespace, key: Any) -> signing_acts.F
     scope = sorted({way.strip() for way in options.scope.split(",") if way.strip()})
     given = Consent(
         "", at.catalogue.find(options.item).item, options.label, options.purpose, options.recipient,
-        tuple(scope), consents.read_day(options.expiry or None), options.withdrawal, options.language, options.explained_by,
-        options.support,
+        tuple(scope), consents.read_day(options.expiry or None), options.withdrawal,
+        options.language, options.explained_by, options.support,
     )  # fmt: skip
     return signing_acts.consent(key, at.vault.config.vault_key, consents.checked(given))
 

@@ -36,8 +36,8 @@ EXAMPLES = """
   bearwitness people list --vault vault --identity anna.key
 """
 _PLAIN_WARNING = (
-    "warning: this key lies in the clear. Whoever gets the file signs in this name; keep it on a stick under lock, "
-    "or make one with a passphrase"
+    "warning: this key lies in the clear. Whoever gets the file signs in this name; keep it on a stick under "
+    "lock, or make one with a passphrase"
 )
 
 

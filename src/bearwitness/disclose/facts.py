@@ -51,7 +51,7 @@ class Rule:
 
     compartment: str
     releasable: bool
-    approvals: int = 1
+    approvals: int = 0
     roles: frozenset[str] = frozenset()
 
 
