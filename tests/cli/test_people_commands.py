@@ -17,7 +17,7 @@ from bearwitness.disclose.facts import Attack, Look, Scan
 from bearwitness.disclose.request import Request, Shown, Visible
 from bearwitness.disclose.sharing import CONDITIONS, Condition, Conditions
 from bearwitness.disclose.source_risk import RiskReport
-from bearwitness.errors import RefusedError, TamperedError
+from bearwitness.errors import RefusedError
 from bearwitness.vault import keyring, signed
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.opening import open_vault_proper
@@ -249,20 +249,22 @@ def test_the_catalogue_has_the_same_rows_when_it_is_built_anew(made: Group) -> N
     assert dump() == rows
 
 
-def test_an_entry_that_nobody_signed_refuses_the_vault(tmp_path: Path) -> None:
+def test_a_forged_entry_counts_for_nothing_is_told_and_locks_nobody_out(tmp_path: Path) -> None:
     """Who has the vault's device key can write an approval; nobody can write the signature."""
     group = Group(tmp_path / "forged")
     asked, _ = group.request(tmp_path)
-    fields = group.ledger().vault
-    made: dict[str, Any] = {
+    forged: dict[str, Any] = {
         "kind": "approved", "person": group.people["Ben"]["person"], "subject": asked.subject(),
         "purpose": PURPOSE, "statement": "bearwitness/1/approval\n",
     }  # fmt: skip
-    with fields.writing():
-        fields.append(made)
-    with pytest.raises(TamperedError):
-        signed.read(group.ledger())
-    assert run(*group.words("people", "list")).code == 1
+    vault = group.ledger().vault
+    with vault.writing():
+        vault.append(forged)
+    assert signed.read(group.ledger()).approvers(asked.subject(), PURPOSE) == {}
+    listed = run(*group.words("people", "list", "--json")).ok()
+    assert [told for told in listed.json["odd"] if "(approved) does not hold" in told]
+    assert "does not hold" in listed.err
+    group.is_clean()
 
 
 # --- The whole way to a release -----------------------------------------------------------------

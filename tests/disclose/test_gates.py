@@ -21,7 +21,7 @@ from bearwitness.disclose.source_risk import RiskReport
 from bearwitness.errors import MalformedError, RefusedError
 from bearwitness.vault.consents import PROFILES, Consent
 from bearwitness.vault.people import People, Person
-from bearwitness.vault.signed import Approval, Override, Signed
+from bearwitness.vault.signed_acts import Approval, Override, Signed
 from bearwitness_verify import canonical
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

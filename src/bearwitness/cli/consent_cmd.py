@@ -17,7 +17,7 @@ from typing import Any
 from bearwitness.errors import RefusedError, UsageError
 from bearwitness.vault import consents, signed, signing_acts
 from bearwitness.vault.consents import NO_CONSENT, PROFILES, PURPOSES, WAYS, Consent
-from bearwitness.vault.signed import Signed
+from bearwitness.vault.signed_acts import Signed
 
 from .approve_cmd import read_request
 from .options import add_identity, add_vault

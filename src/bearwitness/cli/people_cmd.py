@@ -12,6 +12,7 @@ The source is never registered here, under no name; nor is anybody registered as
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,10 @@ def run(options: argparse.Namespace, out: Output) -> int:
     needed(options, "vault")
     if options.action == "list":
         with opened(options, out) as at:
-            return _show(list(signed.read(at.ledger).people), out)
+            known = signed.read(at.ledger)
+            for told in known.odd:
+                out.say(f"warning: {told}. It counts for nothing; ask who wrote it")
+            return _show(list(known.people), out, known.odd)
     with opened(options, out, writing=True) as at:
         return _register(at, options, out) if options.action == "register" else _revoke(at, options, out)
 
@@ -112,7 +116,7 @@ def _revoke(at: Opened, options: argparse.Namespace, out: Output) -> int:
     return _show([signed.read(at.ledger).people.by_id[person.id]], out)
 
 
-def _show(found: list[Person], out: Output) -> int:
+def _show(found: list[Person], out: Output, odd: Sequence[str] = ()) -> int:
     data: list[dict[str, Any]] = [
         {**asdict(p), "key": p.key.encode(), "roles": list(p.roles), "active": p.active} for p in found
     ]
@@ -120,5 +124,5 @@ def _show(found: list[Person], out: Output) -> int:
         f"{p.id}  {p.name}  ({', '.join(p.roles)})" + ("" if p.active else f"  REVOKED: {p.ground}")
         for p in found
     ]
-    out.result({"people": data}, "\n".join(lines) or "nobody is registered")
+    out.result({"people": data, "odd": list(odd)}, "\n".join(lines) or "nobody is registered")
     return EXIT_DONE

@@ -14,6 +14,7 @@ from pathlib import Path
 from bearwitness.disclose import receipts
 from bearwitness.errors import UsageError
 from bearwitness.vault import signed, signing_acts
+from bearwitness.vault.signed_acts import Signed
 from bearwitness_verify import anchors
 
 from .options import IDENTITY_HELP
@@ -83,7 +84,7 @@ def _enter(options: argparse.Namespace, out: Output) -> int:
     return EXIT_DONE
 
 
-def _list(known: signed.Signed, out: Output) -> int:
+def _list(known: Signed, out: Output) -> int:
     names = {person.id: person.name for person in known.people}
     lines = [f"{r.time}  {r.release[:16]}…  {names[r.person]}: {r.verdict}" for r in known.receipts]
     out.result({"receipts": [asdict(r) for r in known.receipts]}, "\n".join(lines) or "no receipt came back")

@@ -9,7 +9,7 @@ from pathlib import Path
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import RefusedError, UsageError, storage_error
 from bearwitness.vault import personkeys, signed, signing_acts
-from bearwitness.vault.signed import Signed
+from bearwitness.vault.signed_acts import Signed
 from bearwitness_verify.note import NOTE_BYTES_MAX
 
 from .options import ask

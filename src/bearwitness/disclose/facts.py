@@ -10,7 +10,7 @@ from typing import Final
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.vault import signed
 from bearwitness.vault.ledger import VAULT, Ledger
-from bearwitness.vault.signed import Signed
+from bearwitness.vault.signed_acts import Signed
 
 from .request import Request
 from .source_risk import RiskReport

@@ -14,7 +14,7 @@ from typing import Final
 
 from bearwitness.errors import RefusedError
 from bearwitness.vault.consents import NO_CONSENT
-from bearwitness.vault.signed import Signed
+from bearwitness.vault.signed_acts import Signed
 from bearwitness_verify.canonical import Json
 
 from .facts import Facts

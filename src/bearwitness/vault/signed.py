@@ -1,109 +1,30 @@
-"""What people signed, read out of the vault's own log in one pass; every signature is checked on the way.
+"""Reads what people signed out of the vault's own log in one pass; every signature is checked on the way.
 
-An entry that no honest writer makes (by somebody not registered, over other fields than its own) refuses the
-whole vault: whoever could write it can write more.
+An entry that no honest writer makes (by somebody not registered, over other fields than its own) gives nobody
+anything, and is told. Only taking back counts all the same: a revocation, a withdrawal. Whoever can write
+such an entry can thus stop what people agreed to, but not agree for them, and not lock them out of the vault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from bearwitness.custody import statements
 from bearwitness.custody.statements import HEX64, Act, Statement, line
-from bearwitness.errors import BearwitnessError, MalformedError, RefusedError, TamperedError
+from bearwitness.errors import BearwitnessError, MalformedError, RefusedError
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
-from .consents import NO_CONSENT, Consent, hex_id, one_of, override_terms, withdrawal_subject
+from .consents import Consent, hex_id, one_of, override_terms, withdrawal_subject
 from .ledger import Ledger
-from .people import People, Person
+from .people import Person
+from .signed_acts import Approval, Override, Receipt, Signed
 
 OVERRIDABLE: Final = ("consent",)
 VERDICTS: Final = ("verified", "consistent only")
-
-
-@dataclass(frozen=True)
-class Approval:
-    """Somebody's approval of what has the hash `subject`."""
-
-    person: str
-    subject: str
-    purpose: str
-    time: str
-    entry: int
-
-
-@dataclass(frozen=True)
-class Override:
-    """Somebody's half of an override: `gate` shall pass for `label` on `item` in the release `subject`."""
-
-    person: str
-    subject: str
-    gate: str
-    item: str
-    label: str
-    reason: str
-    time: str
-    entry: int
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A recipient's word that they have the release and what their verifier said of it."""
-
-    person: str
-    release: str
-    verdict: str
-    time: str
-    entry: int
-
-
-@dataclass
-class Signed:
-    """The register of people and everything they signed, in the order of the log."""
-
-    people: People = field(default_factory=People)
-    approvals: list[Approval] = field(default_factory=list)
-    overrides: list[Override] = field(default_factory=list)
-    consents: dict[str, Consent] = field(default_factory=dict)
-    receipts: list[Receipt] = field(default_factory=list)
-
-    def approvers(self, subject: str, purpose: str) -> dict[str, frozenset[str]]:
-        """Return the humans whose approval counts now, with their roles; keys of one human count once."""
-        found: dict[str, frozenset[str]] = {}
-        for approval in self.approvals:
-            person = self.people.by_id[approval.person]
-            if (approval.subject, approval.purpose) == (subject, purpose) and person.active:
-                found[person.human] = frozenset(person.roles)
-        return found
-
-    def overriders(self, subject: str, item: str, label: str, after: int = -1) -> dict[str, set[str]]:
-        """Return the humans behind each reason to pass over the consent of `label`, entered after `after`."""
-        found: dict[str, set[str]] = {}
-        for one in self.overrides:
-            person = self.people.by_id[one.person]
-            if (one.subject, one.item, one.label) == (subject, item, label) and one.entry > after:
-                found.setdefault(one.reason, set())
-                if person.active:
-                    found[one.reason].add(person.human)
-        return found
-
-    def consents_of(self, item: str, label: str) -> list[Consent]:
-        """Return what is known of somebody's consent; an empty list says: no consent known."""
-        return [c for c in self.consents.values() if (c.item, c.label) == (item, label)]
-
-    def in_words(self, item: str, label: str) -> str:
-        """Return what is known of somebody's consent, for people."""
-        found = self.consents_of(item, label)
-        if not found:
-            return NO_CONSENT
-        return "; ".join(
-            f"{c.purpose} to {c.recipient}: {', '.join(c.scope)}"
-            + (" (withdrawn)" * (c.withdrawn is not None))
-            for c in found
-        )
+_AGAINST_RULES: Final = "revoked by an entry against the rules"
 
 
 Fields = Mapping[str, Json]
@@ -124,21 +45,37 @@ class Reader:
             "received": self._received,
         }
 
-    def follow(self, fields: Fields, entry: int) -> None:
-        """Take in one entry; raise TamperedError where it is against the rules."""
+    def take(self, fields: Fields, entry: int) -> None:
+        """Take in one entry; raise an error where it is against the rules."""
         reader = self.kinds.get(canonical.text(fields["kind"]))
-        if reader is None:
-            return
+        if reader is not None:
+            try:
+                reader(fields, entry)
+            except KeyError as error:
+                raise MalformedError(f"it lacks {error}, or names what is not there") from None
+
+    def follow(self, fields: Fields, entry: int) -> None:
+        """Take in one entry; what is against the rules is told, and counts only where it takes back."""
         try:
-            reader(fields, entry)
-        except TamperedError:
-            raise
-        except (KeyError, BearwitnessError) as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise TamperedError(
-                f"entry {entry} of the log ({fields['kind']}) is not what its person signed: {reason}",
-                "whoever can write to this log has written what this program does not; ask who did",
-            ) from None
+            self.take(fields, entry)
+        except BearwitnessError as error:
+            self.signed.odd.append(
+                f"entry {entry} of the log ({fields['kind']}) does not hold: {error.message}"
+            )
+            self._take_back(fields, entry)
+
+    def _take_back(self, fields: Fields, entry: int) -> None:
+        people, consents = self.signed.people.by_id, self.signed.consents
+        person, consent = str(fields.get("person")), str(fields.get("consent"))
+        if fields["kind"] == "person-revoked" and person in people and people[person].active:
+            people[person] = replace(people[person], revoked=entry, ground=_AGAINST_RULES)
+        elif fields["kind"] == "consent-withdrawn" and consent in consents:
+            self._withdraw(consent, entry)
+
+    def _withdraw(self, consent: str, entry: int) -> None:
+        known = self.signed.consents[consent]
+        if known.withdrawn is None:
+            self.signed.consents[consent] = replace(known, withdrawn=entry)
 
     def _statement(self, fields: Fields, act: Act, subject: str, purpose: str) -> tuple[Person, Statement]:
         person = self.signed.people.active(canonical.text(fields["person"], "a person"))
@@ -172,11 +109,11 @@ class Reader:
 
     def _withdrawn(self, fields: Fields, entry: int) -> None:
         consent = hex_id(fields["consent"], "a consent")
-        known = self.signed.consents[consent]
+        if consent not in self.signed.consents:
+            raise MalformedError("there is no such consent")
         subject = withdrawal_subject(consent, line(fields["ground"], "a ground"))
         self._statement(fields, "consent-withdrawal", subject, "withdrawal")
-        if known.withdrawn is None:
-            self.signed.consents[consent] = replace(known, withdrawn=entry)
+        self._withdraw(consent, entry)
 
     def _received(self, fields: Fields, entry: int) -> None:
         release, verdict = _hash(fields["release"]), one_of(fields["verdict"], "a verdict", VERDICTS)
@@ -192,7 +129,7 @@ def _hash(value: Json) -> str:
 
 
 def follow(vault_key: str, entries: Iterable[tuple[int, Fields]]) -> Signed:
-    """Return what people signed in `entries` (place and fields, in order); raise TamperedError."""
+    """Return what people signed in `entries` (place and fields, in order)."""
     reader = Reader(vault_key)
     for entry, fields in entries:
         reader.follow(fields, entry)
@@ -200,7 +137,7 @@ def follow(vault_key: str, entries: Iterable[tuple[int, Fields]]) -> Signed:
 
 
 def read(ledger: Ledger) -> Signed:
-    """Return what people signed in the vault's own log; raise TamperedError."""
+    """Return what people signed in the vault's own log."""
 
     def own() -> Iterator[tuple[int, Fields]]:
         for act in ledger.acts():

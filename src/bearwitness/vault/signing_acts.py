@@ -19,6 +19,7 @@ from . import signed
 from .consents import Consent, override_terms, withdrawal_subject
 from .ledger import Ledger
 from .people import person_id, told
+from .signed_acts import Signed
 
 Fields = dict[str, Json]
 
@@ -77,7 +78,7 @@ def receipt_from(signed_note: str) -> Fields:
     return {"kind": "received", "release": found.subject, "verdict": found.purpose, "statement": signed_note}
 
 
-def signer_of(signed_note: str, known: signed.Signed) -> str:
+def signer_of(signed_note: str, known: Signed) -> str:
     """Return the id of the registered person whose signature a note carries; raise RefusedError."""
     parsed = note.parse(signed_note.encode())
     for person in known.people:
@@ -88,14 +89,14 @@ def signer_of(signed_note: str, known: signed.Signed) -> str:
     )
 
 
-def enter(ledger: Ledger, known: signed.Signed, fields: Mapping[str, Json]) -> None:
+def enter(ledger: Ledger, known: Signed, fields: Mapping[str, Json]) -> None:
     """Append an entry, after reading it as everybody will; raise RefusedError where they would not have it.
 
     `known` is spent: read it again afterwards.
     """
     reader = signed.Reader(ledger.vault.config.vault_key.encode(), known)
     try:
-        reader.follow(fields, ledger.vault.log.size)
+        reader.take(fields, ledger.vault.log.size)
     except BearwitnessError as error:
         raise RefusedError(f"this is not entered in the log: {error.message}", error.hint) from None
     ledger.vault.append(fields)
