@@ -105,7 +105,9 @@ def test_the_source_is_not_registered_and_it_is_said_why(made: Group) -> None:
     assert {p["name"] for p in made.do("people", "list")["people"]} >= {"Anna", "Ben"}
 
 
-def test_a_key_with_a_passphrase_signs_after_it_is_asked_for(made: Group, tmp_path: Path) -> None:
+def test_a_key_with_a_passphrase_is_encrypted_and_signs_after_it_is_asked_for(
+    made: Group, tmp_path: Path
+) -> None:
     file, words = tmp_path / "locked.person", "five random words here\n"
     run("people", "new", "-o", file, stdin=words + "another\n").ok(1)
     run("people", "new", "-o", file, stdin=words * 2).ok()
@@ -115,6 +117,8 @@ def test_a_key_with_a_passphrase_signs_after_it_is_asked_for(made: Group, tmp_pa
     )  # fmt: skip
     done.ok()
     assert (tmp_path / "note").read_text().startswith("bearwitness/1/approval\nvault: bearwitness/")
+    assert b"PRIVATE" not in file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_no_key_of_a_person_is_kept_in_a_vault(made: Group) -> None:
