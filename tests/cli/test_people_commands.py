@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,8 +16,8 @@ from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.disclose import facts, gates, gating
 from bearwitness.disclose.facts import Attack, Look, Scan
 from bearwitness.disclose.request import Request, Shown, Visible
+from bearwitness.disclose.risk_model import RiskReport
 from bearwitness.disclose.sharing import CONDITIONS, Condition, Conditions
-from bearwitness.disclose.source_risk import RiskReport
 from bearwitness.errors import RefusedError
 from bearwitness.vault import keyring, signed
 from bearwitness.vault.ledger import Ledger
@@ -117,6 +118,8 @@ def test_a_key_with_a_passphrase_is_encrypted_and_signs_after_it_is_asked_for(
     )  # fmt: skip
     done.ok()
     assert (tmp_path / "note").read_text().startswith("bearwitness/1/approval\nvault: bearwitness/")
+    words = ["receipt", "sign", tmp_path, "--person-key", file, "-o", tmp_path / "other"]
+    assert "the passphrase does not open" in run(*words, stdin="another\n").ok(1).err
     assert b"PRIVATE" not in file.read_bytes()
     assert file.stat().st_mode & 0o777 == 0o600
 
@@ -294,9 +297,9 @@ def test_a_redacted_exhibit_passes_once_everybody_has_said_yes_and_the_log_tells
         with ledger.vault.writing():
             if refused:
                 with pytest.raises(RefusedError):
-                    gating.pass_gates(ledger.vault, asked, known)
+                    gating.pass_gates(ledger.vault, asked, known, [(group.item, out)])
             else:
-                gating.pass_gates(ledger.vault, asked, known)
+                gating.pass_gates(ledger.vault, asked, known, [(group.item, out)])
         entry = group.fields("gate-results")[-1]
         assert entry["subject"] == asked.subject()
         assert entry["outcome"] == ("refused" if refused else "passed")
@@ -344,3 +347,79 @@ def test_canonical_requests_alone_are_approved(made: Group, tmp_path: Path) -> N
     for data in (path.read_bytes() + b"\n", canonical.dumps({**value, "more": "x"}), b"", b"{}"):
         path.write_bytes(data)
         assert run(*made.words("approve", path, *key)).code == 1
+
+
+# --- Requests and the report on sources ---------------------------------------------------------
+
+
+def asked_for(made: Group, path: Path, *words: object) -> list[object]:
+    fixed = ["--profile", "press", "--recipient", "The Paper", "--purpose", PURPOSE, "--minimum", 2]
+    return made.words("request", path, *fixed, *words, "--json")
+
+
+def test_a_request_is_written_for_exactly_the_bytes_that_go_out(made: Group, tmp_path: Path) -> None:
+    (tmp_path / "redacted.mp4").write_bytes(b"redacted")
+    shown = [
+        "--item",
+        made.items()["b.txt"]["item"],
+        "--redacted",
+        f"{made.item}={tmp_path / 'redacted.mp4'}",
+    ]
+    who = ["--nobody", made.items()["b.txt"]["item"], "--who", f"{made.item}: officer 2: voice,face"]
+    said = run(*asked_for(made, tmp_path / "r", *shown, *who, "--condition", "consent=met: asked, yes")).ok()
+    request = Request.decode((tmp_path / "r").read_bytes())
+    assert said.json["subject"] == request.subject()
+    assert said.json["lacking"] == ["it is not said for what purpose this is shared"]
+    by_item = {e.item: e for e in request.exhibits}
+    assert by_item[made.item].sha256 == sha256(b"redacted").hexdigest()
+    assert by_item[made.item].visible == (Visible("officer 2", ("face", "voice")),)
+    assert by_item[made.items()["b.txt"]["item"]].sha256 == sha256(b"text").hexdigest()
+    assert made.as_("Anna", "approve", tmp_path / "r")["approvals"] == 1
+
+
+def test_a_request_that_does_not_say_who_can_be_recognised_is_not_written(
+    made: Group, tmp_path: Path
+) -> None:
+    item, nobody = made.item, ["--nobody", made.item]
+    for words in (
+        [],
+        ["--who", f"{item}: x"],
+        ["--who", f"{item}: x: soul"],
+        [*nobody, "--who", f"{item}: x: face"],
+        [*nobody, "--condition", "fair_trial=yes: x"],
+        [*nobody, "--embargo", "tomorrow"],
+    ):
+        done = run(*asked_for(made, tmp_path / "r", "--item", made.item, *words))
+        assert done.code in (1, 2)
+        assert not (tmp_path / "r").exists()
+
+
+def test_the_report_on_sources_blocks_unless_enough_people_are_known_to_be_possible(
+    made: Group, tmp_path: Path
+) -> None:
+    run(*asked_for(made, tmp_path / "r", "--item", made.item, "--nobody", made.item)).ok()
+    told = run(*made.words("risk", tmp_path / "r", "--paths"))
+    assert told.code == 1
+    assert "unknown, assume one" in told.out
+    assert "these bytes came on one drive alone" in told.out
+    assert "safe" not in told.out.lower()
+    access = tmp_path / "access.json"
+    items = [item["item"] for item in made.items().values()]
+    access.write_text(json.dumps({item: ["wang", "li", "ma"] for item in items}))
+    said = run(*made.words("risk", tmp_path / "r", "--access", access, "--json")).ok()
+    assert (said.json["possible"], said.json["blocked"]) == ("3", False)
+    assert "wang" not in said.out + said.err
+    everything = b"".join(p.read_bytes() for p in made.vault.rglob("*") if p.is_file())
+    assert b"wang" not in everything
+    access.write_text(json.dumps({items[0]: "wang"}))
+    assert run(*made.words("risk", tmp_path / "r", "--access", access)).code == 2
+
+
+@pytest.mark.parametrize("made_instead", [[], [("cd" * 16, "0e" * 32)], None])
+def test_only_exactly_what_was_approved_goes_out(made: Group, tmp_path: Path, made_instead: Any) -> None:
+    asked, _ = made.request(tmp_path)
+    right = (made.item, asked.exhibits[0].sha256)
+    others = [right, (made.item, "0f" * 32)] if made_instead is None else made_instead
+    with pytest.raises(RefusedError, match="approved"):
+        gating.refuse_others(asked, others)
+    gating.refuse_others(asked, [right])

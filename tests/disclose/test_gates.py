@@ -16,8 +16,8 @@ from bearwitness.disclose import gates
 from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, rule_of
 from bearwitness.disclose.gates import GATES, NAMES
 from bearwitness.disclose.request import Request, Shown, Visible
+from bearwitness.disclose.risk_model import RiskReport
 from bearwitness.disclose.sharing import CONDITIONS, REQUIRED, Condition, Conditions
-from bearwitness.disclose.source_risk import RiskReport
 from bearwitness.errors import MalformedError, RefusedError
 from bearwitness.vault.consents import PROFILES, Consent
 from bearwitness.vault.people import People, Person

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bearwitness.disclose.identifiers import TEXT_LENGTH_MAX, find
-from bearwitness.disclose.source_risk import Chosen, Earlier, Known, Question, RiskReport, assess
+from bearwitness.disclose.risk_model import Chosen, Earlier, Known, Question, RiskReport
+from bearwitness.disclose.source_risk import assess
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 A, B, C, D = (letter * 32 for letter in "abcd")

@@ -13,7 +13,7 @@ from bearwitness.vault.ledger import VAULT, Ledger
 from bearwitness.vault.signed_acts import Signed
 
 from .request import Request
-from .source_risk import RiskReport
+from .risk_model import RiskReport
 
 _FROZEN_FOLDER: Final = "frozen/"
 

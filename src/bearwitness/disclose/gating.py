@@ -1,7 +1,10 @@
-"""Asks the gates, and enters in the log alone what they said, before anything leaves."""
+"""Asks the gates, and enters in the log alone what they said, before anything leaves the vault."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from bearwitness.errors import RefusedError
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
@@ -11,8 +14,15 @@ from .gates import GateResult
 from .request import Request
 
 
-def pass_gates(vault: Vault, request: Request, facts: Facts) -> tuple[GateResult, ...]:
-    """Judge, enter the results, then return them or raise RefusedError. The caller holds the vault's lock."""
+def pass_gates(
+    vault: Vault, request: Request, facts: Facts, made: Iterable[tuple[str, str]]
+) -> tuple[GateResult, ...]:
+    """Judge, enter the results, then return them or raise RefusedError. The caller holds the vault's lock.
+
+    `made` are item and SHA-256 (hexadecimal) of all exhibits that lie ready to go out: they must be
+    exactly those of the request, for those are what people approved.
+    """
+    refuse_others(request, made)
     results = gates.judge(request, facts)
     told: list[Json] = [result.to_json() for result in results]
     passed = all(result.passed for result in results)
@@ -26,3 +36,17 @@ def pass_gates(vault: Vault, request: Request, facts: Facts) -> tuple[GateResult
     )
     gates.refuse(results)
     return results
+
+
+def refuse_others(request: Request, made: Iterable[tuple[str, str]]) -> None:
+    """Raise RefusedError unless exactly the exhibits of `request` were made."""
+    asked, ready = {(shown.item, shown.sha256) for shown in request.exhibits}, set(made)
+    if ready - asked:
+        item, sha256 = min(ready - asked)
+        raise RefusedError(
+            f"exhibit {sha256[:12]} of item {item} is not in the request that people approved",
+            "make a request for what is to go out, and have it approved",
+        )
+    if asked - ready:
+        item, sha256 = min(asked - ready)
+        raise RefusedError(f"exhibit {sha256[:12]} of item {item} was approved, and is not there")

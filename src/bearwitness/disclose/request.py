@@ -18,6 +18,7 @@ from bearwitness_verify.canonical import Json, integer
 
 from .sharing import Conditions
 
+PRESS: Final = "press"
 REDACTED: Final = "redacted"
 CLEAR: Final = "clear"
 TEXT: Final = "text"
