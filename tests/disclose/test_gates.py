@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bearwitness.custody.signing import SigningKey
 from bearwitness.disclose import gates
 from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, rule_of
 from bearwitness.disclose.gates import GATES, NAMES
-from bearwitness.disclose.request import Request, Shown, Visible
+from bearwitness.disclose.request import TREATMENTS, Request, Shown, Visible
 from bearwitness.disclose.risk_model import RiskReport
 from bearwitness.disclose.sharing import CONDITIONS, REQUIRED, Condition, Conditions
 from bearwitness.errors import MalformedError, RefusedError
-from bearwitness.vault.consents import PROFILES, Consent
-from bearwitness.vault.people import People, Person
+from bearwitness.vault.consents import PROFILES, PURPOSES, WAYS, Consent
+from bearwitness.vault.people import ROLES, People, Person
 from bearwitness.vault.signed_acts import Approval, Override, Signed
 from bearwitness_verify import canonical
 
@@ -451,3 +455,68 @@ def test_a_request_in_another_order_is_not_written() -> None:
 
 def test_what_travels_with_a_release_are_the_texts_of_its_conditions() -> None:
     assert MET.texts() == {"purpose": "to be printed", **dict.fromkeys(CONDITIONS, "agreed by letter")}
+
+
+TEXTS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_size=1, max_size=12)
+WAYS_SEEN = st.sets(st.sampled_from(WAYS), min_size=1).map(lambda ways: tuple(sorted(ways)))
+PEOPLE_SEEN = st.dictionaries(TEXTS, WAYS_SEEN, max_size=3).map(
+    lambda found: tuple(Visible(label, found[label]) for label in sorted(found))
+)
+SHOWN = st.builds(
+    Shown,
+    st.sampled_from([ITEM, OTHER]),
+    st.sampled_from([OUT, SEALED]),
+    st.sampled_from(TREATMENTS),
+    PEOPLE_SEEN,
+)
+REQUESTS = st.builds(
+    Request, st.sampled_from(PROFILES), TEXTS, st.sampled_from(PURPOSES),
+    st.lists(SHOWN, min_size=1, unique_by=lambda e: (e.item, e.sha256)).map(
+        lambda exhibits: tuple(sorted(exhibits, key=lambda e: (e.item, e.sha256)))
+    ),
+    st.builds(
+        Conditions, st.none() | TEXTS,
+        st.dictionaries(st.sampled_from(CONDITIONS), st.builds(Condition, st.none() | st.booleans(), TEXTS)),
+    ),
+    st.integers(1, 1000), st.none() | st.just(NOW), st.sets(TEXTS).map(lambda m: tuple(sorted(m))),
+    st.none() | st.just("ab" * 32),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(REQUESTS)
+def test_any_request_is_written_and_read_again_and_without_facts_refused(asked: Request) -> None:
+    assert Request.decode(asked.encode()) == asked
+    with pytest.raises(RefusedError):
+        gates.check(asked, Facts())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_request_with_any_byte_changed_is_refused_or_another_to_approve(data: st.DataObject) -> None:
+    whole = bytearray(request().encode())
+    place = data.draw(st.integers(0, len(whole) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    try:
+        read = Request.decode(bytes(whole))
+    except MalformedError:
+        return
+    assert read.subject() != request().subject()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=300))
+def test_noise_is_no_request(noise: bytes) -> None:
+    with pytest.raises(MalformedError):
+        Request.decode(noise)
+
+
+# --- The document -------------------------------------------------------------------------------
+
+
+def test_the_lists_in_the_document_are_those_of_the_code() -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs/format.md").read_text("utf-8").split())
+    for names in (NAMES, ROLES, PURPOSES, PROFILES, WAYS):
+        assert f"`{' '.join(names)}`" in text
+    told = set(re.findall(r"`(\w+)`", text.partition("`conditions` maps ")[2].partition(" to `")[0]))
+    assert told == set(CONDITIONS)

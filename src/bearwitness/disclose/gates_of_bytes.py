@@ -24,9 +24,7 @@ def attack(request: Request, facts: Facts) -> Reasons:
         elif hits:
             reasons.append(f"{name_of(shown)}: the attack found {len(hits)} things, the first: {hits[0]}")
         if shown.sha256 in (facts.sealed or {}).values():
-            reasons.append(
-                f"{name_of(shown)}: it is called redacted, and its bytes are those that were sealed"
-            )
+            reasons.append(f"{name_of(shown)}: it is called redacted, and has the bytes of a sealed item")
     return reasons
 
 
