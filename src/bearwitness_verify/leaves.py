@@ -43,7 +43,7 @@ ENTRY_SLOTS: Final = {
         "sealed": "delivery items bytes losses source custody late instalment descriptor complete",
         "imported": "device checkpoint deliveries",
         "restored": "items",
-        "released": "release items revealed",
+        "released": "release items revealed profile recipients",
         "destroyed": "items ground keepers",
         "copies-reached": "items reached not_reached",
         "mirrored": "mirror size",
@@ -114,6 +114,11 @@ class TreeRef:
 def content_ref(value: Json) -> TreeRef:
     """Read the reference to a file's content tree."""
     return TreeRef.from_json(value, "segment", (0, *HIDDEN_HEIGHTS))
+
+
+def tracks_ref(value: Json) -> TreeRef:
+    """Read the reference to a file's track table."""
+    return TreeRef.from_json(value, "packet", HIDDEN_HEIGHTS)
 
 
 def delivery_ref(value: Json) -> TreeRef:

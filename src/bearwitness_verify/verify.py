@@ -4,8 +4,8 @@
  2  the statement is signed by the key it names as the vault's
  3  each delivery's entry is in a log that the vault signed (through an import, if a kit wrote it)
  4  the fields shown of the entry are those it commits to
- 5  each item is in its delivery, the fields shown of it are its own
- 6  each file is, byte for byte, the one that was sealed
+ 5  each item is in its delivery, the fields shown of it are its own; what is said besides is about these
+ 6  each file is, byte for byte, the one that was sealed; each clip is packets of it, as the table has them
  7  time stamps hold
  8  cosignatures hold
  9  the vault is the one the reader knows: key, cosigner or checkpoint from elsewhere
@@ -16,13 +16,17 @@ Every step that fails is reported. Steps 7 to 9 are in trust.py, the single chec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from . import archive, evidence, leaves, note, release, trust
+from . import account, archive, clip_words, evidence, leaves, note, release, trust
+from .account import Withheld
 from .anchors import Anchors
 from .archive import Package
 from .canonical import Json, integer, text, unb64
+from .clip_proof import check_clip
+from .clips import Clip
 from .errors import ProofError, SignatureError, VerifyError
 from .release import Content, Release, ShownDelivery, ShownItem
 from .report import Report, in_words, moment, printable, printable_path
@@ -96,6 +100,8 @@ class _Verification:
         self._report, self._progress = report, progress
         self._there = {file.name for file in shown.files} & set(package.names())
         self._used: set[str] = set()
+        self._items: set[str] = set()
+        self._counts: list[tuple[int, int | None]] = []  # of each delivery: items shown, items it holds
         self._hashes: dict[str, str] = {}
 
     def run(self) -> None:
@@ -109,6 +115,7 @@ class _Verification:
                 self._delivery(delivery, name)
             except VerifyError as error:
                 self._report.fail(3, f"{name}: {printable(str(error))}")
+        self._said()
         self._other_files()
         trust.check_anchors(self._shown, self._anchors, self._report)
 
@@ -134,22 +141,87 @@ class _Verification:
         proven = [item for item in (self._item(item, tree) for item in delivery.items) if item]
         if proven != sorted(set(proven)):
             self._report.fail(5, f"{name}: an item is shown twice, or they are not in their order")
+        held = integer(fields["items"], "the count of items") if "items" in fields else None
+        self._counts.append((len(proven), held))
+        self._items |= {leaves.item_id(leaf) for leaf in proven}
+        if delivery.withheld is not None:
+            self._withheld(delivery.withheld, tree, proven, held, name)
 
-    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> str:
-        """Check one item; return its id, empty if it is not proven to be in the delivery."""
+    def _withheld(
+        self,
+        withheld: Sequence[Withheld],
+        tree: leaves.TreeRef,
+        proven: Sequence[bytes],
+        held: int | None,
+        name: str,
+    ) -> None:
+        try:
+            account.check_withheld(withheld, tree, proven, held)
+        except VerifyError as error:
+            self._report.fail(5, f"{name}: {printable(str(error))}")
+            return
+        grounds = Counter(item.ground for item in withheld)
+        told = "; ".join(f"{count} for {printable(ground)}" for ground, count in sorted(grounds.items()))
+        self._report.ok(5, f"{name}: the other {len(withheld)} items are withheld{told and ': ' + told}")
+
+    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> bytes:
+        """Check one item; return its leaf, empty if it is not proven to be in the delivery."""
         try:
             proven = evidence.prove_item(item, tree)
             self._report.ok(5, f"item {proven.item} is in the delivery{_described(proven.fields)}")
         except VerifyError as error:
             self._report.fail(5, f"{item.file or 'an item without content'}: {printable(str(error))}")
-            return ""
+            return b""
         if item.file is not None and item.content is not None:
             self._file(item.file, item.content, proven)
-        return proven.item
+        for clip in item.clips:
+            self._clip(clip, proven)
+        return proven.leaf
+
+    def _clip(self, clip: Clip, proven: evidence.ProvenItem) -> None:
+        names = [clip.segments.file] + ([] if clip.playable is None else [clip.playable])
+        try:
+            if self._used & set(names) or len(set(names)) < len(names):
+                raise ProofError("two exhibits use one file")
+            self._used |= set(names)
+            if set(names) - self._there:
+                raise ProofError("a file of the clip is missing, or not listed in the release")
+            playable = None if clip.playable is None else self._pieces(clip.playable)
+            found = check_clip(proven.fields, clip, self._pieces(clip.segments.file), playable)
+        except VerifyError as error:
+            self._report.fail(6, f"{names[-1]}: {printable(str(error))}")
+            return
+        for line in clip_words.described(names[-1], proven.item, found):
+            self._report.ok(6, printable(line))
+
+    def _said(self) -> None:
+        """Step 5 for what the vault says besides: it is signed, and about items that are proven."""
+        shown = self._shown
+        for statement in shown.statements:
+            if statement.item in self._items:
+                self._report.note(5, clip_words.stated(statement))
+            else:
+                self._report.fail(5, f"a statement is about item {statement.item}, which is not proven")
+        for name, said in sorted(shown.conditions.items()):
+            self._report.note(5, f"shared under the condition {name}: {printable(said)}")
+        if shown.account is None:
+            return
+        if shown.account.items is not None:
+            try:
+                account.check_items(shown.account.items, self._counts)
+                amount = shown.account.items
+                self._report.ok(5, f"{amount.shown} of {amount.held} items are shown")
+            except VerifyError as error:
+                self._report.fail(5, printable(str(error)))
+        if shown.account.seconds is not None:
+            said = f"{shown.account.seconds.shown} of {shown.account.seconds.held} seconds of footage"
+            self._report.note(5, f"the vault says, without proof, that {said} are shown")
 
     def _file(self, name: str, content: Content, proven: evidence.ProvenItem) -> None:
-        self._used.add(name)
         try:
+            if name in self._used:
+                raise ProofError("two exhibits use one file")
+            self._used.add(name)
             if name not in self._there:
                 raise ProofError("the file of an item is missing, or not listed in the release")
             size = evidence.check_content(proven.fields, content, self._pieces(name))
