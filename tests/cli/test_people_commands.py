@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.disclose import facts, gates, gating
 from bearwitness.disclose.facts import Attack, Look, Scan
+from bearwitness.disclose.outgoing import Draft, Outgoing
 from bearwitness.disclose.request import Request, Shown, Visible
 from bearwitness.disclose.risk_model import RiskReport
 from bearwitness.disclose.sharing import CONDITIONS, Condition, Conditions
@@ -297,9 +298,9 @@ def test_a_redacted_exhibit_passes_once_everybody_has_said_yes_and_the_log_tells
         with ledger.vault.writing():
             if refused:
                 with pytest.raises(RefusedError):
-                    gating.pass_gates(ledger.vault, asked, known, [(group.item, out)])
+                    gating.pass_gates(ledger.vault, asked, known, draft((group.item, out)))
             else:
-                gating.pass_gates(ledger.vault, asked, known, [(group.item, out)])
+                gating.pass_gates(ledger.vault, asked, known, draft((group.item, out)))
         entry = group.fields("gate-results")[-1]
         assert entry["subject"] == asked.subject()
         assert entry["outcome"] == ("refused" if refused else "passed")
@@ -415,11 +416,19 @@ def test_the_report_on_sources_blocks_unless_enough_people_are_known_to_be_possi
     assert run(*made.words("risk", tmp_path / "r", "--access", access)).code == 2
 
 
-@pytest.mark.parametrize("made_instead", [[], [("cd" * 16, "0e" * 32)], None])
-def test_only_exactly_what_was_approved_goes_out(made: Group, tmp_path: Path, made_instead: Any) -> None:
+def draft(*exhibits: tuple[str, str], plan: str | None = None) -> Draft:
+    return Draft(tuple(Outgoing(item, sha256, "clear") for item, sha256 in exhibits), plan)
+
+
+def test_only_exactly_what_was_approved_goes_out(made: Group, tmp_path: Path) -> None:
     asked, _ = made.request(tmp_path)
     right = (made.item, asked.exhibits[0].sha256)
-    others = [right, (made.item, "0f" * 32)] if made_instead is None else made_instead
-    with pytest.raises(RefusedError, match="approved"):
-        gating.refuse_others(asked, others)
-    gating.refuse_others(asked, [right])
+    gating.refuse_others(asked, draft(right))
+    for other in (
+        draft(),
+        draft(("cd" * 16, right[1])),
+        draft(right, (made.item, "0f" * 32)),
+        draft(right, plan="ab" * 32),
+    ):
+        with pytest.raises(RefusedError, match="approved"):
+            gating.refuse_others(asked, other)

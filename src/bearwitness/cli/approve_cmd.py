@@ -11,14 +11,14 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from bearwitness.disclose.request import REQUEST_BYTES_MAX, Request
+from bearwitness.disclose.request import Request
 from bearwitness.errors import UsageError
 from bearwitness.vault import signed, signing_acts
 from bearwitness.vault.opening import open_vault_proper
 
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, Output, plural
-from .signing import add_person_key, enter, needed, person_key, read_note, write_new
+from .signing import add_person_key, enter, needed, person_key, read_note, read_request, write_new
 from .unlocking import opened
 
 EXAMPLES = """
@@ -72,15 +72,6 @@ def _what(options: argparse.Namespace, out: Output) -> tuple[str, str]:
     request = read_request(options.request)
     out.say(in_words(request))
     return request.subject(), request.purpose
-
-
-def read_request(path: Path) -> Request:
-    """Return the release request in a file."""
-    try:
-        with path.open("rb") as file:
-            return Request.decode(file.read(REQUEST_BYTES_MAX + 1))
-    except OSError as error:
-        raise UsageError(f"{path} can not be read: {error.strerror}") from None
 
 
 def in_words(request: Request) -> str:

@@ -19,10 +19,9 @@ from bearwitness.vault import consents, signed, signing_acts
 from bearwitness.vault.consents import NO_CONSENT, PROFILES, PURPOSES, WAYS, Consent
 from bearwitness.vault.signed_acts import Signed
 
-from .approve_cmd import read_request
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, Output
-from .signing import add_person_key, enter, needed, person_key
+from .signing import add_person_key, enter, needed, person_key, read_request
 from .unlocking import Opened, opened
 
 EXAMPLES = """

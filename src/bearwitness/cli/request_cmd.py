@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bearwitness.custody.statements import read_utc
+from bearwitness.disclose.outgoing import Draft
 from bearwitness.disclose.request import CLEAR, REDACTED, Request, Shown, Visible
 from bearwitness.disclose.sharing import CONDITIONS, Condition, Conditions
 from bearwitness.errors import UsageError
@@ -21,6 +22,7 @@ from bearwitness.vault.consents import PROFILES, PURPOSES, WAYS
 from .approve_cmd import in_words
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, Output
+from .releasing import read_draft
 from .signing import write_new
 from .unlocking import Opened, opened
 
@@ -52,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--redacted", metavar="ID=FILE", action="append", default=[], help="show a redacted copy of an item"
     )
     parser.add_argument(
+        "--draft", metavar="FILE", type=Path, help="show what `release --draft` wrote: clips, words, fields"
+    )
+    parser.add_argument(
         "--who", metavar="ID:LABEL:WAYS", action="append", default=[],
         help=f"somebody who can be recognised in what is shown of the item, by {', '.join(WAYS)}",
     )  # fmt: skip
@@ -76,8 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
+    drafted = Draft((), None) if options.draft is None else read_draft(options.draft)
     with opened(options, out) as at:
-        exhibits = _exhibits(at, options)
+        exhibits = _exhibits(at, options, drafted)
     request = Request(
         profile=options.profile,
         recipient=options.recipient,
@@ -87,6 +93,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         minimum=options.minimum,
         embargo=read_utc(options.embargo, "the embargo") if options.embargo else None,
         metadata=tuple(sorted(set(options.accept_metadata))),
+        plan=drafted.plan,
     )
     write_new(options.request, request.encode().decode())
     out.say(in_words(request))
@@ -100,13 +107,13 @@ def run(options: argparse.Namespace, out: Output) -> int:
     return EXIT_DONE
 
 
-def _exhibits(at: Opened, options: argparse.Namespace) -> tuple[Shown, ...]:
+def _exhibits(at: Opened, options: argparse.Namespace, drafted: Draft) -> tuple[Shown, ...]:
     who = _who(at, options.who)
     nobody = {at.catalogue.find(item).item for item in options.nobody}
     both = sorted(nobody & who.keys())
     if both:
         raise UsageError(f"of item {both[0]} it is said that nobody can be recognised, and who can")
-    shown: list[tuple[str, str, str]] = []
+    shown = [(out.item, out.sha256, out.treatment) for out in drafted.exhibits]
     for item in options.item:
         row = at.catalogue.find(item)
         if row.sha256 is None:
@@ -118,7 +125,7 @@ def _exhibits(at: Opened, options: argparse.Namespace) -> tuple[Shown, ...]:
             raise UsageError(f"{text!r} is not ID=FILE")
         shown.append((at.catalogue.find(item).item, _sha256(Path(path)), REDACTED))
     if not shown:
-        raise UsageError("nothing is asked for", "give --item or --redacted")
+        raise UsageError("nothing is asked for", "give --item, --redacted or --draft")
     untold = sorted({item for item, _, _ in shown} - nobody - who.keys())
     if untold:
         raise UsageError(

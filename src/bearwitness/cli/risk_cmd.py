@@ -18,9 +18,9 @@ from bearwitness.disclose import asking
 from bearwitness.disclose.source_risk import assess
 from bearwitness.errors import UsageError
 
-from .approve_cmd import read_request
 from .options import add_identity, add_vault, path_text
 from .output import EXIT_DONE, EXIT_FAILED, Output
+from .signing import read_request
 from .unlocking import opened
 
 EXAMPLES = """
@@ -36,10 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("request", metavar="FILE", type=Path, help="the release request")
     add_vault(parser)
     add_identity(parser)
-    parser.add_argument("--access", metavar="FILE", type=Path, help="who could have had what, in labels")
-    parser.add_argument(
-        "--copies", metavar="FILE", type=Path, help="which items are copies: what `similar --json` printed"
-    )
+    add_sets(parser)
     parser.add_argument("--paths", action="store_true", help="the items' paths are to be shown as well")
     parser.add_argument(
         "--said",
@@ -50,11 +47,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sets(parser: argparse.ArgumentParser) -> None:
+    """Add --access and --copies."""
+    parser.add_argument("--access", metavar="FILE", type=Path, help="who could have had what, in labels")
+    parser.add_argument(
+        "--copies", metavar="FILE", type=Path, help="which items are copies: what `similar --json` printed"
+    )
+
+
+def sets_of(options: argparse.Namespace) -> tuple[list[list[str]] | None, dict[str, list[str]] | None]:
+    """Return groups of copies, and who could have had what, as far as they were brought."""
+    clusters = None if options.copies is None else _clusters(_json(options.copies))
+    return clusters, None if options.access is None else _access(_json(options.access))
+
+
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code: 1 where the request is blocked."""
     request = read_request(options.request)
-    clusters = None if options.copies is None else _clusters(_json(options.copies))
-    access = None if options.access is None else _access(_json(options.access))
+    clusters, access = sets_of(options)
     with opened(options, out) as at:
         said: dict[str, list[str]] = {}
         for text in options.said:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from bearwitness.custody.signing import SigningKey
+from bearwitness.disclose.request import REQUEST_BYTES_MAX, Request
 from bearwitness.errors import RefusedError, UsageError, storage_error
 from bearwitness.vault import personkeys, signed, signing_acts
 from bearwitness.vault.signed_acts import Signed
@@ -66,3 +67,12 @@ def needed(options: argparse.Namespace, *names: str) -> None:
     for name in names:
         if not getattr(options, name):
             raise UsageError(f"this needs --{name.replace('_', '-')}")
+
+
+def read_request(path: Path) -> Request:
+    """Return the release request in a file."""
+    try:
+        with path.open("rb") as file:
+            return Request.decode(file.read(REQUEST_BYTES_MAX + 1))
+    except OSError as error:
+        raise UsageError(f"{path} can not be read: {error.strerror}") from None

@@ -6,7 +6,7 @@ from typing import Final
 
 from .facts import Facts
 from .gates_of_people import Reasons, name_of
-from .request import PRESS, REDACTED, Request
+from .request import PRESS, REDACTED, TEXT, Request
 
 _PRESS_SOURCES_MIN: Final = 2  # "one" is what is assumed where nothing is known: the press is not served then
 
@@ -55,6 +55,8 @@ def metadata(request: Request, facts: Facts) -> Reasons:
     reasons = []
     accepted = () if request.profile == PRESS else request.metadata
     for shown in request.exhibits:
+        if shown.treatment == TEXT and shown.sha256 not in (facts.sealed or {}).values():
+            continue  # words that were put together here, and are approved word for word
         made = [scan for scan in facts.scans if scan.sha256 == shown.sha256]
         left = [found for scan in made for found in scan.findings if found not in accepted]
         if not made:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from bearwitness.errors import RefusedError
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
@@ -11,16 +9,15 @@ from bearwitness_verify.canonical import Json
 from . import gates
 from .facts import Facts
 from .gates import GateResult
+from .outgoing import Draft
 from .request import Request
 
 
-def pass_gates(
-    vault: Vault, request: Request, facts: Facts, made: Iterable[tuple[str, str]]
-) -> tuple[GateResult, ...]:
+def pass_gates(vault: Vault, request: Request, facts: Facts, made: Draft) -> tuple[GateResult, ...]:
     """Judge, enter the results, then return them or raise RefusedError. The caller holds the vault's lock.
 
-    `made` are item and SHA-256 (hexadecimal) of all exhibits that lie ready to go out: they must be
-    exactly those of the request, for those are what people approved.
+    `made` is what lies ready to go out: it must be exactly what is in the request, for that is what people
+    approved.
     """
     refuse_others(request, made)
     results = gates.judge(request, facts)
@@ -38,9 +35,10 @@ def pass_gates(
     return results
 
 
-def refuse_others(request: Request, made: Iterable[tuple[str, str]]) -> None:
-    """Raise RefusedError unless exactly the exhibits of `request` were made."""
-    asked, ready = {(shown.item, shown.sha256) for shown in request.exhibits}, set(made)
+def refuse_others(request: Request, made: Draft) -> None:
+    """Raise RefusedError unless exactly the exhibits of `request`, and what it tells besides, were made."""
+    asked = {(shown.item, shown.sha256) for shown in request.exhibits}
+    ready = {(out.item, out.sha256) for out in made.exhibits}
     if ready - asked:
         item, sha256 = min(ready - asked)
         raise RefusedError(
@@ -50,3 +48,9 @@ def refuse_others(request: Request, made: Iterable[tuple[str, str]]) -> None:
     if asked - ready:
         item, sha256 = min(asked - ready)
         raise RefusedError(f"exhibit {sha256[:12]} of item {item} was approved, and is not there")
+    if made.plan != request.plan:
+        raise RefusedError(
+            "what is told besides the exhibits (account, conditions, fields of deliveries) is not what people "
+            "approved",
+            "make a request of a new draft, and have it approved",
+        )
