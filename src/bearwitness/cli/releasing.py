@@ -13,8 +13,10 @@ from bearwitness.disclose.release import Gate, no_gate
 from bearwitness.disclose.request import REQUEST_BYTES_MAX, Request
 from bearwitness.disclose.source_risk import assess
 from bearwitness.errors import RefusedError, UsageError
+from bearwitness.vault import signed
 from bearwitness.vault.people import ROLES
 
+from .options import path_text
 from .output import EXIT_DONE, Output, plural
 from .risk_cmd import add_sets, sets_of
 from .signing import read_request, write_new
@@ -44,13 +46,13 @@ def gate_of(at: Opened, options: argparse.Namespace) -> Gate:
     def gate(policy: Policy, made: Draft) -> None:
         """Ask every gate about what lies ready."""
         _same_profile(policy, request)
-        now, said = datetime.now(UTC), _said(at, request, made)
+        reveal = frozenset(name.strip() for text in options.reveal for name in text.split(","))
+        now, said = datetime.now(UTC), _said(at, request, reveal | policy.reveal)
         asked = asking.question(
             at.ledger, at.catalogue, request, now, said=said, clusters=clusters, access=access
         )
         known = facts.of_vault(at.ledger, at.catalogue, request, now, risk=assess(asked))
-        assert known.signed is not None  # noqa: S101 - of_vault always reads it
-        humans = known.signed.approvers(request.subject(), request.purpose)
+        humans = signed.read(at.ledger).approvers(request.subject(), request.purpose)
         wanted = frozenset(policy.approvers or ROLES)
         policies.require_approvals(policy, sum(bool(wanted & roles) for roles in humans.values()))
         gating.pass_gates(at.vault, request, known, made)
@@ -67,11 +69,10 @@ def _same_profile(policy: Policy, request: Request) -> None:
         )
 
 
-def _said(at: Opened, request: Request, made: Draft) -> dict[str, list[str]]:
-    """Return the paths of items of which fields are shown: a path may be among them."""
-    texts = {out.item for out in made.exhibits if out.treatment == "text"}
-    rows = [at.catalogue.get(item) for item in request.items if item in texts]
-    return {row.item: [row.path.decode("utf-8", "replace")] for row in rows if row is not None}
+def _said(at: Opened, request: Request, shown: frozenset[str]) -> dict[str, list[str]]:
+    """Return the texts that go along with items: their paths, where these are among the fields shown."""
+    rows = [at.catalogue.get(item) for item in request.items if "path" in shown]
+    return {row.item: [path_text(row.path)] for row in rows if row is not None}
 
 
 def tell_draft(path: Path, drafted: Draft, out: Output) -> int:

@@ -50,7 +50,7 @@ def refuse_others(request: Request, made: Draft) -> None:
         raise RefusedError(f"exhibit {sha256[:12]} of item {item} was approved, and is not there")
     if made.plan != request.plan:
         raise RefusedError(
-            "what is told besides the exhibits (account, conditions, fields of deliveries) is not what people "
+            "what is told besides the exhibits (account, conditions, fields of deliveries) is not what was "
             "approved",
             "make a request of a new draft, and have it approved",
         )

@@ -1,4 +1,4 @@
-"""What a finished release shows, item by item, as the hashes that people approve; read from its own statement."""
+"""What a finished release shows, as the hashes that people approve; read from its own statement."""
 
 from __future__ import annotations
 
