@@ -57,7 +57,7 @@ def question(
 
 def _earlier(ledger: Ledger) -> list[Earlier]:
     found = []
-    for act in ledger.acts():
+    for act in ledger.acts(derived=False):
         if act.body is not None and act.body.kind == "released":
             items = canonical.array(act.body.fields["items"], "the items of a release")
             found.append(Earlier(_utc(act.body.fields.get("time")), frozenset(map(canonical.text, items))))

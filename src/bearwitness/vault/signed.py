@@ -140,7 +140,7 @@ def read(ledger: Ledger) -> Signed:
     """Return what people signed in the vault's own log."""
 
     def own() -> Iterator[tuple[int, Fields]]:
-        for act in ledger.acts():
+        for act in ledger.acts(derived=False):
             if act.body is not None:
                 yield act.index, act.body.fields
 
@@ -149,7 +149,7 @@ def read(ledger: Ledger) -> Signed:
 
 def releases(ledger: Ledger) -> set[str]:
     """Return the SHA-256 of every release the log tells of."""
-    acts = (act.body.fields for act in ledger.acts() if act.body is not None)
+    acts = (act.body.fields for act in ledger.acts(derived=False) if act.body is not None)
     return {canonical.text(fields["release"]) for fields in acts if fields["kind"] == "released"}
 
 
