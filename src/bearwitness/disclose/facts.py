@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.vault import signed
@@ -14,8 +13,6 @@ from bearwitness.vault.signed_acts import Signed
 
 from .request import Request
 from .risk_model import RiskReport
-
-_FROZEN_FOLDER: Final = "frozen/"
 
 
 @dataclass(frozen=True)
@@ -96,19 +93,10 @@ def of_vault(
         now=now,
         signed=signed.read(ledger),
         sealed={row.item: row.sha256.hex() if row.sha256 else "" for row in rows},
-        frozen=frozen_items(ledger),
+        frozen=ledger.frozen.items,
         rules={row.item: rule_of(ledger.descriptor(row.delivery).compartment) for row in rows},
         attacks=attacks,
         looks=looks,
         scans=scans,
         risk=risk,
-    )
-
-
-def frozen_items(ledger: Ledger) -> frozenset[str]:
-    """Return the items for which the log names a file below ``frozen/`` (docs/format.md, 10.2)."""
-    return frozenset(
-        path.removeprefix(_FROZEN_FOLDER).removesuffix(".json")
-        for path in ledger.vault.expected_files()
-        if path.startswith(_FROZEN_FOLDER)
     )
