@@ -133,6 +133,19 @@ def test_without_a_request_no_profile_lets_anything_out(desk: Desk, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_edited_profile_that_keeps_its_name_still_passes_the_gates(desk: Desk, tmp_path: Path) -> None:
+    text = run("release", "--print-profile", "press").ok().out
+    for old, new in (("approvals = 2", "approvals = 0"), ("bit_exact = false", "bit_exact = true")):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "press.toml").write_text(text)
+    words = ["--profile", tmp_path / "press.toml", "--statement", f"{desk.item}: {WORDS}"]
+    done = run(*desk.words("release", tmp_path / "out", *words))
+    assert done.code == 1
+    assert "nothing goes out without a request" in done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_request_for_one_profile_opens_no_other(desk: Desk, approved: Path, tmp_path: Path) -> None:
     words: list[Any] = ["--profile", "archive", "--statement", f"{desk.item}: {WORDS}", "--other-ground", "x"]
     to = ["--to", recipient_of(desk.anna)]
