@@ -7,6 +7,7 @@ comes after the end, and nothing heard outside what was asked for.
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections.abc import Sequence
@@ -184,24 +185,27 @@ def _origin(tracks: Sequence[Track]) -> Fraction:
 def _range(track: Track, asked: Asked, origin: Fraction, *, alone: bool) -> tuple[int, int]:
     """Return the first packet taken and the one after the last."""
     try:
-        times = [track.clock(track.time(row)) - origin for row in track.rows]
+        begin, end = ((time + origin + track.shift) / track.base for time in (asked.begin, asked.end))
     except VerifyError as error:
         raise _impossible(asked, f"can not be cut by time: {error}") from None
     if any(row.time == rows.UNTOLD for row in track.rows):
         raise _impossible(asked, "does not tell when its packets are shown")
-    ends = [time + row.lasts * track.base for time, row in zip(times, track.rows, strict=True)]
+    # In whole units of the track's time base: a day has millions of packets, too many for fractions.
+    since, before_end, until = math.floor(begin), math.ceil(end), math.floor(end)
+    times = [track.time(row) for row in track.rows]
+    ends = [time + row.lasts for time, row in zip(times, track.rows, strict=True)]
     if track.media == "video":
         keys = [n for n, row in enumerate(track.rows) if row.flags & KEY]
         if not keys:
             raise _impossible(asked, "does not tell which of its pictures are key frames")
-        before = [n for n in keys if times[n] <= asked.begin]
+        before = [n for n in keys if times[n] <= since]
         low = max(before, key=times.__getitem__) if before else keys[0]
-        high = next((n for n in range(low, len(times)) if times[n] >= asked.end), len(times))
-        return (low, high) if max(ends[low:high], default=asked.begin) > asked.begin else (low, low)
-    low = next((n for n, time in enumerate(times) if time >= asked.begin), len(times))
-    if alone and low and (low == len(times) or times[low] > asked.begin):
+        high = next((n for n in range(low, len(times)) if times[n] >= before_end), len(times))
+        return (low, high) if max(ends[low:high], default=since) > begin else (low, low)
+    low = next((n for n, time in enumerate(times) if time >= begin), len(times))
+    if alone and low and (low == len(times) or times[low] > begin):
         low -= 1  # sound alone begins with the packet that is heard when it is to begin
-    high = next((n for n in range(low, len(times)) if ends[n] > asked.end), len(times))
+    high = next((n for n in range(low, len(times)) if ends[n] > until), len(times))
     return low, high
 
 
