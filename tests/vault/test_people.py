@@ -410,7 +410,7 @@ def test_what_is_no_person_s_key_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_secret_key_is_in_no_repr() -> None:
     made = personkeys.new_key()
-    assert made.encode().rpartition("+")[2] not in repr(made)
+    assert made.encode().split("+", 4)[4] not in repr(made)
     assert str(
         statements.sign(
             statements.Statement("receipt", VAULT.encode(), SUBJECT, "x", "2026-01-01T00:00:00Z"), made
