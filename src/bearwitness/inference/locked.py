@@ -57,11 +57,18 @@ def _run(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) 
     return [output for outputs in compiled.run(sets) for output in outputs]
 
 
+def _precision(inference: Inference, head: dict[str, Json], _: list[wire.Array]) -> list[NDArray[Any]]:
+    """Answer with the name of the numbers a network works with, as bytes."""
+    told = inference.networks[canonical.text(head["model"])].precision
+    return [np.frombuffer(told.encode(), np.uint8)]
+
+
 ASKS: Final[Mapping[str, Ask]] = {
     "faces": _faces,
     "persons": _persons,
     "sensitive": _sensitive,
     "run": _run,
+    "precision": _precision,
 }
 _WARM_SIZE: Final = (64, 64)
 

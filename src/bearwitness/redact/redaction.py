@@ -70,13 +70,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures."""
+    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures.
+
+    `exact`: single precision even where the processor has bfloat16. The plan says which was used.
+    """
 
     passes: tuple[Pass, ...] = ()
     attack: tuple[Pass, ...] = ()
     persons: bool = True
     heads: bool = False
     bodies: bool = False
+    exact: bool = False
 
 
 class Workshop:
@@ -86,7 +90,7 @@ class Workshop:
         self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
         self._setting = s = setting or Setting()
         names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
-        self._worker = InferenceWorker(names, accept_weak=accept_weak)
+        self._worker = InferenceWorker(names, exact=s.exact, accept_weak=accept_weak)
 
     def __enter__(self) -> Self:
         return self
