@@ -25,7 +25,7 @@ BODIES: Final = "bodies"
 # Whoever is seen from behind has a head too, and the detector of persons can not tell: alone, a head does not
 # begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
 _CARRIES: Final = WEAK + 0.05
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 4
 _BATCH_BYTES: Final = 24 << 20  # three batches are in memory at a time
 
 

@@ -125,7 +125,10 @@ def _value(plan: Plan) -> dict[str, Json]:
         "metadata": "remove",
         "detectors": [
             {
-                "name": d.name, "precision": d.precision, "sha256": d.sha256, "scales": list(d.scales),
+                "name": d.name,
+                "precision": d.precision,
+                "sha256": d.sha256,
+                "scales": list(d.scales),
                 "threshold": str(d.threshold),
             }
             for d in plan.detectors
