@@ -43,5 +43,5 @@ def _thumbnail(picture: Picture) -> NDArray[np.float32]:
 
 
 def _edges(length: int, parts: int) -> NDArray[np.intp]:
-    """Return where `parts` about equal parts of a side begin and the last ends, as many as it has room for."""
+    """Return where about equal parts of a side begin and the last ends, as many as there is room for."""
     return np.unique(np.linspace(0, length, min(parts, length) + 1).astype(np.intp))

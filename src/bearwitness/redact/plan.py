@@ -48,8 +48,8 @@ class Picture:
 class Detector:
     """What looked for regions: its name, the SHA-256 of its weights, sizes and threshold in thousandths.
 
-    `precision`: the numbers it worked with. The plan carries the boxes, so that frames made of it are the same
-    on a machine that has others.
+    `precision`: the numbers it worked with. The plan carries the boxes, so that frames made of it are
+    the same on a machine that has others.
     """
 
     name: str

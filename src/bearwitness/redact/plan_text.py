@@ -132,7 +132,7 @@ def _value(plan: Plan) -> dict[str, Json]:
                 "threshold": str(d.threshold),
             }
             for d in plan.detectors
-        ],  # fmt: skip
+        ],
         "frames": list(runs(plan.times)),
         "doubts": [{"time": str(doubt.time), "reason": doubt.reason} for doubt in plan.doubts],
         "tracks": [_track_value(track) for track in plan.tracks],
