@@ -38,6 +38,7 @@ EXAMPLES = """
   bearwitness redact 5f3a9c… --vault vault --identity anna.key --save-plan p.plan --sheet p.jpg
 """
 _ROUNDS_MAX = 4
+_VOICES = {"keep": "keep", "mute": "keep", "none": "mute"}  # of a plan; speech is muted once it is found
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _BOX = re.compile(rf"(\d+),(\d+),(\d+),(\d+)(?:@({_NUMBER})?-({_NUMBER})?)?\Z")
 _RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})\Z")
@@ -80,7 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
     plan.add_argument("--bodies", action="store_true", help="hide whole persons")
     sound = parser.add_argument_group("sound")
-    sound.add_argument("--voices", choices=("keep", "mute"), help="mute leaves all sound out (default: keep)")
+    sound.add_argument(
+        "--voices",
+        choices=("keep", "mute", "none"),
+        help="mute: silence wherever somebody speaks; none: no sound at all (default: keep)",
+    )
     sound.add_argument(
         "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
     )
@@ -102,6 +107,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     with Workshop(setting=setting) as workshop, _opened(workshop, options, out) as opened:
         footage, source, deliver = opened
         plan = _edited(_plan(options, workshop, footage, source, out), options)
+        if options.voices == "mute" and isinstance(footage, Footage):
+            plan = workshop.mute_speech(footage, plan)
         try:
             done = (
                 None
@@ -173,7 +180,9 @@ def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
             plan, Box(int(x), int(y), max(1, int(w)), max(1, int(h))), _seconds(begin), _seconds(end)
         )
     ranges = [_matched(_RANGE, text, "--mute", "12.5-14") for text in options.mute]
-    plan = operations.set_policy(plan, fill=options.fill, voices=options.voices, inverted=options.all_but)
+    plan = operations.set_policy(
+        plan, fill=options.fill, voices=_VOICES.get(options.voices), inverted=options.all_but
+    )
     return operations.mute(plan, [(_milli(a), _milli(b)) for a, b in ranges]) if ranges else plan
 
 

@@ -35,6 +35,7 @@ from .shown import Shown
 from .sound import Sounds, make_sounds
 from .stills import Stills, covered_pages
 from .stills import write as write_pages
+from .voices import Listener, mute_speech
 from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
 
 Progress = Callable[[str, int, int], None]
@@ -99,6 +100,7 @@ class Workshop:
     """Holds the sandbox and the detectors while files are redacted. For one thread."""
 
     def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
+        self._accept_weak = accept_weak
         self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
         self._setting = s = setting or Setting()
         names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
@@ -148,6 +150,14 @@ class Workshop:
             progress("looking", done, total)
 
         return make_plan(source, footage, looker, look_at_all(footage, looker, count))
+
+    def mute_speech(self, footage: Footage, plan: Plan) -> Plan:
+        """Return the plan that mutes wherever somebody speaks; raises as :class:`.voices.Listener` does."""
+        listener = Listener(accept_weak=self._accept_weak)
+        try:
+            return mute_speech(plan, listener.speech(footage))
+        finally:
+            listener.close()
 
     def looker(self, footage: Shown) -> Looker:
         """Return the detectors a plan is made with."""

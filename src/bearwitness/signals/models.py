@@ -27,6 +27,18 @@ class Weights:
     sha256: str
     licence: str
 
+    def locate(self) -> Path:
+        """Return where the file is, unread; raise ModelMissingError if its package is not installed."""
+        try:
+            path = Path(str(distribution(self.package).locate_file(self.file)))
+        except PackageNotFoundError:
+            path = None
+        if path is None or not path.is_file():
+            raise ModelMissingError(
+                f"the model {Path(self.file).name} is not here", f"install it: pip install {self.package}"
+            )
+        return path
+
     def load(self) -> bytes:
         """Return the bytes.
 

@@ -6,9 +6,9 @@ first, lock then: both models are in memory when their constructors return, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from bearwitness.signals.quiet import hush, openvino
 
 RATE = 16_000
 """Samples a second both models want; mono, -1 to 1."""
+
+Infer = Callable[[list[Floats]], Sequence[Floats]]
+"""Windows and two states in; probabilities and the two states after them out."""
 
 _WINDOW = 512
 _CONTEXT = 64
@@ -46,7 +49,18 @@ class SpeechFinder:
         compiled = core.compile_model(
             model, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         )
-        self._request: Any = compiled.create_infer_request()
+        request: Any = compiled.create_infer_request()
+        self._begin(lambda inputs: [np.array(request.infer(inputs)[number]) for number in range(3)])
+
+    @classmethod
+    def asking(cls, infer: Infer) -> Self:
+        """Return a finder whose network runs elsewhere, in a locked worker: `infer` asks it."""
+        finder = cls.__new__(cls)
+        finder._begin(infer)
+        return finder
+
+    def _begin(self, infer: Infer) -> None:
+        self._infer = infer
         self._reset()
         self._run(np.zeros(_BATCH * _WINDOW, dtype=np.float32))
         self._reset()
@@ -67,11 +81,20 @@ class SpeechFinder:
             self._likely.append(self._run(self._rest[:size]))
             self._rest = self._rest[size:]
 
-    def finish(self, join: float = 0.7, shortest: float = 0.2, pad: float = 0.2) -> tuple[Turn, ...]:
+    def finish(
+        self,
+        join: float = 0.7,
+        shortest: float = 0.2,
+        pad: float = 0.2,
+        *,
+        on: float = _ON,
+        off: float = _OFF,
+    ) -> tuple[Turn, ...]:
         """Return the turns: pauses shorter than `join` belong to a turn, shorter sounds than `shortest` are
         none.
 
-        Each turn is widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
+        Speech begins where it is as likely as `on` and ends where it is less likely than `off`. Each turn is
+        widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
         the next sound.
         """
         padded = np.zeros(_BATCH * _WINDOW, dtype=np.float32)
@@ -79,23 +102,24 @@ class SpeechFinder:
         likely = np.concatenate([*self._likely, self._run(padded)])
         length = self._taken / RATE
         self._reset()
-        return _turns(likely[: -(-int(length * RATE) // _WINDOW)], length, join, shortest, pad)
+        return _turns(likely[: -(-int(length * RATE) // _WINDOW)], length, join, shortest, pad, on, off)
 
     def _run(self, samples: Floats) -> Floats:
         """Return the probability of speech in each window; each sees the end of the one before."""
         windows = samples.reshape(_BATCH, _WINDOW)
         before = np.concatenate([self._tail[None], windows[:-1, -_CONTEXT:]])
-        answer = self._request.infer([np.concatenate([before, windows], axis=1), *self._state])
-        likely, *state = (np.array(answer[number]) for number in range(3))
+        likely, *state = self._infer([np.concatenate([before, windows], axis=1), *self._state])
         self._state, self._tail = state, windows[-1, -_CONTEXT:]
         return likely.ravel()
 
 
-def _turns(likely: Floats, length: float, join: float, shortest: float, pad: float) -> tuple[Turn, ...]:
-    """Speech begins above _ON and ends below _OFF; then pauses are bridged and scraps dropped."""
+def _turns(
+    likely: Floats, length: float, join: float, shortest: float, pad: float, on: float, off: float
+) -> tuple[Turn, ...]:
+    """Speech begins above `on` and ends below `off`; then pauses are bridged and scraps dropped."""
     speaking, spoken = False, np.zeros(len(likely), dtype=np.int8)
     for index, value in enumerate(likely):
-        speaking = bool(value >= (_OFF if speaking else _ON))
+        speaking = bool(value >= (off if speaking else on))
         spoken[index] = speaking
     edges = np.flatnonzero(np.diff(np.concatenate([[0], spoken, [0]])))
     joined: list[list[int]] = []
