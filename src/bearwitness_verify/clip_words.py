@@ -25,6 +25,8 @@ def described(name: str, item: str, found: ProvenClip) -> Iterator[str]:
         )
         if track.media == "video" and not track.rows[0].flags & KEY:
             hidden += "; it does not begin with a key frame"
+        if track.edits is None:
+            hidden += "; its edit list is not shown"
         yield (
             f"{name}: track {track.number}, {track.media} {track.codec}, {len(track.played)} packets, "
             f"{clock(begin)} to {clock(end)} of the recording's clock{hidden}"

@@ -50,12 +50,12 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """A track of a clip: fields as sealed, rows in the order of decoding."""
+    """A track of a clip: fields as sealed, None if not shown; rows in the order of decoding."""
 
     number: int
     decoder: Mapping[str, Json]
     display: Mapping[str, Json]
-    edits: Sequence[Json]
+    edits: Sequence[Json] | None
     extent: Mapping[str, Json] | None
     rows: tuple[Row, ...]
 
@@ -102,8 +102,13 @@ class Track:
 
     @cached_property
     def shift(self) -> Fraction:
-        """What the edit list takes from every time, in seconds; raise ProofError if it is no plain shift."""
-        edits = [members(value, "an edit", "duration media_time rate time_base") for value in self.edits]
+        """What the edit list takes from every time, in seconds; raise ProofError if it is no plain shift.
+
+        Nothing where the edit list is not shown.
+        """
+        edits = [
+            members(value, "an edit", "duration media_time rate time_base") for value in self.edits or ()
+        ]
         empty = Fraction(0)
         if len(edits) == 2 and edits[0]["media_time"] == "-1":
             base = time_base(edits[0]["time_base"])
@@ -175,13 +180,14 @@ def by_tracks(
 
 
 def _track(number: int, fields: Mapping[str, Json], rows: Sequence[Row]) -> Track:
-    if "edits" not in fields or not rows:
-        raise ProofError("a track lacks its decoder, display, edits or packets")
+    if "display" not in fields or not rows:
+        raise ProofError("a track lacks its decoder, display or packets")
     decoder, display = fields["decoder"], fields["display"]
     extent = fields.get("extent")
     if not isinstance(decoder, dict) or not isinstance(display, dict) or not isinstance(extent, dict | None):
         raise MalformedError("a field of a track is not an object")
-    track = Track(number, decoder, display, canonical.array(fields["edits"], "edits"), extent, tuple(rows))
+    edits = canonical.array(fields["edits"], "edits") if "edits" in fields else None
+    track = Track(number, decoder, display, edits, extent, tuple(rows))
     if track.container.endswith(", incomplete"):
         raise ProofError("the container was read in part only, so that its table proves no clip")
     if any(row.time == UNTOLD for row in rows):

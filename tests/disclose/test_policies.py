@@ -88,6 +88,19 @@ def test_pictures_that_must_be_redacted_do_not_go_out_as_recorded(bench: Bench, 
     assert "faces be gone" in done.err
 
 
+def test_the_asylum_profile_withholds_sound_and_so_has_nothing_of_a_recording_of_sound(
+    bench: Bench, tmp_path: Path
+) -> None:
+    policy = edited(tmp_path, "asylum", encrypt="false")
+    item = bench.items()["s.wav"]["item"]
+    done = run(*bench.words("release", tmp_path / "out", "--clip", f"{item}:1-20", "--profile", policy))
+    assert done.code == 2
+    assert "has no such tracks" in done.err
+    policy = edited(tmp_path, "asylum", encrypt="false", sound="true")
+    bench.do("release", tmp_path / "out", "--clip", f"{item}:1-20", "--profile", policy)
+    assert "its edit list is not shown" in verify(tmp_path / "out", "--vault-key", bench.fingerprint).ok().out
+
+
 def test_a_profile_that_wants_encryption_refuses_the_clear(bench: Bench, tmp_path: Path) -> None:
     policy = edited(tmp_path, "court")
     item = bench.items()["a.txt"]["item"]

@@ -41,6 +41,7 @@ class Asked:
     end: Fraction
     tracks: tuple[int, ...] | None = None
     sound: bool = True
+    hide_length: bool = False  # show nothing that tells how long the recording is
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Taken:
         return f"{clock(self.begin)} to {clock(self.end)}"
 
 
-def parse_asked(text: str, *, sound: bool = True) -> Asked:
+def parse_asked(text: str, *, sound: bool = True, hide_length: bool = False) -> Asked:
     """Read ``ITEM:START-END`` with times as seconds or h:mm:ss.fff, and ``@TRACK,…`` after it if wanted."""
     match = _ASKED.match(text)
     if match is None:
@@ -71,7 +72,7 @@ def parse_asked(text: str, *, sound: bool = True) -> Asked:
     if begin >= end:
         raise UsageError(f"the clip {text!r} ends before it begins")
     tracks = tuple(sorted({int(n) for n in match[4].split(",")})) if match[4] else None
-    return Asked(match[1], begin, end, tracks, sound)
+    return Asked(match[1], begin, end, tracks, sound, hide_length)
 
 
 def parse_time(text: str) -> Fraction:
@@ -216,11 +217,15 @@ def _taken(
     origin: Fraction,
     asked: Asked,
 ) -> Taken:
+    if asked.hide_length:
+        _refuse_behind_others([whole for whole, _, _ in taken], asked)
     tracks, fields, packets = [], list[int](), list[int]()
     for whole, low, high in taken:
         own = whole.track
-        tracks.append(Track(own.number, own.decoder, own.display, own.edits, None, own.rows[low:high]))
-        fields += range(whole.field_leaf, whole.field_leaf + _FIELDS - 1)  # not the extent: how long all is
+        edits = None if asked.hide_length else own.edits
+        tracks.append(Track(own.number, own.decoder, own.display, edits, None, own.rows[low:high]))
+        shown = _FIELDS - 1 if edits is not None else _FIELDS - 2  # never the extent: how long all is
+        fields += range(whole.field_leaf, whole.field_leaf + shown)
         packets += range(whole.first_leaf + low, whole.first_leaf + high)
     starts = array("q", accumulate(blob.lengths, initial=0))
     for track in tracks:
@@ -231,8 +236,18 @@ def _taken(
     end = max(track.span[1] for track in tracks) - origin
     if tracks[0].container in TRANSPORT:  # their clock begins again after 26.5 hours
         begin, end = begin % _TURN, end % _TURN
-    tells = any(whole.shared_table for whole, _, _ in taken)
+    tells = any(whole.shared_table for whole, _, _ in taken) or any(track.edits for track in tracks)
     return Taken(tuple(tracks), (*fields, *packets), begin, end, tells)
+
+
+def _refuse_behind_others(wholes: Sequence[_Whole], asked: Asked) -> None:
+    """Raise RefusedError for tracks whose places in the table tell how many packets stand before them."""
+    behind = [str(whole.track.number) for whole in wholes if whole.shared_table]
+    if behind:
+        raise RefusedError(
+            f"a proof of track {', '.join(behind)} of item {asked.item} would tell how long the recording is",
+            "leave sound out (--no-sound), or name the first track alone",
+        )
 
 
 def _shares(row: Row, starts: array[int], first: int, *, transport: bool) -> bool:
