@@ -26,6 +26,7 @@ VERBS: Final = {
     "check": "check that nothing was altered, lost or put back",
     "rebuild": "build the catalogue anew from the log",
     "restore": "write sealed files out again",
+    "redact": "hide faces, regions and voices in a file, and attack the result",
     "release": "show chosen items to somebody, with proof",
     "triage": "look at everything, so that nobody must",
     "find": "find items by words, kind, faces, sensitivity, clock",
