@@ -250,7 +250,7 @@ def test_no_verb_that_reads_items_was_forgotten_here() -> None:
     reads = {"restore", "release", "request", "mirror", "triage", "find", "similar", "destroy"}
     never = (
         "init kit seal import list log check rebuild stamp cosign keys freeze thaw authorise people risk "
-        "approve consent receipt"
+        "approve consent receipt redact"
     )
     assert reads | set(never.split()) == VERBS.keys()
 
