@@ -4,18 +4,18 @@ const CONDITIONS = "embargo purpose onward consent fair_trial death_penalty note
 const PICTURE_WHOLE = 10000; // ten-thousandths of a picture's width or height
 
 function saidText(value) {
-  if (!textOf(value).trim()) throw new Refusal("e.empty");
+  if (!textOf(value).trim()) throw new Refusal("e.malformed", { what: "empty" });
   return value;
 }
 
 function parseStatement(value) {
   const got = members(value, "by item region text time");
-  if (!/^[0-9a-f]{32}$/.test(textOf(got.item))) throw new Refusal("e.statement");
+  if (!/^[0-9a-f]{32}$/.test(textOf(got.item))) throw new Refusal("e.malformed", { what: "statement" });
   let time = null;
   if (got.time !== null) {
     const span = members(got.time, "from to");
     time = [bigInteger(span.from, -I64_MAX, I64_MAX), bigInteger(span.to, -I64_MAX, I64_MAX)];
-    if (time[0] >= time[1]) throw new Refusal("e.statement");
+    if (time[0] >= time[1]) throw new Refusal("e.malformed", { what: "statement" });
   }
   const region = got.region === null ? null : parseRegion(got.region);
   return { text: saidText(got.text), item: got.item, by: textOf(got.by), time, region };
@@ -25,7 +25,7 @@ function parseRegion(value) {
   const got = members(value, "height width x y");
   const [x, y, width, height] = [got.x, got.y, got.width, got.height].map((n) => smallInteger(n, PICTURE_WHOLE));
   const within = width && height && x + width <= PICTURE_WHOLE && y + height <= PICTURE_WHOLE;
-  if (!within) throw new Refusal("e.statement");
+  if (!within) throw new Refusal("e.malformed", { what: "statement" });
   return { x, y, width, height };
 }
 
@@ -33,7 +33,7 @@ function parseConditions(value) {
   const got = members(value, "", CONDITIONS);
   Object.values(got).forEach(saidText);
   const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)$/;
-  if (Object.hasOwn(got, "embargo") && !instant.test(got.embargo)) throw new Refusal("e.embargo");
+  if (Object.hasOwn(got, "embargo") && !instant.test(got.embargo)) throw new Refusal("e.malformed", { what: "embargo" });
   return got;
 }
 

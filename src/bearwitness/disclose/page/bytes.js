@@ -56,7 +56,7 @@ function pieces(bytes, length) {
 
 /** Return big-endian numbers of 32 bits; refuse a rest. */
 function words32(bytes) {
-  if (bytes.length % 4) throw new Refusal("e.cutNumbers");
+  if (bytes.length % 4) throw new Refusal("e.malformed", { what: "cut numbers" });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: bytes.length / 4 }, (_, at) => view.getUint32(4 * at));
 }
@@ -119,7 +119,7 @@ function toB64(bytes) {
 
 /** Return the bytes of standard, padded, canonical base64. */
 function fromB64(text) {
-  return orRefuse("e.base64", {}, () => {
+  return orRefuse("e.malformed", { what: "base64" }, () => {
     const bare = text.replace(/={1,2}$/, "");
     if (text.length % 4 || text.length - bare.length !== (4 - (bare.length % 4)) % 4) throw new Error("padding");
     return decodeSixes(bare, STANDARD_VALUES);

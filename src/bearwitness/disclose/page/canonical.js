@@ -6,11 +6,11 @@ const DEPTH_MAX = 32;
 function canonicalText(value, depth = 1) {
   if (value === null || value === true || value === false) return String(value);
   if (typeof value === "string") {
-    if (!value.isWellFormed()) throw new Refusal("e.surrogate");
+    if (!value.isWellFormed()) throw new Refusal("e.malformed", { what: "surrogate" });
     return JSON.stringify(value);
   }
   if (typeof value !== "object") throw new Refusal("e.notCanonical");
-  if (depth > DEPTH_MAX) throw new Refusal("e.tooDeep");
+  if (depth > DEPTH_MAX) throw new Refusal("e.malformed", { what: "too deep" });
   if (Array.isArray(value)) return `[${value.map((part) => canonicalText(part, depth + 1)).join(",")}]`;
   const names = Object.keys(value).sort();
   if (!names.every((name) => /^[\x20-\x7e]+$/.test(name))) throw new Refusal("e.notCanonical");
@@ -31,21 +31,21 @@ const isObject = (value) => value !== null && typeof value === "object" && !Arra
 
 /** Return `value` if it is an object with exactly the named members, and perhaps the optional ones. */
 function members(value, names, optional = "") {
-  if (!isObject(value)) throw new Refusal("e.shape", { names });
+  if (!isObject(value)) throw new Refusal("e.malformed", { what: `{${names}}` });
   const required = names.split(" ").filter(Boolean);
   const known = new Set([...required, ...optional.split(" ")]);
   const complete = required.every((name) => Object.hasOwn(value, name));
-  if (!complete || !Object.keys(value).every((name) => known.has(name))) throw new Refusal("e.shape", { names });
+  if (!complete || !Object.keys(value).every((name) => known.has(name))) throw new Refusal("e.malformed", { what: `{${names}}` });
   return value;
 }
 
 function textOf(value) {
-  if (typeof value !== "string") throw new Refusal("e.notText");
+  if (typeof value !== "string") throw new Refusal("e.malformed", { what: "not text" });
   return value;
 }
 
 function listOf(value) {
-  if (!Array.isArray(value)) throw new Refusal("e.notList");
+  if (!Array.isArray(value)) throw new Refusal("e.malformed", { what: "not list" });
   return value;
 }
 
@@ -54,9 +54,9 @@ const I64_MAX = 2n ** 63n - 1n;
 
 /** Return the BigInt of a decimal text within `low` … `high`. */
 function bigInteger(value, low = 0n, high = U64_MAX) {
-  if (typeof value !== "string" || !/^(0|-?[1-9][0-9]{0,38})$/.test(value)) throw new Refusal("e.notNumber");
+  if (typeof value !== "string" || !/^(0|-?[1-9][0-9]{0,38})$/.test(value)) throw new Refusal("e.malformed", { what: "not number" });
   const number = BigInt(value);
-  if (number < low || number > high) throw new Refusal("e.range");
+  if (number < low || number > high) throw new Refusal("e.malformed", { what: "range" });
   return number;
 }
 
@@ -65,8 +65,8 @@ const smallInteger = (value, high = 2 ** 32 - 1) => Number(bigInteger(value, 0n,
 
 /** Return the bytes of strict base64url; refuse another length than `length`, if given. */
 function bytesOf(value, length) {
-  const bytes = orRefuse("e.base64", {}, () => decodeSixes(textOf(value), URL_VALUES));
-  if (length !== undefined && bytes.length !== length) throw new Refusal("e.length");
+  const bytes = orRefuse("e.malformed", { what: "base64" }, () => decodeSixes(textOf(value), URL_VALUES));
+  if (length !== undefined && bytes.length !== length) throw new Refusal("e.malformed", { what: "length" });
   return bytes;
 }
 

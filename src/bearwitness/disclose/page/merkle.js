@@ -112,7 +112,7 @@ const ENTRY_HEIGHT = 5;
 function treeOf(value, kind, heights) {
   const got = members(value, "kind leaves root");
   const height = heights.find((known) => got.leaves === String(2 ** known));
-  if (got.kind !== kind || height === undefined) throw new Refusal("e.tree");
+  if (got.kind !== kind || height === undefined) throw new Refusal("e.malformed", { what: "tree" });
   return { kind, height, root: bytesOf(got.root, 32) };
 }
 

@@ -35,7 +35,7 @@ const leastFraction = (all) => all.reduce((a, b) => (fractionLess(b, a) ? b : a)
 
 function parseTimeBase(value) {
   const match = /^([1-9][0-9]{0,19})\/([1-9][0-9]{0,19})$/.exec(textOf(value));
-  if (!match) throw new Refusal("e.track");
+  if (!match) throw new Refusal("e.malformed", { what: "track" });
   return lowest(BigInt(match[1]), BigInt(match[2]));
 }
 
@@ -55,7 +55,7 @@ function tracksOf(fields, rows, indices) {
     if (!tracks.has(number)) tracks.set(number, { number, names: [], values: {}, rows: [] });
     const track = tracks.get(number);
     const wanted = ["decoder", "display", "edits", "extent"][track.names.length];
-    if (got.name !== wanted || (track.names.length && indices[at] !== track.place + 1)) throw new Refusal("e.track");
+    if (got.name !== wanted || (track.names.length && indices[at] !== track.place + 1)) throw new Refusal("e.malformed", { what: "track" });
     track.names.push(wanted);
     track.values[wanted] = got.value;
     track.place = indices[at];
@@ -63,7 +63,7 @@ function tracksOf(fields, rows, indices) {
   rows.forEach((row, at) => {
     const track = tracks.get(row.track);
     const index = indices[fields.length + at];
-    if (!track || !row.exact) throw new Refusal("e.rows");
+    if (!track || !row.exact) throw new Refusal("e.malformed", { what: "rows" });
     if (track.rows.length && index !== track.rowPlace + 1) throw new Refusal("e.packetsMissing");
     track.rows.push(row);
     track.rowPlace = index;
@@ -71,18 +71,18 @@ function tracksOf(fields, rows, indices) {
   const numbers = [...tracks.keys()];
   const found = [...tracks.values()].map(finishedTrack);
   const ordered = numbers.every((number, at) => at === 0 || numbers[at - 1] < number);
-  if (!found.length || !ordered || found.some((track) => track.container !== found[0].container)) throw new Refusal("e.track");
+  if (!found.length || !ordered || found.some((track) => track.container !== found[0].container)) throw new Refusal("e.malformed", { what: "track" });
   return found;
 }
 
 function finishedTrack({ number, names, values, rows }) {
-  if (names.length < 3 || !rows.length) throw new Refusal("e.track");
+  if (names.length < 3 || !rows.length) throw new Refusal("e.malformed", { what: "track" });
   const { decoder, display, edits } = values;
   const extent = values.extent ?? null;
-  if (!isObject(decoder) || !isObject(display) || !(extent === null || isObject(extent))) throw new Refusal("e.track");
+  if (!isObject(decoder) || !isObject(display) || !(extent === null || isObject(extent))) throw new Refusal("e.malformed", { what: "track" });
   const [container, media, codec] = [decoder.container, decoder.media, decoder.codec].map(textOf);
   if (container.endsWith(", incomplete")) throw new Refusal("e.incomplete");
-  if (rows.some((row) => row.time === UNTOLD)) throw new Refusal("e.track");
+  if (rows.some((row) => row.time === UNTOLD)) throw new Refusal("e.malformed", { what: "track" });
   const base = parseTimeBase(decoder.time_base);
   const track = { number, decoder, display, edits: listOf(edits), extent, rows, container, media, codec, base };
   const first = rows[0].time;
@@ -109,6 +109,6 @@ function shiftOf(track) {
   }
   if (!edits.length) return [0n, 1n];
   const begin = bigInteger(edits[0].media_time, -(2n ** 63n), I64_MAX);
-  if (edits.length > 1 || begin < 0n || edits[0].rate !== "65536") throw new Refusal("e.edits");
+  if (edits.length > 1 || begin < 0n || edits[0].rate !== "65536") throw new Refusal("e.malformed", { what: "edits" });
   return fractionMinus([begin * track.base[0], track.base[1]], empty);
 }

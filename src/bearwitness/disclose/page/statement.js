@@ -13,9 +13,9 @@ function parseRelease(bytes) {
   const got = members(value, `deliveries files type v vault${second ? " account conditions statements" : ""}`);
   if (got.type !== "release" || !["1", "2"].includes(got.v)) throw new Refusal("e.version");
   const files = listOf(got.files).map(parseListed);
-  if (!files.every((file, at) => at === 0 || files[at - 1].name < file.name)) throw new Refusal("e.fileOrder");
+  if (!files.every((file, at) => at === 0 || files[at - 1].name < file.name)) throw new Refusal("e.malformed", { what: "file order" });
   const deliveries = listOf(got.deliveries).map((delivery) => parseDelivery(delivery, second));
-  if (!deliveries.length) throw new Refusal("e.noDelivery");
+  if (!deliveries.length) throw new Refusal("e.malformed", { what: "no delivery" });
   return {
     vault: parseLogKey(got.vault),
     files,
@@ -28,7 +28,7 @@ function parseRelease(bytes) {
 
 function parseListed(value) {
   const got = members(value, "bytes name sha256");
-  if (!FILE_NAME.test(textOf(got.name)) || !/^[0-9a-f]{64}$/.test(textOf(got.sha256))) throw new Refusal("e.listed");
+  if (!FILE_NAME.test(textOf(got.name)) || !/^[0-9a-f]{64}$/.test(textOf(got.sha256))) throw new Refusal("e.malformed", { what: "listed" });
   return { name: got.name, size: Number(bigInteger(got.bytes)), sha256: got.sha256 };
 }
 
@@ -72,7 +72,7 @@ function parseLeaves(value) {
       path: hashList(got.path),
     };
   });
-  if (new Set(leaves.map((leaf) => leaf.name)).size !== leaves.length) throw new Refusal("e.twice");
+  if (new Set(leaves.map((leaf) => leaf.name)).size !== leaves.length) throw new Refusal("e.malformed", { what: "twice" });
   return leaves;
 }
 
@@ -88,7 +88,7 @@ function parseStamped(got) {
 
 function parseItem(value, second) {
   const got = members(value, `content fields file index path root salt${second ? " clips" : ""}`);
-  if ((got.file === null) !== (got.content === null)) throw new Refusal("e.fileWithout");
+  if ((got.file === null) !== (got.content === null)) throw new Refusal("e.malformed", { what: "file without" });
   return {
     index: smallInteger(got.index),
     path: hashList(got.path),
@@ -105,9 +105,9 @@ function parseContent(value) {
   const got = members(value, "first left lengths right salts");
   const lengths = words32(bytesOf(got.lengths));
   const salts = bytesOf(got.salts);
-  if (!lengths.length || salts.length !== 32 * lengths.length) throw new Refusal("e.salts");
+  if (!lengths.length || salts.length !== 32 * lengths.length) throw new Refusal("e.malformed", { what: "salts" });
   const fits = (length) => length <= SEGMENT_BYTES_MAX && (length > 0 || lengths.length === 1);
-  if (!lengths.every(fits)) throw new Refusal("e.segmentLength");
+  if (!lengths.every(fits)) throw new Refusal("e.malformed", { what: "segment length" });
   return {
     first: smallInteger(got.first),
     lengths,
@@ -122,10 +122,10 @@ function parseClip(value) {
   const table = members(got.table, "fields hashes packets runs salts");
   const fields = listOf(table.fields);
   const packets = bytesOf(table.packets);
-  if (packets.length % ROW_BYTES) throw new Refusal("e.rows");
+  if (packets.length % ROW_BYTES) throw new Refusal("e.malformed", { what: "rows" });
   const segments = members(got.segments, "file hashes lengths runs salts");
   const lengths = words32(bytesOf(segments.lengths));
-  if (!lengths.every((length) => length > 0 && length <= SEGMENT_BYTES_MAX)) throw new Refusal("e.segmentLength");
+  if (!lengths.every((length) => length > 0 && length <= SEGMENT_BYTES_MAX)) throw new Refusal("e.malformed", { what: "segment length" });
   return {
     playable: got.playable === null ? null : textOf(got.playable),
     table: { proof: parseSeveral(table, fields.length + packets.length / ROW_BYTES), fields, packets },
@@ -138,15 +138,15 @@ function parseSeveral(got, count) {
   const salts = bytesOf(got.salts);
   const hashes = bytesOf(got.hashes);
   const pairs = words32(bytesOf(got.runs));
-  if (!count || salts.length !== 32 * count || hashes.length % 32 || pairs.length % 2) throw new Refusal("e.salts");
+  if (!count || salts.length !== 32 * count || hashes.length % 32 || pairs.length % 2) throw new Refusal("e.malformed", { what: "salts" });
   const indices = [];
   let end = -1;
   for (let at = 0; at < pairs.length; at += 2) {
     const [first, length] = [pairs[at], pairs[at + 1]];
-    if (first <= end || !length || indices.length + length > count) throw new Refusal("e.runs");
+    if (first <= end || !length || indices.length + length > count) throw new Refusal("e.malformed", { what: "runs" });
     for (let n = 0; n < length; n += 1) indices.push(first + n);
     end = first + length;
   }
-  if (indices.length !== count) throw new Refusal("e.runs");
+  if (indices.length !== count) throw new Refusal("e.malformed", { what: "runs" });
   return { indices, salts: pieces(salts, 32), hashes: pieces(hashes, 32) };
 }
