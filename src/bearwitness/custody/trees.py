@@ -1,7 +1,8 @@
 """Hidden trees: roots and proofs from leaf hashes; no I/O (docs/format.md, 2.2).
 
 :class:`RunBuilder` takes the leaves of a file as they come and keeps one hash a level.
-:func:`run_proof`, :func:`several_proof`, :func:`scatter` and :func:`slotted` give the proofs that releases show.
+:func:`run_proof`, :func:`several_proof`, :func:`scatter` and :func:`slotted` give the proofs that
+releases show.
 """
 
 from __future__ import annotations
