@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = shutil.which("chromium")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 30
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"
 )

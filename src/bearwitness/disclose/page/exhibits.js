@@ -34,12 +34,15 @@ function forgetExhibits() {
 function exhibitCard(exhibit, number, statements) {
   const card = make("article", "card");
   const kind = exhibit.clips.length ? "clip" : exhibit.file ? "whole" : "fieldsOnly";
-  const head = make("header", "", "", make("h3", "", `${say("exhibit")} ${number}`), make("span", "badge proven", say("proven")));
+  const named = [exhibit.file, ...exhibit.clips].map((one) => one?.name.match(/^exhibits\/([0-9]+)/)?.[1]).find(Boolean);
+  const title = named ? `${say("exhibit")} ${named}` : `${say("item")} ${number}`;
+  const head = make("header", "", "", make("h3", "", title), make("span", "badge proven", say("proven")));
   card.append(head, make("p", "kind", say(kind)));
   const shown = [exhibit.file, ...exhibit.clips].filter(Boolean);
   const span = spanOf(exhibit);
-  for (const one of shown) card.append(shownFile(one));
-  if (shown.length) card.append(timeline(exhibit, span, statements.filter((said) => said.time)));
+  const players = shown.map(shownFile);
+  card.append(...players);
+  if (shown.length) card.append(timeline(exhibit, span, statements.filter((said) => said.time), players));
   card.append(fieldList(exhibit));
   for (const said of statements) card.append(statementBox(said));
   return card;
@@ -114,13 +117,14 @@ function spanOf(exhibit) {
   return { parts, whole: lengths.length ? Math.max(...lengths) : null };
 }
 
-function timeline(exhibit, { parts, whole }, statements) {
+function timeline(exhibit, { parts, whole }, statements, players) {
   const box = make("figure", "timeline");
   const bar = make("div", "bar");
   const labels = make("div", "labels");
   const times = statements.map((said) => said.time.map((time) => Number(time) / 1e9));
   if (exhibit.file || !parts.length) {
     bar.append(stretch("proven", 0, 1));
+    players.forEach((player) => follow(player, bar, (time, length) => time / length));
   } else {
     const all = [...parts, ...times];
     const [least, most] = [Math.min(...all.map(([from]) => from)), Math.max(...all.map(([, to]) => to))];
@@ -130,13 +134,27 @@ function timeline(exhibit, { parts, whole }, statements) {
     const at = (time) => (time - begin) / (end - begin);
     parts.forEach(([from, to]) => bar.append(stretch("proven", at(from), at(to))));
     times.forEach(([from, to]) => bar.append(stretch("said", at(from), at(to))));
+    parts.forEach(([from], n) => follow(players[n], bar, (time) => at(from + time)));
     labels.append(...parts.map(([from, to]) => make("span", "", `${clockText(from)} – ${clockText(to)}`)));
   }
-  const text = say(exhibit.file || whole !== null ? "timeline" : "timelineGap");
+  const text = say(exhibit.file ? "timelineWhole" : whole === null ? "timelineGap" : "timeline");
   bar.setAttribute("role", "img");
   bar.setAttribute("aria-label", text);
   box.append(bar, labels, make("figcaption", "quiet", text));
   return box;
+}
+
+/** Have a mark on the timeline follow a player; `at` turns its time and length into a place from 0 to 1. */
+function follow(player, bar, at) {
+  const media = player.querySelector("video, audio");
+  if (!media) return;
+  const mark = stretch("playhead", 0, 0);
+  mark.hidden = true;
+  bar.append(mark);
+  media.addEventListener("timeupdate", () => {
+    mark.hidden = false;
+    mark.style.left = `${100 * at(media.currentTime, media.duration)}%`;
+  });
 }
 
 function stretch(kind, from, to) {
@@ -156,12 +174,17 @@ function fieldList(exhibit) {
   return list;
 }
 
+function regionText({ x, y, width, height }) {
+  const [left, right, top, bottom] = [x, x + width, y, y + height].map((n) => String(n / 100));
+  return say("region", { left, right, top, bottom });
+}
+
 function statementBox(said) {
   const box = make("blockquote", "said");
   box.append(make("span", "badge said", say("said")), make("p", "", printable(said.text)));
   const where = [said.by && printable(said.by)];
   if (said.time) where.push(said.time.map((time) => clockText(Number(time) / 1e9)).join(" – "));
-  if (said.region) where.push(`${[said.region.x, said.region.y, said.region.width, said.region.height].map((n) => `${n / 100} %`).join(" · ")}`);
+  if (said.region) where.push(regionText(said.region));
   box.append(make("footer", "", where.filter(Boolean).join(" · ")));
   return box;
 }

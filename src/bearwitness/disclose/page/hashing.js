@@ -84,10 +84,10 @@ class SegmentHasher {
 }
 
 /** Read a file of a package once: {sha256 in hexadecimal, leaves}; `content` gives lengths and salts, or null. */
-async function hashFile(file, content, progress) {
+async function hashFile(file, content, progress, wholeMax = WHOLE_BYTES_MAX) {
   const { blob, crc } = file;
   const segments = content && new SegmentHasher(content.lengths, content.salts);
-  const whole = blob.size <= WHOLE_BYTES_MAX ? await bytesOfBlob(blob) : null;
+  const whole = blob.size <= wholeMax ? await bytesOfBlob(blob) : null;
   const stream = whole ? null : new Sha256();
   const digest = whole && webSha256(whole);
   let sum = 0;
