@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = shutil.which("chromium")
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"
 )
@@ -87,7 +87,7 @@ class Browser:
         """Open a file in a new tab of this size."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        return Tab(self, session, page, width, height, scale)
+        return Tab(self, target, session, page, width, height, scale)
 
     def close(self) -> None:
         """End the process and all its children."""
@@ -104,9 +104,16 @@ class Tab:
     """One page in the browser."""
 
     def __init__(
-        self, browser: Browser, session: str, page: Path, width: int, height: int, scale: float
+        self,
+        browser: Browser,
+        target: str,
+        session: str,
+        page: Path,
+        width: int,
+        height: int,
+        scale: float,
     ) -> None:
-        self._browser, self._session = browser, session
+        self._browser, self._target, self._session = browser, target, session
         for domain in ("Page", "Runtime", "DOM", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.call(
@@ -143,6 +150,10 @@ class Tab:
         root = self.call("DOM.getDocument", depth=0)["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in files])
+
+    def close(self) -> None:
+        """Close the tab."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def picture(self, path: Path) -> None:
         """Save the whole page as PNG."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bearwitness_verify import note
-from bearwitness_verify.checkpoint import Checkpoint, LogProof
 from browser import Browser, PageError, needs_chromium
-from reader import Reader, python_says
+from reader import VERDICTS, Reader, python_says
 from workbench import Scene
 
 pytestmark = needs_chromium
@@ -26,25 +23,44 @@ def test_without_an_anchor_the_verdict_is_consistent_only(reader: Reader, scene:
     assert "proves nothing about who made it" in reader.tab.do("find('verdictText').textContent")
 
 
-def test_it_verifies_against_key_fingerprint_and_cosigner(reader: Reader, scene: Scene) -> None:
+def test_it_verifies_against_key_and_fingerprint(reader: Reader, scene: Scene) -> None:
     key, spaced = scene.made["vault_key"], " ".join(scene.fingerprint.upper()[n : n + 4] for n in range(0, 64, 4))
-    for keys in (key, scene.fingerprint, spaced, f"\n {key}\r\n\n", f"{key}\n{scene.cosigner}"):
+    for keys in (key, scene.fingerprint, spaced, f"\n {key}\r\n\n", f"{key}\n{scene.fingerprint}"):
         assert reader.check(scene.court, keys).state == "verified", keys
-    assert 8 in reader.check(scene.court, scene.cosigner).held
 
 
-def test_it_verifies_against_a_checkpoint_that_the_reader_holds(
-    reader: Reader, scene: Scene, tmp_path: Path
+@pytest.fixture(scope="module")
+def witnessed(scene: Scene) -> Path:
+    """Return a release that is proven in the checkpoint that the cosigner saw and the reader holds."""
+    place = scene.folder / "witnessed"
+    scene.release(place, ["a.txt"], "--checkpoint", str(seen(scene)))
+    return place
+
+
+def seen(scene: Scene) -> Path:
+    """Return the note of the vault that the cosigner signed."""
+    notes = (scene.vault / "log/vault/notes").glob("*.note")
+    return next(path for path in notes if b"paper.example/desk" in path.read_bytes())
+
+
+def test_it_verifies_against_a_cosigner_and_a_checkpoint_that_the_reader_holds(
+    reader: Reader, scene: Scene, witnessed: Path
 ) -> None:
-    logs = [d["log"]["proof"] for d in json.loads((scene.press / "..").parent.joinpath("court/release.json").read_text())["deliveries"] if not d["import"]]
-    size = Checkpoint.parse(note.parse(LogProof.parse(logs[0]["proof"] if isinstance(logs[0], dict) else logs[0]).note).text).size
-    held = scene.vault / f"log/vault/notes/{size}.note"
-    outcome = reader.check(scene.court, "", [held])
-    python = python_says(scene.court)
-    assert python.verdict.name == "CONSISTENT_ONLY"
-    assert outcome.state in ("verified", "failed")
-    other = scene.vault / "log/vault/notes/1.note"
-    assert reader.check(scene.court, "", [other]).failed == (9,)
+    cosigned = reader.check(witnessed, scene.cosigner)
+    assert (cosigned.state, 8 in cosigned.held) == ("verified", True)
+    assert python_says(witnessed, cosigners=[scene.cosigner]).verdict.name == "VERIFIED"
+    assert reader.check(witnessed, "", [seen(scene)]).state == "verified"
+    assert reader.check(witnessed, f"{scene.cosigner}\n{scene.fingerprint}", [seen(scene)]).state == "verified"
+
+
+def test_a_cosigner_or_checkpoint_that_does_not_cover_it_refuses_it_as_in_python(
+    reader: Reader, scene: Scene
+) -> None:
+    for notes in ([scene.vault / "log/vault/notes/1.note"], [seen(scene)]):
+        outcome = reader.check(scene.court, "", notes)
+        assert outcome.state == VERDICTS[python_says(scene.court, checkpoints=notes).verdict]
+    outcome = reader.check(scene.court, scene.cosigner)
+    assert outcome.state == VERDICTS[python_says(scene.court, cosigners=[scene.cosigner]).verdict]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +126,7 @@ def test_a_browser_that_can_not_check_signatures_says_so_and_judges_nothing(
     old = Reader(chromium.tab(place))
     old.tab.do("crypto.subtle.importKey = async () => { throw new DOMException('', 'NotSupportedError'); }; 0")
     assert old.check(scene.court, scene.made["vault_key"]).state == "noBrowser"
+    old.tab.close()
 
 
 def test_the_page_asks_the_network_for_nothing_and_can_not(
@@ -127,6 +144,7 @@ def test_the_page_asks_the_network_for_nothing_and_can_not(
         reader.tab.do("fetch('http://127.0.0.1:9/')")
     blocked: list[Any] = reader.tab.said("Log.entryAdded")
     assert any("Content Security Policy" in event["entry"]["text"] for event in blocked)
+    reader.tab.close()
 
 
 def test_the_page_speaks_three_languages(reader: Reader, scene: Scene) -> None:
