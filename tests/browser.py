@@ -1,7 +1,7 @@
 """Drives the system's Chromium through the DevTools protocol over a pipe: no server, no port, no package.
 
-`Browser` holds one process without a network; `Tab` shows one page. Messages are JSON, each ended by a zero byte, on
-file descriptors 3 and 4 of the browser.
+`Browser` is one process; `Tab` shows one page. Messages are JSON, each ended by a zero byte, on file
+descriptors 3 and 4 of the browser.
 """
 
 from __future__ import annotations

@@ -18,11 +18,14 @@ VERDICTS = {
     Verdict.CONSISTENT_ONLY: "consistent",
     Verdict.FAILED: "failed",
 }
-_OUTCOME = """(report && {
-  failed: [...new Set(report.findings.filter((found) => found.status === "fail").map((found) => found.step))].sort(),
-  held: [...new Set(report.findings.filter((found) => found.status === "ok").map((found) => found.step))].sort(),
-  lines: report.findings.map((found) => `${found.status} ${found.step} ${say(found.key, found.args)}`),
-})"""
+_OUTCOME = """(report && (() => {
+  const steps = (status) => {
+    const found = report.findings.filter((finding) => finding.status === status).map((finding) => finding.step);
+    return [...new Set(found)].sort();
+  };
+  const lines = report.findings.map((found) => `${found.status} ${found.step} ${say(found.key, found.args)}`);
+  return { failed: steps("fail"), held: steps("ok"), lines };
+})())"""
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ def test_both_refuse_a_package_of_which_one_byte_is_changed(
 ) -> None:
     release, _ = source_of(which, scene, clips)
     chance, key = random.Random(f"{SEED} bytes {which}"), (scene if which == "court" else clips).made
-    names = sorted(str(p.relative_to(release)) for p in release.rglob("*") if p.is_file() and p.stat().st_size)
+    names = sorted(
+        str(p.relative_to(release)) for p in release.rglob("*") if p.is_file() and p.stat().st_size
+    )
     for number in range(scaled(len(names), 200)):
         root = tmp_path / f"{number}"
         shutil.copytree(release, root)

@@ -41,13 +41,17 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     at = chance.randrange(len(text) + 1)
     what = chance.randrange(8)
     if what == 0:
-        text[at:at] = chance.choice([b" ", b"\n", b"\t", b"\xef\xbb\xbf", b"\x00", b"\\u0041", b"\\/", b"\\ud800"])
+        text[at:at] = chance.choice(
+            [b" ", b"\n", b"\t", b"\xef\xbb\xbf", b"\x00", b"\\u0041", b"\\/", b"\\ud800"]
+        )
     elif what == 1:
         text[at : at + 1] = b""
     elif what == 2 and at < len(text):
         text[at] ^= 1 << chance.randrange(8)
     elif what == 3:
-        text[at:at] = chance.choice([b"1", b"-0", b"1.5", b"1e3", b"NaN", b"Infinity", b"[]", b'""', b'"a":"b",'])
+        text[at:at] = chance.choice(
+            [b"1", b"-0", b"1.5", b"1e3", b"NaN", b"Infinity", b"[]", b'""', b'"a":"b",']
+        )
     elif what == 4:
         text = bytearray(b"[" * 33 + b"]" * 33) if chance.random() < 0.2 else text[:-1]
     elif what == 5:
@@ -81,7 +85,11 @@ def test_both_accept_and_refuse_the_same_texts(reader: Reader) -> None:
     chance = random.Random(f"{SEED} damaged")
     texts = [damaged(canonical.dumps(value_of(chance)), chance) for _ in range(OBJECTS)]
     texts += [b"[" * deep + b"]" * deep for deep in (31, 32, 33, 5000)]
-    accepts = "(bytes) => { try { parseCanonical(bytes); return true; } catch (error) { return error instanceof Refusal ? false : String(error); } }"
+    accepts = """(bytes) => {
+      try { parseCanonical(bytes); return true; } catch (error) {
+        return error instanceof Refusal ? false : String(error);
+      }
+    }"""
     accepted = 0
     for batch in batches(texts):
         for data, page_accepts in zip(batch, reader.tab.do(f"{given(batch)}.map({accepts})"), strict=True):
@@ -100,7 +108,8 @@ def test_base64url_is_strict_in_the_same_way(reader: Reader) -> None:
     texts = ["".join(chance.choices("AQgwZz09-_+/= \n", k=chance.randrange(7))) for _ in range(OBJECTS)]
     texts += [canonical.b64(chance.randbytes(n)) for n in range(70)]
     found = reader.tab.do(
-        f"{json.dumps(texts)}.map((text) => {{ try {{ return hex(bytesOf(text)); }} catch {{ return null; }} }})"
+        f"{json.dumps(texts)}.map((text) => {{"
+        " try { return hex(bytesOf(text)); } catch { return null; } })"
     )
     for text, page_says in zip(texts, found, strict=True):
         try:
@@ -117,7 +126,8 @@ LENGTHS = [*range(0, 4), *range(54, 66), *range(118, 130), 1000, 4096, 65_536, 1
 def test_the_hash_of_the_page_is_sha256_however_the_bytes_come(reader: Reader, cut: int) -> None:
     lengths = LENGTHS if cut > 1 else LENGTHS[:-2]
     fed = (
-        f"{json.dumps(lengths)}.map((n) => {{ const bytes = Uint8Array.from({{ length: n }}, (_, at) => (at * 7 + n) & 255);"
+        f"{json.dumps(lengths)}.map((n) => {{"
+        " const bytes = Uint8Array.from({ length: n }, (_, at) => (at * 7 + n) & 255);"
         f" const hash = new Sha256(); pieces(bytes, {cut}).forEach((piece) => hash.update(piece));"
         " return [hex(hash.digest()), crc32(bytes)]; })"
     )
@@ -137,8 +147,10 @@ def test_a_file_too_large_for_one_buffer_has_the_same_hash_and_leaves(reader: Re
       }
       const content = { lengths, salts: lengths.map((_, n) => sha256(utf8(String(n)))) };
       const file = { blob: new Blob([bytes]), crc: crc32(bytes) };
-      const both = await Promise.all([0, Infinity].map((most) => hashFile(file, content, async () => {}, most)));
+      const idle = async () => {};
+      const both = await Promise.all([0, Infinity].map((most) => hashFile(file, content, idle, most)));
       const plain = both.map(({ sha256: whole, leaves }) => whole + leaves.map(hex).join());
-      return [plain[0] === plain[1], both[0].leaves.length === lengths.length, both[0].sha256 === hex(await webSha256(bytes))];
+      const known = hex(await webSha256(bytes));
+      return [plain[0] === plain[1], both[0].leaves.length === lengths.length, both[0].sha256 === known];
     })()"""
     assert reader.tab.do(code) == [True, True, True]

@@ -36,7 +36,10 @@ def shown(bench: Footage, reader: Reader, tmp_path: Path) -> Reader:
 
 
 def test_videos_are_covered_and_silent_until_the_reader_asks(shown: Reader) -> None:
-    states = "[...document.querySelectorAll('.media')].map((box) => [box.classList.contains('covered'), box.querySelector('video').muted, box.querySelector('video').controls])"
+    states = """[...document.querySelectorAll('.media')].map((box) => {
+      const video = box.querySelector('video');
+      return [box.classList.contains('covered'), video.muted, video.controls];
+    })"""
     assert shown.tab.do(states) == [[True, True, False]] * len(PLAYED)
     blur = "getComputedStyle(document.querySelector('.media video')).filter"
     assert "blur(40px)" in shown.tab.do(blur)
@@ -65,14 +68,19 @@ def test_what_browsers_do_not_play_is_said_so_and_can_be_saved(shown: Reader) ->
     notes = shown.tab.do("[...document.querySelectorAll('.exhibit .quiet')].map((note) => note.textContent)")
     assert len(notes) == len(UNPLAYED)
     assert "do not play" in notes[0]
-    links = shown.tab.do("[...document.querySelectorAll('a.save')].map((link) => [link.download, link.href.slice(0, 5)])")
+    links = shown.tab.do(
+        "[...document.querySelectorAll('a.save')].map((link) => [link.download, link.href.slice(0, 5)])"
+    )
     assert len(links) == len(PLAYED) + len(UNPLAYED) + 2
     assert all(address == "blob:" and name.startswith("exhibits-") for name, address in links)
 
 
 def test_the_timeline_is_green_where_the_recording_is_shown(shown: Reader) -> None:
     green = shown.tab.do(
-        "[...document.querySelectorAll('.bar')].map((bar) => { const part = bar.querySelector('.proven').getBoundingClientRect(); return part.width / bar.getBoundingClientRect().width; })"
+        """[...document.querySelectorAll('.bar')].map((bar) => {
+          const part = bar.querySelector('.proven').getBoundingClientRect();
+          return part.width / bar.getBoundingClientRect().width;
+        })"""
     )
     assert sum(share > 0.99 for share in green) == 2  # whole files
     assert sum(0.2 < share < 0.95 for share in green) == 3

@@ -84,6 +84,7 @@ def test_the_policy_allows_exactly_the_script_and_the_style_that_are_there(scrip
 
 def test_the_page_refers_to_nothing_outside_itself() -> None:
     text = webpage.page().decode()
-    outside = r"""https?:|//[a-z0-9-]+\.[a-z]|<link|<iframe|\bimport\s*[({*]|\bimport\s+["']|\bfetch\(|XMLHttp|@import|url\("""
+    outside = r"""https?:|//[a-z0-9-]+\.[a-z]|<link|<iframe|\bfetch\(|XMLHttp|@import|\burl\("""
+    outside += r"""|\bimport\s*[({*]|\bimport\s+["']"""
     assert not re.search(outside, text)
     assert len(re.findall("<script", text)) == len(re.findall("<style", text)) == 1

@@ -1,4 +1,4 @@
-"""The page says "verified" only with an anchor, plays only what is verified, and asks the network for nothing."""
+"""The page says "verified" only with an anchor, plays only what is, and asks the network for nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def test_without_an_anchor_the_verdict_is_consistent_only(reader: Reader, scene:
 
 
 def test_it_verifies_against_key_and_fingerprint(reader: Reader, scene: Scene) -> None:
-    key, spaced = scene.made["vault_key"], " ".join(scene.fingerprint.upper()[n : n + 4] for n in range(0, 64, 4))
+    key, spaced = (
+        scene.made["vault_key"],
+        " ".join(scene.fingerprint.upper()[n : n + 4] for n in range(0, 64, 4)),
+    )
     for keys in (key, scene.fingerprint, spaced, f"\n {key}\r\n\n", f"{key}\n{scene.fingerprint}"):
         assert reader.check(scene.court, keys).state == "verified", keys
 
@@ -50,7 +53,9 @@ def test_it_verifies_against_a_cosigner_and_a_checkpoint_that_the_reader_holds(
     assert (cosigned.state, 8 in cosigned.held) == ("verified", True)
     assert python_says(witnessed, cosigners=[scene.cosigner]).verdict.name == "VERIFIED"
     assert reader.check(witnessed, "", [seen(scene)]).state == "verified"
-    assert reader.check(witnessed, f"{scene.cosigner}\n{scene.fingerprint}", [seen(scene)]).state == "verified"
+    assert (
+        reader.check(witnessed, f"{scene.cosigner}\n{scene.fingerprint}", [seen(scene)]).state == "verified"
+    )
 
 
 def test_a_cosigner_or_checkpoint_that_does_not_cover_it_refuses_it_as_in_python(
@@ -124,7 +129,9 @@ def test_a_browser_that_can_not_check_signatures_says_so_and_judges_nothing(
     chromium: Browser, place: Path, scene: Scene
 ) -> None:
     old = Reader(chromium.tab(place))
-    old.tab.do("crypto.subtle.importKey = async () => { throw new DOMException('', 'NotSupportedError'); }; 0")
+    old.tab.do(
+        "crypto.subtle.importKey = async () => { throw new DOMException('', 'NotSupportedError'); }; 0"
+    )
     assert old.check(scene.court, scene.made["vault_key"]).state == "noBrowser"
     old.tab.close()
 
@@ -136,7 +143,9 @@ def test_the_page_asks_the_network_for_nothing_and_can_not(
     assert reader.check(scene.court, scene.made["vault_key"]).state == "verified"
     reader.tab.do("new Promise((go) => setTimeout(go, 50))")
     asked = [event["request"]["url"] for event in reader.tab.said("Network.requestWillBeSent")]
-    outside = [url for url in asked if not url.startswith(("blob:", "data:image/svg+xml"))]  # data: own controls
+    outside = [
+        url for url in asked if not url.startswith(("blob:", "data:image/svg+xml"))
+    ]  # data: own controls
     assert outside == [place.resolve().as_uri()]
     assert not reader.tab.said("Runtime.exceptionThrown")
     assert not reader.tab.said("Log.entryAdded")

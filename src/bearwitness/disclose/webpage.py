@@ -53,4 +53,6 @@ def _block(text: str, tag: str) -> str:
 def _policy(script: str, style: str) -> str:
     hashes = (base64.b64encode(sha256(text.encode()).digest()).decode() for text in (script, style))
     allowed = "script-src 'sha256-{}'; style-src 'sha256-{}'".format(*hashes)
-    return f"default-src 'none'; {allowed}; img-src blob:; media-src blob:; base-uri 'none'; form-action 'none'"
+    return (
+        f"default-src 'none'; {allowed}; img-src blob:; media-src blob:; base-uri 'none'; form-action 'none'"
+    )

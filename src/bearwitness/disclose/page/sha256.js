@@ -63,23 +63,31 @@ class Sha256 {
     const w = this.schedule;
     const k = ROUND_CONSTANTS;
     const state = this.state;
+    let [h0, h1, h2, h3, h4, h5, h6, h7] = state;
     for (let at = from; at < to; at += 64) {
       for (let t = 0, p = at; t < 16; t += 1, p += 4) {
         w[t] = (bytes[p] << 24) | (bytes[p + 1] << 16) | (bytes[p + 2] << 8) | bytes[p + 3];
       }
-      for (let t = 16; t < 64; t += 1) {
-        const x = w[t - 15];
-        const y = w[t - 2];
-        const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-        const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-        w[t] = (w[t - 16] + s0 + w[t - 7] + s1) | 0;
-      }
-      let [a, b, c, d, e, f, g, h] = state;
+      let a = h0;
+      let b = h1;
+      let c = h2;
+      let d = h3;
+      let e = h4;
+      let f = h5;
+      let g = h6;
+      let h = h7;
       for (let t = 0; t < 64; t += 1) {
+        if (t > 15) {
+          const x = w[t - 15];
+          const y = w[t - 2];
+          const r0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
+          const r1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
+          w[t] = w[t - 16] + r0 + w[t - 7] + r1;
+        }
         const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-        const t1 = (h + s1 + ((e & f) ^ (~e & g)) + k[t] + w[t]) | 0;
+        const t1 = (h + s1 + (g ^ (e & (f ^ g))) + k[t] + w[t]) | 0;
         const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-        const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+        const t2 = (s0 + ((a & b) ^ (c & (a ^ b)))) | 0;
         h = g;
         g = f;
         f = e;
@@ -89,15 +97,16 @@ class Sha256 {
         b = a;
         a = (t1 + t2) | 0;
       }
-      state[0] += a;
-      state[1] += b;
-      state[2] += c;
-      state[3] += d;
-      state[4] += e;
-      state[5] += f;
-      state[6] += g;
-      state[7] += h;
+      h0 = (h0 + a) | 0;
+      h1 = (h1 + b) | 0;
+      h2 = (h2 + c) | 0;
+      h3 = (h3 + d) | 0;
+      h4 = (h4 + e) | 0;
+      h5 = (h5 + f) | 0;
+      h6 = (h6 + g) | 0;
+      h7 = (h7 + h) | 0;
     }
+    state.set([h0, h1, h2, h3, h4, h5, h6, h7]);
   }
 }
 
