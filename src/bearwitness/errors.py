@@ -13,13 +13,18 @@
     │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
+    │   └── FrozenError              1  the item is frozen: a stop key was pressed
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
     ├── ImageError               1  a question about a disk image has no answer (images.disk_image)
     │   └── DiedError            1  the children that were asked died of it
+    ├── MediaError                   1  a file is no footage, sound or picture, or not as asked (media.model)
+    ├── ModelError                   1  weights are missing or not the pinned ones (inference.models)
+    ├── ModelMissingError            1  what an analysis needs is not installed (signals.models)
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
     ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError
+        └── NoPlanError              1  packets have no playable file (bearwitness_verify.plan)
 
 Exit code 3 (done with losses, all listed) and 4 (consistent only) are no errors; see docs/exit-codes.md.
 """
@@ -39,6 +44,7 @@ from bearwitness_verify.errors import (
 __all__ = [
     "BearwitnessError",
     "ChildFailedError",
+    "FrozenError",
     "KeyUnlockError",
     "MalformedError",
     "NotAVaultError",
@@ -54,6 +60,7 @@ __all__ = [
     "VaultBusyError",
     "VaultError",
     "VerifyError",
+    "frozen_error",
     "storage_error",
 ]
 
@@ -106,6 +113,18 @@ class ChildFailedError(SandboxError):
 
 class RefusedError(BearwitnessError):
     """A rule of the vault forbids it."""
+
+
+class FrozenError(RefusedError):
+    """The item is frozen: nobody sees, copies or hands it out until it is thawed."""
+
+
+def frozen_error(what: str) -> FrozenError:
+    """Return the refusal of anything that would show, copy or hand out what is frozen."""
+    return FrozenError(
+        f"{what}: nothing of it is shown, copied or handed out",
+        "a task is open for the lawyer (bearwitness freeze --tasks); two keepers can thaw it",
+    )
 
 
 _STORAGE_HINTS = {

@@ -159,6 +159,8 @@ class _PlainPackets:
     """Puts segments together into packets that have them to themselves."""
 
     def __init__(self, rows: list[Row], indices: list[int]) -> None:
+        if sum(row.leaves for row in rows) != len(indices):
+            raise ProofError("the segments shown are more or fewer than those of the packets")
         wanted = [i for row in rows for i in range(row.leaf, row.leaf + row.leaves)]
         if wanted != indices:
             raise ProofError("the segments shown are not those of the packets, one after the other")

@@ -8,6 +8,7 @@ from fractions import Fraction
 from .account import WHOLE, Statement
 from .clip_proof import ProvenClip
 from .report import printable
+from .rows import KEY
 
 
 def described(name: str, item: str, found: ProvenClip) -> Iterator[str]:
@@ -22,6 +23,10 @@ def described(name: str, item: str, found: ProvenClip) -> Iterator[str]:
         hidden = (
             f"; {leading} pictures before it, kept behind its key frame, are not shown" if leading else ""
         )
+        if track.media == "video" and not track.rows[0].flags & KEY:
+            hidden += "; it does not begin with a key frame"
+        if track.edits is None:
+            hidden += "; its edit list is not shown"
         yield (
             f"{name}: track {track.number}, {track.media} {track.codec}, {len(track.played)} packets, "
             f"{clock(begin)} to {clock(end)} of the recording's clock{hidden}"

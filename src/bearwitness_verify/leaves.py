@@ -50,6 +50,12 @@ ENTRY_SLOTS: Final = {
         "keys-changed": "action keepers recipient",
         "stamped": "stamp authority stamped_time size",
         "cosigned": "cosigner size",
+        "triage-noted": "deliveries purpose danger legal_basis who_may_see",
+        "derived": "item delivery results",
+        "frozen": "items ground task",
+        "thawed": "items ground keepers",
+        "grouping-authorised": "case deliveries keepers ground",
+        "grouping-ended": "case ground",
     }.items()
 }
 

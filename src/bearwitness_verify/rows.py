@@ -50,12 +50,12 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Track:
-    """A track of a clip: fields as sealed, rows in the order of decoding."""
+    """A track of a clip: fields as sealed, None if not shown; rows in the order of decoding."""
 
     number: int
     decoder: Mapping[str, Json]
     display: Mapping[str, Json]
-    edits: Sequence[Json]
+    edits: Sequence[Json] | None
     extent: Mapping[str, Json] | None
     rows: tuple[Row, ...]
 
@@ -82,10 +82,7 @@ class Track:
     @cached_property
     def base(self) -> Fraction:
         """Seconds of one unit of time; raise MalformedError if it is no fraction."""
-        match = _FRACTION.match(canonical.text(self.decoder.get("time_base"), "a time base"))
-        if match is None:
-            raise MalformedError("the time base of a track is not a fraction")
-        return Fraction(int(match[1]), int(match[2]))
+        return time_base(self.decoder.get("time_base"))
 
     def time(self, row: Row) -> int:
         """Return when `row` is shown, in the time base, 33-bit times unwrapped around the first row's."""
@@ -105,11 +102,16 @@ class Track:
 
     @cached_property
     def shift(self) -> Fraction:
-        """What the edit list takes from every time, in seconds; raise ProofError if it is no plain shift."""
-        edits = [members(value, "an edit", "duration media_time rate time_base") for value in self.edits]
+        """What the edit list takes from every time, in seconds; raise ProofError if it is no plain shift.
+
+        Nothing where the edit list is not shown.
+        """
+        edits = [
+            members(value, "an edit", "duration media_time rate time_base") for value in self.edits or ()
+        ]
         empty = Fraction(0)
         if len(edits) == 2 and edits[0]["media_time"] == "-1":
-            base = Fraction(canonical.text(edits[0]["time_base"], "the time base of an edit"))
+            base = time_base(edits[0]["time_base"])
             empty = integer(edits.pop(0)["duration"], "the duration of an edit") * base
         if not edits:
             return Fraction(0)
@@ -127,6 +129,14 @@ class Track:
         """When the played packets begin and end on the item's clock, in seconds."""
         times = [(self.time(row), self.time(row) + row.lasts) for row in self.played]
         return self.clock(min(begin for begin, _ in times)), self.clock(max(end for _, end in times))
+
+
+def time_base(value: Json) -> Fraction:
+    """Return the seconds of one unit of time, written ``1/90000``; raise MalformedError."""
+    match = _FRACTION.match(canonical.text(value, "a time base"))
+    if match is None:
+        raise MalformedError("the time base of a track is not a fraction")
+    return Fraction(int(match[1]), int(match[2]))
 
 
 def unpack_rows(data: bytes) -> list[Row]:
@@ -170,13 +180,14 @@ def by_tracks(
 
 
 def _track(number: int, fields: Mapping[str, Json], rows: Sequence[Row]) -> Track:
-    if "edits" not in fields or not rows:
-        raise ProofError("a track lacks its decoder, display, edits or packets")
+    if "display" not in fields or not rows:
+        raise ProofError("a track lacks its decoder, display or packets")
     decoder, display = fields["decoder"], fields["display"]
     extent = fields.get("extent")
     if not isinstance(decoder, dict) or not isinstance(display, dict) or not isinstance(extent, dict | None):
         raise MalformedError("a field of a track is not an object")
-    track = Track(number, decoder, display, canonical.array(fields["edits"], "edits"), extent, tuple(rows))
+    edits = canonical.array(fields["edits"], "edits") if "edits" in fields else None
+    track = Track(number, decoder, display, edits, extent, tuple(rows))
     if track.container.endswith(", incomplete"):
         raise ProofError("the container was read in part only, so that its table proves no clip")
     if any(row.time == UNTOLD for row in rows):

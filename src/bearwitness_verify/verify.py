@@ -16,20 +16,18 @@ Every step that fails is reported. Steps 7 to 9 are in trust.py, the single chec
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import account, archive, clip_words, evidence, leaves, note, release, trust
-from .account import Withheld
+from . import archive, clip_words, evidence, item_words, leaves, note, release, said, trust
 from .anchors import Anchors
 from .archive import Package
-from .canonical import Json, integer, text, unb64
+from .canonical import integer, unb64
 from .clip_proof import check_clip
 from .clips import Clip
 from .errors import ProofError, SignatureError, VerifyError
 from .release import Content, Release, ShownDelivery, ShownItem
-from .report import Report, in_words, moment, printable, printable_path
+from .report import Report, printable
 
 SIGNATURE_BYTES_MAX = 64 * 1024
 
@@ -115,7 +113,7 @@ class _Verification:
                 self._delivery(delivery, name)
             except VerifyError as error:
                 self._report.fail(3, f"{name}: {printable(str(error))}")
-        self._said()
+        said.check_said(self._shown, self._items, self._counts, self._report)
         self._other_files()
         trust.check_anchors(self._shown, self._anchors, self._report)
 
@@ -132,11 +130,11 @@ class _Verification:
         try:
             fields = evidence.entry_fields(delivery.entry, "sealed")
             tree = leaves.delivery_ref(fields.get("delivery"))
-            self._report.ok(4, f"{name} shows {_count(len(delivery.items), fields)}")
+            self._report.ok(4, f"{name} shows {item_words.count(len(delivery.items), fields)}")
         except VerifyError as error:
             self._report.fail(4, f"{name}: {printable(str(error))}")
             return
-        for line in _told(fields):
+        for line in item_words.told(fields):
             self._report.note(4, f"{name}: {line}")
         proven = [item for item in (self._item(item, tree) for item in delivery.items) if item]
         if proven != sorted(set(proven)):
@@ -145,30 +143,13 @@ class _Verification:
         self._counts.append((len(proven), held))
         self._items |= {leaves.item_id(leaf) for leaf in proven}
         if delivery.withheld is not None:
-            self._withheld(delivery.withheld, tree, proven, held, name)
-
-    def _withheld(
-        self,
-        withheld: Sequence[Withheld],
-        tree: leaves.TreeRef,
-        proven: Sequence[bytes],
-        held: int | None,
-        name: str,
-    ) -> None:
-        try:
-            account.check_withheld(withheld, tree, proven, held)
-        except VerifyError as error:
-            self._report.fail(5, f"{name}: {printable(str(error))}")
-            return
-        grounds = Counter(item.ground for item in withheld)
-        told = "; ".join(f"{count} for {printable(ground)}" for ground, count in sorted(grounds.items()))
-        self._report.ok(5, f"{name}: the other {len(withheld)} items are withheld{told and ': ' + told}")
+            said.check_rest(delivery.withheld, tree, proven, held, name, self._report)
 
     def _item(self, item: ShownItem, tree: leaves.TreeRef) -> bytes:
         """Check one item; return its leaf, empty if it is not proven to be in the delivery."""
         try:
             proven = evidence.prove_item(item, tree)
-            self._report.ok(5, f"item {proven.item} is in the delivery{_described(proven.fields)}")
+            self._report.ok(5, f"item {proven.item} is in the delivery{item_words.described(proven.fields)}")
         except VerifyError as error:
             self._report.fail(5, f"{item.file or 'an item without content'}: {printable(str(error))}")
             return b""
@@ -193,29 +174,6 @@ class _Verification:
             return
         for line in clip_words.described(names[-1], proven.item, found):
             self._report.ok(6, printable(line))
-
-    def _said(self) -> None:
-        """Step 5 for what the vault says besides: it is signed, and about items that are proven."""
-        shown = self._shown
-        for statement in shown.statements:
-            if statement.item in self._items:
-                self._report.note(5, clip_words.stated(statement))
-            else:
-                self._report.fail(5, f"a statement is about item {statement.item}, which is not proven")
-        for name, said in sorted(shown.conditions.items()):
-            self._report.note(5, f"shared under the condition {name}: {printable(said)}")
-        if shown.account is None:
-            return
-        if shown.account.items is not None:
-            try:
-                account.check_items(shown.account.items, self._counts)
-                amount = shown.account.items
-                self._report.ok(5, f"{amount.shown} of {amount.held} items are shown")
-            except VerifyError as error:
-                self._report.fail(5, printable(str(error)))
-        if shown.account.seconds is not None:
-            said = f"{shown.account.seconds.shown} of {shown.account.seconds.held} seconds of footage"
-            self._report.note(5, f"the vault says, without proof, that {said} are shown")
 
     def _file(self, name: str, content: Content, proven: evidence.ProvenItem) -> None:
         try:
@@ -255,38 +213,3 @@ class _Verification:
                 self._report.fail(6, f"{file.name}: {printable(str(error))}")
             if file.name.startswith("exhibits/") and file.name not in self._used:
                 self._report.fail(6, f"{file.name} belongs to no item that is proven")
-
-
-def _count(shown: int, fields: dict[str, Json]) -> str:
-    """Return in words how much is shown, and of how much if the vault's entry says so."""
-    total = fields.get("items")
-    if total is None:
-        return f"{shown} items; how many it holds is not shown"
-    if integer(total, "the count of items") < shown:
-        raise ProofError(f"{shown} items are shown of a delivery that holds {text(total)}")
-    return f"{shown} of the {text(total)} items it holds"
-
-
-def _told(fields: dict[str, Json]) -> list[str]:
-    """Return in words what else is shown of a sealed entry."""
-    hidden = ("kind", "delivery", "items")
-    return [
-        f"{name}: {printable(in_words(value))}"
-        for name, value in sorted(fields.items())
-        if name not in hidden
-    ]
-
-
-def _described(fields: Mapping[str, Json]) -> str:
-    """Return in words what is shown of an item besides its content."""
-    out = ""
-    if "path" in fields:
-        out += f", path {printable_path(unb64(fields['path'], 'a path'))}"
-    fate = fields["fate"]
-    if fate != {"type": "file"}:
-        out += f", fate {printable(in_words(fate))}"
-    if "mtime" in fields:
-        out += f", modified {moment(integer(fields['mtime'], 'a time', -(2**63), 2**63 - 1))}"
-    for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content", "mtime"}):
-        out += f", {name} {printable(in_words(fields[name]))}"
-    return out

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import naive
 from bearwitness.crypto import age
 from bearwitness.custody.entries import Body, Entry
-from bearwitness.custody.log import Log
+from bearwitness.custody.log import Frontier, Log
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import (
     BearwitnessError,
@@ -20,7 +22,7 @@ from bearwitness.errors import (
     VaultError,
 )
 from bearwitness.store.memory import MemoryStore
-from bearwitness_verify import note
+from bearwitness_verify import merkle, note
 from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
 from bearwitness_verify.merkle import EMPTY_ROOT
 from bearwitness_verify.note import COSIGNATURE
@@ -333,3 +335,87 @@ def test_a_log_that_grew_behind_our_back_is_not_appended_to() -> None:
     with pytest.raises(VaultError):
         log.append([entry("mine")], KEY)
     assert store.files == before
+
+
+# --- Logs that grow long ------------------------------------------------------------------------
+
+
+class Counting(MemoryStore):
+    """A store that counts how often entries are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries_read = self.listings = 0
+
+    def names(self, prefix: str) -> Iterator[str]:
+        self.listings += 1
+        return super().names(prefix)
+
+    def read(self, path: str) -> bytes:
+        self.entries_read += path.endswith(".entry")
+        return super().read(path)
+
+
+def test_an_append_reads_no_entry_again_however_many_there_are() -> None:
+    store = Counting()
+    log = Log(store, KEY.verifier)
+    log.append([entry("first")], KEY)
+    before = store.listings
+    for number in range(40):
+        log.append([entry(str(number))], KEY)
+        log.refresh()
+    assert store.entries_read == 0
+    assert store.listings == before, "all checkpoints ever signed were listed for one append"
+    assert log.checkpoint.root == merkle.root_of(Log(store, KEY.verifier).leaves())
+
+
+def test_a_refresh_reads_only_what_another_process_appended() -> None:
+    store = Counting()
+    log, other = Log(store, KEY.verifier), Log(store, KEY.verifier)
+    log.append([entry(str(number)) for number in range(10)], KEY)
+    other.refresh()
+    other.leaves()
+    store.entries_read = 0
+    log.append([entry("10"), entry("11")], KEY)
+    other.refresh()
+    assert store.entries_read == 2
+    assert other.leaves() == log.leaves()
+    assert len(other.effects()) == 12
+
+
+def test_a_refresh_notices_a_log_that_went_back_or_whose_new_entry_is_not_the_one_signed() -> None:
+    store = MemoryStore()
+    log, other = Log(store, KEY.verifier), Log(store, KEY.verifier)
+    log.append([entry("0")], KEY)
+    other.refresh()
+    other.leaves()
+    log.append([entry("1")], KEY)
+    store.write(log.entry_path(1), entry("9").encode())
+    with pytest.raises(TamperedError, match="do not add up"):
+        other.refresh()
+    store.remove(log.note_path(2))
+    with pytest.raises(TamperedError, match="and has 1 now"):
+        log.refresh()
+
+
+@given(st.integers(0, 200))
+def test_the_root_that_grows_is_the_root_of_the_whole(count: int) -> None:
+    leaves = [merkle.leaf_hash(bytes([n % 256, n >> 8])) for n in range(count)]
+    assert Frontier(leaves).root() == merkle.root_of(leaves)
+
+
+def test_an_append_that_another_process_died_in_is_seen_before_one_signs() -> None:
+    """Its note may be kept although what is published is older: to sign over it would be a fork."""
+    store = MemoryStore()
+    log, other = Log(store, KEY.verifier), Log(store, KEY.verifier)
+    log.append([entry("0")], KEY)
+    other.refresh()
+    published = store.read("log/vault/checkpoint")
+    log.append([entry("1"), entry("2")], KEY)
+    store.write("log/vault/checkpoint", published)
+    with pytest.raises(VaultError, match="grew"):
+        other.append([entry("3")], KEY)
+    other.refresh()
+    assert other.size == 3
+    other.append([entry("3")], KEY)
+    assert other.leaves()[:3] == log.leaves()

@@ -147,9 +147,25 @@ def test_where_a_clip_is_impossible_it_says_so_and_nothing_is_written(
 
 def test_a_clip_says_whether_it_tells_how_long_the_recording_is(bench: Footage, tmp_path: Path) -> None:
     with_sound = bench.clip(tmp_path / "a", "h264-aac.mp4", "0.9-1.5")
-    without = bench.clip(tmp_path / "b", "h264-aac.mp4", "0.9-1.5", "--no-sound")
+    edited = bench.clip(tmp_path / "b", "h264-aac.mp4", "0.9-1.5", "--no-sound")
+    plain = bench.clip(tmp_path / "c", "h264-aac.mkv", "0.9-1.5", "--no-sound")
     assert with_sound["clips"][0]["tells_length"] is True
-    assert without["clips"][0]["tells_length"] is False
+    assert edited["clips"][0]["tells_length"] is True
+    assert plain["clips"][0]["tells_length"] is False
+
+
+def test_where_the_length_is_to_be_hidden_the_edit_list_is_withheld_and_sound_refused(
+    bench: Footage, tmp_path: Path
+) -> None:
+    said = bench.clip(tmp_path / "a", "h264-aac.mp4", "0.9-1.5", "--no-sound", "--hide-length")
+    assert said["clips"][0]["tells_length"] is False
+    assert "its edit list is not shown" in verify(tmp_path / "a", "--vault-key", bench.fingerprint).ok().out
+    (item,) = shown_items(tmp_path / "a")
+    assert [field["name"] for field in item["clips"][0]["table"]["fields"]] == ["decoder", "display"]
+    clip = f"{bench.ids['h264-aac.mp4']}:0.9-1.5"
+    done = run(*bench.words("release", tmp_path / "b", "--clip", clip, "--hide-length"))
+    assert done.code == 1
+    assert "would tell how long the recording is" in done.err
 
 
 def test_several_clips_of_one_item_and_the_item_itself_go_together(bench: Footage, tmp_path: Path) -> None:

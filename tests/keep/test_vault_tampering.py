@@ -20,7 +20,6 @@ HARMLESS = (
     ("removed", "local/device.key",
      "a vault without its signing key is what a mirror is: it can be read, not written; check tells of it"),
     ("cut", "local/device.key", "only the newline at its end is missing: the key is whole"),
-    ("extended", "local/device.key", "white space after the key"),
 )  # fmt: skip
 SHARDS = 8 if ALL else 2
 # where keys add nothing to what is noticed, a sample must do

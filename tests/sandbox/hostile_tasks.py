@@ -19,8 +19,9 @@ import sys
 import threading
 import time
 
+from bearwitness.sandbox.channel import write
 from bearwitness.sandbox.tasks import Call, Handler, Session, Task
-from bearwitness.sandbox.wire import CONTROL, FRAME
+from bearwitness.sandbox.wire import CONTROL, FRAME, RANGE, WANTED
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _DID_IT = b"did it"
@@ -282,7 +283,38 @@ def answer_text(_: Task) -> bytes:
     return "no bytes"  # type: ignore[return-value]
 
 
+def want(task: Task) -> bytes:
+    """Ask for the range named in the arguments, whatever it is; return what comes."""
+    write(WANTED, RANGE.pack(*json.loads(task.arguments)))
+    size = struct.unpack("<I", os.read(CONTROL, 4))[0]
+    return os.read(CONTROL, size)
+
+
+def want_for_ever(_: Task) -> bytes:
+    while True:
+        write(WANTED, RANGE.pack(0, 1))
+        os.read(CONTROL, 5)
+
+
+def want_without_reading(_: Task) -> bytes:
+    while True:
+        write(WANTED, RANGE.pack(0, 1))
+
+
+def want_in_half(_: Task) -> bytes:
+    write(WANTED, b"half")
+    return wait_for_ever(_)
+
+
 # Doing nothing wrong
+
+
+def read_source(task: Task) -> bytes:
+    source = task.source
+    if source is None:
+        return b"there is none"
+    offset, length = json.loads(task.arguments)
+    return source.pread(offset, length)
 
 
 def echo(task: Task) -> bytes:
@@ -329,8 +361,12 @@ def core_limits(_: Task) -> bytes:
     return f"{list(resource.getrlimit(resource.RLIMIT_CORE))} {_LIBC.prctl(pr_get_dumpable)}".encode()
 
 
-def converse(_: Task) -> Handler:
+def converse(task: Task) -> Handler:
     def answer(question: bytes) -> bytes:
+        if question == b"scribble" and task.scratch is not None:
+            task.scratch[:8] = b"hostile!"
+            threading.Thread(target=_scribble_on, args=(task.scratch,)).start()
+            return b"evidence"
         if question == b"pid":
             return str(os.getpid()).encode()
         if question == b"hang":
@@ -339,11 +375,18 @@ def converse(_: Task) -> Handler:
             return ctypes.string_at(8)
         if question == b"error":
             raise ValueError("this question can not be answered")
+        if question == b"source" and task.source is not None:
+            return task.source.pread(0, task.source.size)
         if question == b"much":
             return bytes(2 << 20)
         return question[::-1]
 
     return answer
+
+
+def _scribble_on(scratch: memoryview) -> None:
+    for number in range(100_000):
+        scratch[:1] = bytes([number % 256])
 
 
 def fail_to_open(_: Task) -> Handler:

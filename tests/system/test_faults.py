@@ -149,7 +149,7 @@ def test_a_seal_into_a_disk_that_fills_up_again_and_again_ends_with_everything_o
     generator, failures, acknowledged = random.Random(SEED), 0, 0
     while True:
         done = dying_run(
-            "seal", source, "--vault", vault, at=generator.randint(30, 60), fail="ENOSPC", small=SMALL
+            "seal", source, "--vault", vault, at=generator.randint(50, 90), fail="ENOSPC", small=SMALL
         )
         if done.code == 0:
             break

@@ -14,7 +14,7 @@ from killing import dying_run, operations
 
 from workbench import SEED, Bench, Done, Scene, fill, recipient_of, run, scaled, snapshot, verify
 
-MOMENTS = scaled(6, 60)  # of each command
+MOMENTS = scaled(4, 60)  # of each command
 
 
 class State:

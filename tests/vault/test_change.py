@@ -225,7 +225,7 @@ def test_a_plan_whose_entry_was_never_appended_is_not_carried_out_by_the_next_en
     change = Change(vault)
     change.put(PUT, b"replaced")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Vault, "append", lambda *_, **__: (_ for _ in ()).throw(Dead))
+        patch.setattr(Vault, "append_all", lambda *_, **__: (_ for _ in ()).throw(Dead))
         with vault.writing(), pytest.raises(Dead):
             change.commit({"kind": "keys-changed", "action": "lost"})
     kept = vault.store.read(PUT)

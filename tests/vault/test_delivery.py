@@ -32,6 +32,7 @@ from bearwitness.vault.delivery import (
     parse_manifest,
 )
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths, read_index, segment_lengths
+from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.opening import open_vault, open_vault_proper
 from bearwitness_verify import canonical
@@ -302,6 +303,12 @@ def test_every_item_comes_back_from_its_packs_and_its_index(made: Bench) -> None
     for path, item in found.items():
         data = (drive / path.decode()).read_bytes()
         assert b"".join(delivery.content(item)) == data
+        reader = ItemReader(delivery, item)
+        assert reader.size == len(data)
+        for at in range(0, len(data), 70_001):
+            assert reader.read(at, min(90_000, len(data) - at)) == data[at : at + 90_000]
+        with pytest.raises(MalformedError, match="shorter than what is asked"):
+            reader.read(len(data), 1)
         assert canonical.unb64(item.value("sha256")) == sha256(data).digest()
         assert sum(segment_lengths(delivery, item)) == len(data)
     assert read_index(delivery, found[b"sound.wav"]) is not None

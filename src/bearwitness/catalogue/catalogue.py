@@ -30,7 +30,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, unb64
 from bearwitness_verify.leaves import item_id
 
-from . import schema
+from . import results, schema
 
 _KEY_INFO: Final = b"bearwitness/1/catalogue"
 _ROWS_AT_ONCE: Final = 2000
@@ -66,6 +66,7 @@ class Catalogue:
         try:
             with engine.connect() as connection:
                 schema.metadata.create_all(connection)
+                connection.execute(sqlalchemy.text(schema.CREATE_WORDS))
                 version = _meta(connection, "version")
                 if version not in (None, schema.VERSION):
                     raise dbapi2.DatabaseError("another version")
@@ -85,6 +86,8 @@ class Catalogue:
         """Make one that is gone when it is closed: what source keepers see leaves no trace."""
         engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
         schema.metadata.create_all(engine)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text(schema.CREATE_WORDS))
         return cls(engine, compartment)
 
     def close(self) -> None:
@@ -109,6 +112,7 @@ class Catalogue:
             head = f"{ledger.vault.log.size} {ledger.vault.log.checkpoint.root.hex()}"
             if _meta(connection, "head") == head:
                 return
+            results_from = self._begin_results(connection, ledger)
             known = {
                 row.delivery: row.descriptor
                 for row in connection.execute(
@@ -120,7 +124,32 @@ class Catalogue:
                 if known.get(record.delivery) != digest:
                     _forget(connection, record.delivery)
                     _project(connection, ledger, record, position, digest, progress)
+            if self._compartment == VAULT:
+                results.forget_items(connection, _destroyed_with_results(connection))
+                results.project(connection, ledger, results_from)
+                _set_meta(connection, "derived", str(ledger.vault.log.size))
             _set_meta(connection, "head", head)
+
+    def _begin_results(self, connection: Connection, ledger: Ledger) -> int:
+        """Return the entry from which results are to be projected; all anew if other items are frozen now."""
+        if self._compartment == VAULT and results.sync_frozen(connection, ledger):
+            results.forget_all(connection)
+            return 0
+        return int(_meta(connection, "derived") or 0)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Give a connection to read with, for the questions of :mod:`.search`."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    def is_frozen(self, item: str) -> bool:
+        """Say whether an item is frozen."""
+        with self._engine.connect() as connection:
+            return (
+                connection.execute(select(schema.frozen).where(schema.frozen.c.item == item)).first()
+                is not None
+            )
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the deliveries in order: id, log, entry, fields."""
@@ -251,6 +280,13 @@ def _set_meta(connection: Connection, name: str, value: str) -> None:
 def _forget(connection: Connection, delivery: str) -> None:
     for table in (schema.items, schema.tombstones, schema.deliveries):
         connection.execute(delete(table).where(table.c.delivery == delivery))
+
+
+def _destroyed_with_results(connection: Connection) -> list[str]:
+    query = select(schema.tombstones.c.item).where(
+        schema.tombstones.c.item.in_(select(schema.results.c.item))
+    )
+    return list(connection.execute(query).scalars())
 
 
 def _project(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 metadata: Final = MetaData()
 
@@ -49,4 +49,62 @@ tombstones: Final = Table(
     Column("leaf", LargeBinary, primary_key=True),
     Column("item", String, nullable=False),
     Column("delivery", String, nullable=False),
+)
+
+frozen: Final = Table(
+    "frozen",
+    metadata,
+    Column("item", String, primary_key=True),
+    Column("delivery", String, nullable=False),
+)
+
+results: Final = Table(
+    "results",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("item", String, nullable=False, index=True),
+    Column("delivery", String, nullable=False, index=True),
+    Column("kind", String, nullable=False, index=True),
+    Column("tool", Text, nullable=False),
+    Column("version", String, nullable=False),
+    Column("model", Text, nullable=False),  # canonical JSON
+    Column("parameters", Text, nullable=False),  # canonical JSON
+    Column("time", Text, nullable=False),  # canonical JSON
+    Column("outcome", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("entry", Integer, nullable=False),
+    Column("keys", String, nullable=False),  # path of the key file its files lie behind
+)
+
+facts: Final = Table(
+    "facts",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("item", String, nullable=False, index=True),
+    Column("name", String, nullable=False, index=True),
+    Column("value", Float, index=True),  # a number; nanoseconds lose their last digits, `exact` has them
+    Column("exact", Text, nullable=False),  # the value as text
+    Column("start", Float),  # seconds of the stream's clock
+    Column("end", Float),
+)
+
+texts: Final = Table(
+    "texts",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("item", String, nullable=False, index=True),
+    Column("field", String, nullable=False),
+    Column("language", String, nullable=False),
+    Column("start", Float),
+    Column("end", Float),
+    Column("text", Text, nullable=False),
+)
+
+# The full-text index over `texts`, as stems; SQLAlchemy knows no virtual tables.
+CREATE_WORDS: Final = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
+    "(stems, job UNINDEXED, number UNINDEXED, item UNINDEXED, tokenize = 'unicode61 remove_diacritics 0')"
 )

@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bearwitness.errors import RefusedError
 from bearwitness.keep.copies import reach_copies
 from bearwitness.keep.destroying import destroy, refuse_survivors
 from bearwitness_verify.canonical import Json
 
 from .options import add_identity, add_items, add_vault
 from .output import EXIT_DONE, EXIT_LOSSES, Output, plural
-from .unlocking import opened
+from .unlocking import opened, two_keepers
 
 EXAMPLES = """
   bearwitness destroy --vault vault --identity anna.key --identity ben.key \\
@@ -49,15 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     with opened(options, out, writing=True) as at:
-        if len(at.unlocked.keepers) < 2:
-            raise RefusedError(
-                "two people must agree: this was opened by one keeper",
-                "give --identity twice, of two keepers; more keepers: bearwitness keys wrap",
-            )
+        keepers: list[Json] = [*two_keepers(at.unlocked)]
         rows = list({row.leaf: row for row in map(at.catalogue.find, options.item)}.values())
         if not options.leave_copies:
             refuse_survivors(at.catalogue, rows)
-        keepers: list[Json] = [*sorted(at.unlocked.keepers)]
         fields: dict[str, Json] = {"ground": options.ground, "keepers": keepers}
         if options.by:
             fields["by"] = options.by

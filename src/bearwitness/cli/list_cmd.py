@@ -76,6 +76,7 @@ def _item(at: Opened, row: ItemRow) -> dict[str, Any]:
         "mtime_ns": row.mtime,
         "delivery": row.delivery,
         "fate": row.fate,
+        "frozen": at.catalogue.is_frozen(row.item),
     }
     try:
         row.path.decode("utf-8")
@@ -120,7 +121,8 @@ def _text(data: dict[str, Any]) -> str:
 def _line(item: dict[str, Any]) -> str:
     digest = item["sha256"][:16] + "…" if item["sha256"] else item["fate"]["type"]
     size = "" if item["bytes"] is None else human_size(item["bytes"])
-    return f"  {item['item']}  {size:>10}  {digest:<17}  {_safe(item['path'])}"
+    frozen = "  FROZEN" if item["frozen"] else ""
+    return f"  {item['item']}  {size:>10}  {digest:<17}  {_safe(item['path'])}{frozen}"
 
 
 def _safe(path: str) -> str:

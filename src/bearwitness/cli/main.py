@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Final, NoReturn
 
 from bearwitness import __version__
@@ -26,6 +27,12 @@ VERBS: Final = {
     "rebuild": "build the catalogue anew from the log",
     "restore": "write sealed files out again",
     "release": "show chosen items to somebody, with proof",
+    "triage": "look at everything, so that nobody must",
+    "find": "find items by words, kind, faces, sensitivity, clock",
+    "similar": "show which items are copies of which",
+    "freeze": "stop key for a suspected minor: nobody sees it any more",
+    "thaw": "let frozen items be used again; two people are needed",
+    "authorise": "allow faces to be grouped for a case; two people are needed",
     "destroy": "destroy items for good; two people are needed",
     "mirror": "copy the ciphertext to another place",
     "stamp": "have the log stamped by a time-stamping authority",
@@ -70,7 +77,7 @@ def _run(words: list[str]) -> int:
     verb = words[0]
     if verb not in VERBS:
         raise UsageError(f"there is no command {verb!r}", "see: bearwitness --help")
-    module = importlib.import_module(f"bearwitness.cli.{verb}_cmd")
+    module = _module(verb)
     parser = Parser(
         prog=f"bearwitness {verb}",
         description=module.__doc__,
@@ -81,6 +88,18 @@ def _run(words: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     options = parser.parse_args(words[1:])
     return int(module.run(options, Output(as_json=options.json)))
+
+
+def _module(verb: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"bearwitness.cli.{verb}_cmd")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("bearwitness"):
+            raise
+        raise BearwitnessError(
+            f"{verb} needs the package {error.name.partition('.')[0]}, which is not installed",
+            "install what triage needs: pip install 'bearwitness[media]'",
+        ) from None
 
 
 class Parser(argparse.ArgumentParser):

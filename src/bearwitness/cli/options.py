@@ -53,6 +53,12 @@ def ask(prompt: str) -> str:
     return getpass.getpass(prompt)
 
 
+def ask_openly(question: str) -> str:
+    """Ask a person at the terminal for something that is no secret."""
+    print(f"{question} ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
 def path_text(path: bytes) -> str:
     """Return a path for JSON: undecodable bytes as lone surrogates, as Python writes them."""
     return os.fsdecode(path)

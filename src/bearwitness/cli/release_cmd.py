@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a part of a recording: times in seconds or h:mm:ss.fff, tracks by number (repeatable)",
     )  # fmt: skip
     parser.add_argument("--no-sound", action="store_true", help="clips without sound")
+    parser.add_argument(
+        "--hide-length", action="store_true",
+        help="clips that do not tell how long the recording is: without edit lists, of the first track only",
+    )  # fmt: skip
     parser.add_argument("--fields-of", metavar="ITEM", help="show fields of an item, not its bytes", **many)
     parser.add_argument(
         "--statement", metavar="ITEM[@START-END][#X,Y,W,H]: TEXT", **many,
@@ -127,7 +131,10 @@ def _selection(options: argparse.Namespace) -> Selection:
     check_conditions(conditions)
     return Selection(
         items=tuple(options.item),
-        clips=tuple(parse_asked(text, sound=not options.no_sound) for text in options.clip),
+        clips=tuple(
+            parse_asked(text, sound=not options.no_sound, hide_length=options.hide_length)
+            for text in options.clip
+        ),
         fields=tuple(options.fields_of),
         statements=tuple(parse_said(text, options.stated_by) for text in options.statement),
         account=parse_account_words(options.account),
@@ -154,8 +161,8 @@ def _tell(done: Released, out: Output) -> None:
         out.say(f"the clip runs from {taken.words}; all of its packets are proven bit for bit")
         if taken.tells_length:
             out.say(
-                "a track of it stands behind others in the sealed table, so the proof tells about how long "
-                "the whole recording is; --no-sound, or only the first track, would not"
+                "its edit list, or a track that stands behind others in the sealed table, tells about how "
+                "long the whole recording is; --hide-length withholds that"
             )
 
 

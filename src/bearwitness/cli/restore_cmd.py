@@ -12,6 +12,7 @@ from bearwitness.custody.items import commit
 from bearwitness.keep.restoring import Restorer
 from bearwitness.vault.delivery import Folder, Record
 from bearwitness_verify.canonical import Json
+from bearwitness_verify.report import printable_path
 
 from .options import add_identity, add_items, add_quarantine, add_vault
 from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
@@ -42,13 +43,16 @@ def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     with opened(options, out, writing=not options.not_recorded) as at:
         rows = _wanted(at, options)
+        at.ledger.frozen.refuse([row.item for row in rows if options.item])
         with out.bar("restoring", sum(row.bytes or 0 for row in rows)) as progress:
             restorer = Restorer(options.destination, progress)
             if not options.not_recorded:  # before anything is in the clear
                 ids: list[Json] = [row.item for row in rows] if options.item else ["all"]
                 recipient = at.vault.source_recipient if options.quarantine else None
                 at.vault.append({"kind": "restored", "items": ids}, recipient=recipient)
-            _restore(at, restorer, rows, whole=not options.item)
+            held = [row for row in rows if row.item in at.ledger.frozen.items]
+            restorer.result.problems += [f"{printable_path(row.path)}: it is frozen" for row in held]
+            _restore(at, restorer, [row for row in rows if row not in held], whole=not options.item)
             result = restorer.finish()
     data = {
         "files": result.files,

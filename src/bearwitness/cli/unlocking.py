@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bearwitness.errors import UsageError
+from bearwitness.errors import RefusedError, UsageError
 from bearwitness.vault import keyring
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import SOURCE, VAULT, Ledger
@@ -43,6 +43,16 @@ def unlock(vault: Vault, identities: list[str]) -> Unlocked:
     if not identities:
         raise UsageError("this needs --identity", "give an identity file, a share, or - to be asked")
     return keyring.unlock(vault, keyring.load_given(identities, ask))
+
+
+def two_keepers(unlocked: Unlocked) -> list[str]:
+    """Return the recipients of those who opened the vault; refuse unless they are two at least."""
+    if len(unlocked.keepers) < 2:
+        raise RefusedError(
+            "two people must agree: this was opened by one keeper",
+            "give --identity twice, of two keepers; more keepers: bearwitness keys wrap",
+        )
+    return sorted(unlocked.keepers)
 
 
 @contextmanager

@@ -2,11 +2,15 @@
 
 :class:`Log` reads and appends in the store it is handed. An append is committed once its checkpoint is
 signed and kept under ``notes/``; what a crash left before that was never signed and does not count.
+
+Entries are read once: an append, and a :meth:`Log.refresh` after somebody else's, look at the new ones only,
+and the root grows with them (:class:`Frontier`), so that a log of a million entries costs no more to continue
+than a short one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from bearwitness.errors import MalformedError, TamperedError, VaultError
@@ -21,6 +25,37 @@ from .signing import SigningKey
 OWN: Final = "vault"  # the name of a vault's or kit's own log
 
 
+class Frontier:
+    """The roots of the whole subtrees of a dense tree that grows on the right (RFC 6962, 2.1)."""
+
+    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
+        self._roots: list[tuple[int, bytes]] = []  # leaves below, a power of two; root
+        for leaf in leaves:
+            self.add(leaf)
+
+    def copy(self) -> Frontier:
+        """Return another one that grows by itself."""
+        other = Frontier()
+        other._roots = list(self._roots)
+        return other
+
+    def add(self, leaf: bytes) -> None:
+        """Add a leaf hash on the right."""
+        size, node = 1, leaf
+        while self._roots and self._roots[-1][0] == size:
+            size, node = 2 * size, merkle.node_hash(self._roots.pop()[1], node)
+        self._roots.append((size, node))
+
+    def root(self) -> bytes:
+        """Return the root over all leaves added so far."""
+        if not self._roots:
+            return merkle.EMPTY_ROOT
+        root = self._roots[-1][1]
+        for _, left in reversed(self._roots[:-1]):
+            root = merkle.node_hash(left, root)
+        return root
+
+
 class Log:
     """One log in a store, under ``log/<name>/``."""
 
@@ -28,8 +63,9 @@ class Log:
         """Open the log; raises TamperedError if its latest checkpoint does not hold."""
         self._store, self.key, self.name = store, key, name
         self._folder = f"log/{name}"
-        self._leaves: list[bytes] | None = None
+        self._leaves: list[bytes] = []  # of the entries read so far, checked against the checkpoint
         self._effects: list[Effect] = []
+        self._frontier = Frontier()
         self.checkpoint = self._latest()
 
     @property
@@ -90,19 +126,50 @@ class Log:
             yield index, self.entry(index)
 
     def leaves(self) -> list[bytes]:
-        """Return the leaf hashes of all committed entries, checked against the checkpoint."""
-        if self._leaves is None:
+        """Return the leaf hashes of all committed entries, which add up to the checkpoint."""
+        if len(self._leaves) < self.size:
+            frontier = self._frontier.copy()
             leaves, effects = [], []
-            for _, entry in self.entries():
+            for _, entry in self.entries(len(self._leaves)):
                 leaves.append(entry.leaf())
                 effects.append(entry.effect)
-            if merkle.root_of(leaves) != self.checkpoint.root:
+                frontier.add(leaves[-1])
+            if frontier.root() != self.checkpoint.root:
                 raise TamperedError(
                     f"the entries of log {self.name} do not add up to its checkpoint",
                     "an entry was altered, exchanged or put in another order",
                 )
-            self._leaves, self._effects = leaves, effects
+            self._take(leaves, effects, frontier)
         return self._leaves
+
+    def _take(self, leaves: list[bytes], effects: list[Effect], frontier: Frontier) -> None:
+        self._leaves += leaves
+        self._effects += effects
+        self._frontier = frontier
+
+    def _is_latest(self) -> bool:
+        """Say whether nobody can have appended since, without listing all checkpoints ever signed.
+
+        Whoever appends writes the entry that follows before anything else, and entries are never removed.
+        """
+        return (
+            self.size > 0
+            and self._store.size(self.entry_path(self.size)) is None
+            and self._store.size(self.note_path(self.size)) is not None
+            and self._read_note(self.size) == self.checkpoint
+        )
+
+    def refresh(self) -> None:
+        """See what was appended since by another process; raise TamperedError if the log went back."""
+        latest = self.checkpoint if self._is_latest() else self._latest()
+        if latest.size < self.size or (latest.size == self.size and latest.root != self.checkpoint.root):
+            raise TamperedError(
+                f"log {self.name} had {self.size} entries a moment ago and has {latest.size} now",
+                "somebody put an older state of the vault in its place",
+            )
+        self.checkpoint = latest
+        if self._leaves:  # else nobody asked for them yet
+            self.leaves()
 
     def effects(self) -> list[Effect]:
         """Return what each committed entry does to the files of the vault."""
@@ -113,18 +180,21 @@ class Log:
         """Append `entries` together and sign a checkpoint over them; committed when this returns."""
         if signer.verifier != self.key:
             raise VaultError("the signing key of this device is not the one of this log")
-        if max(self.note_sizes(), default=0) != self.size:  # a failed append may have been kept after all
+        latest = self.size if self._is_latest() else max(self.note_sizes(), default=0)
+        if latest != self.size:  # a failed append may have been kept after all
             raise VaultError(f"log {self.name} grew since it was opened", "run the same command again")
-        leaves = list(self.leaves())
+        self.leaves()
+        frontier, leaves = self._frontier.copy(), []
         for index, entry in enumerate(entries, start=self.size):
             self._store.write(self.entry_path(index), entry.encode())
             leaves.append(entry.leaf())
-        checkpoint = Checkpoint(self.key.name, len(leaves), merkle.root_of(leaves))
+            frontier.add(leaves[-1])
+        checkpoint = Checkpoint(self.key.name, self.size + len(leaves), frontier.root())
         signed = signer.sign_note(checkpoint.text())
         self._store.write(self.note_path(checkpoint.size), signed)
         self._store.write(f"{self._folder}/checkpoint", signed)
-        self._effects += [entry.effect for entry in entries]
-        self.checkpoint, self._leaves = checkpoint, leaves
+        self._take(leaves, [entry.effect for entry in entries], frontier)
+        self.checkpoint = checkpoint
         return checkpoint
 
     def add_signatures(self, size: int, signatures: Sequence[note.Signature]) -> bytes:

@@ -44,7 +44,7 @@ class SigningKey:
     @classmethod
     def parse(cls, text: str) -> SigningKey:
         """Read the secret text; raise MalformedError."""
-        parts = text.strip().removeprefix(_PREFIX).split("+", 2)
+        parts = text.removesuffix("\n").removeprefix(_PREFIX).split("+", 2)
         if not text.startswith(_PREFIX) or len(parts) != 3:
             raise MalformedError("the signing key has not the form PRIVATE+KEY+name+hash+base64")
         raw = strict_b64(parts[2], "the signing key")

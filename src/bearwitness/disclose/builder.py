@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 
-from bearwitness.crypto.derive import derive
-from bearwitness.custody import items as commitments
 from bearwitness.custody.log import Log
-from bearwitness.custody.trees import Proof, Scattered, scatter
-from bearwitness.errors import RefusedError, TamperedError
+from bearwitness.errors import RefusedError
 from bearwitness.vault import stampfiles
-from bearwitness.vault.delivery import OpenDelivery, Record, Tombstone
+from bearwitness.vault.delivery import OpenDelivery, Record
 from bearwitness.vault.indexblob import read_index
 from bearwitness.vault.ledger import DeliveryRecord, Ledger
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, b64
 from bearwitness_verify.checkpoint import Checkpoint
-from bearwitness_verify.leaves import hash_leaf, item_id
+from bearwitness_verify.leaves import item_id
 from bearwitness_verify.release import SIGNATURE_NAME, STATEMENT_NAME
 
 from . import footage, proofs, webpage
 from .clip_choice import Asked, Taken
 from .clips import write_clip
 from .exhibits import write_exhibit
+from .found import Found, Shown, find
 from .instructions import NAME as INSTRUCTIONS_NAME
 from .instructions import instructions
 from .proofs import Chosen
@@ -37,7 +35,6 @@ _ALWAYS_ITEM = frozenset({"fate"})
 _ALWAYS_FILE = frozenset({"content", "fate", "sha256", "size"})
 _ALWAYS_CLIP = frozenset({"content", "fate", "tracks"})
 _ALWAYS_DELIVERY = frozenset({"kind", "delivery"})
-DESTROYED = "destroyed"
 
 
 @dataclass(frozen=True)
@@ -65,25 +62,6 @@ class Made:
 
     statement: bytes = b""
     clips: list[Taken] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """An item to be shown, at its place in its delivery."""
-
-    record: Record
-    proofs: commitments.ItemProofs
-    place: Proof
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A delivery: the items to be shown by leaf, all others with their places, seconds of footage."""
-
-    shown: Mapping[bytes, _Shown]
-    others: Mapping[bytes, str]  # leaf of each, and its ground where its own
-    tree: Scattered
-    seconds: Fraction
 
 
 class Builder:
@@ -171,7 +149,7 @@ class Builder:
         opened = self._ledger.open_delivery(record.delivery)
         counting = "seconds" in self._selection.account
         listing = "withheld" in self._selection.account
-        found = _find(opened, record, parts.keys(), others=listing, counting=counting)
+        found = find(opened, record, parts.keys(), others=listing, counting=counting)
         self._held_seconds += found.seconds
         items = [self._item(opened, found.shown[leaf], parts[leaf]) for leaf in sorted(found.shown)]
         self._items += len(items)
@@ -197,7 +175,7 @@ class Builder:
             delivery["withheld"] = self._withheld(found) if listing else None
         return delivery
 
-    def _withheld(self, found: _Found) -> Json:
+    def _withheld(self, found: Found) -> Json:
         grounds = self._selection.grounds
         listed: list[Json] = []
         for leaf in sorted(found.others):
@@ -237,7 +215,7 @@ class Builder:
         """Return the sizes of this log's checkpoints that the recipient holds already."""
         return [known.size for known in self._checkpoints if known.origin == log.key.name]
 
-    def _item(self, opened: OpenDelivery, shown: _Shown, part: Part) -> Json:
+    def _item(self, opened: OpenDelivery, shown: Shown, part: Part) -> Json:
         record = shown.record
         names = _ALWAYS_ITEM | self._chosen.item_fields
         whole = part.whole and record.size is not None
@@ -271,51 +249,3 @@ class Builder:
             if not again:
                 self._shown_seconds += written.taken.end - written.taken.begin
         return clips
-
-
-def _find(
-    opened: OpenDelivery,
-    record: DeliveryRecord,
-    wanted: Collection[bytes],
-    *,
-    others: bool,
-    counting: bool,
-) -> _Found:
-    """Return the wanted items with their places in the delivery's tree, which is built anew.
-
-    `others`: with the places of all other items; `counting`: with the seconds of footage of all.
-    """
-    leaves = [hash_leaf("receipt", derive(record.tree_secret, b"salt", 0), record.receipt)]
-    found: dict[bytes, Record] = {}
-    rest: dict[bytes, str] = {}
-    total = Fraction(0)
-    for leaf, line in _counted(opened, record):
-        leaves.append(leaf)
-        if isinstance(line, Record) and counting:
-            total += footage.seconds(read_index(opened, line))
-        if isinstance(line, Record) and leaf in wanted:
-            found[leaf] = line
-        elif others:
-            rest[leaf] = DESTROYED if line is None else ""
-    tree = scatter(leaves, record.tree_secret, [*wanted, *rest])
-    if tree.root != record.tree.root:
-        raise TamperedError(f"the items of delivery {record.delivery} do not add up to what was sealed")
-    missing = [item_id(leaf) for leaf in wanted if leaf not in found]
-    if missing:
-        raise TamperedError(f"item {missing[0]} is not in its delivery's manifest")
-    shown = {
-        leaf: _Shown(line, commitments.prove(line.values, line.secret), tree.proofs[leaf])
-        for leaf, line in found.items()
-    }
-    return _Found(shown, rest, tree, total)
-
-
-def _counted(opened: OpenDelivery, record: DeliveryRecord) -> Iterator[tuple[bytes, Record | None]]:
-    """Yield the leaves of all items that count, with None for what was destroyed."""
-    for line in opened.all_lines():
-        if isinstance(line, Record):
-            leaf = commitments.commit(line.values, line.secret)
-            if leaf not in record.dropped:
-                yield leaf, line
-        elif isinstance(line, Tombstone):
-            yield line.leaf, None

@@ -7,6 +7,7 @@ comes after the end, and nothing heard outside what was asked for.
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ class Asked:
     end: Fraction
     tracks: tuple[int, ...] | None = None
     sound: bool = True
+    hide_length: bool = False  # show nothing that tells how long the recording is
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Taken:
         return f"{clock(self.begin)} to {clock(self.end)}"
 
 
-def parse_asked(text: str, *, sound: bool = True) -> Asked:
+def parse_asked(text: str, *, sound: bool = True, hide_length: bool = False) -> Asked:
     """Read ``ITEM:START-END`` with times as seconds or h:mm:ss.fff, and ``@TRACK,…`` after it if wanted."""
     match = _ASKED.match(text)
     if match is None:
@@ -70,7 +72,7 @@ def parse_asked(text: str, *, sound: bool = True) -> Asked:
     if begin >= end:
         raise UsageError(f"the clip {text!r} ends before it begins")
     tracks = tuple(sorted({int(n) for n in match[4].split(",")})) if match[4] else None
-    return Asked(match[1], begin, end, tracks, sound)
+    return Asked(match[1], begin, end, tracks, sound, hide_length)
 
 
 def parse_time(text: str) -> Fraction:
@@ -99,7 +101,7 @@ def choose(blob: IndexBlob | None, asked: Asked, first_segment: int) -> Taken:
     """
     if blob is None or not blob.fields:
         raise _impossible(
-            asked, "was sealed without a track table (no container we read, a damaged one, or tiny packets)"
+            asked, "was sealed without a track table (unknown or damaged container, or tiny packets)"
         )
     if blob.container.endswith(", incomplete"):
         raise _impossible(asked, "has a damaged index, of which only a part was sealed")
@@ -184,24 +186,27 @@ def _origin(tracks: Sequence[Track]) -> Fraction:
 def _range(track: Track, asked: Asked, origin: Fraction, *, alone: bool) -> tuple[int, int]:
     """Return the first packet taken and the one after the last."""
     try:
-        times = [track.clock(track.time(row)) - origin for row in track.rows]
+        begin, end = ((time + origin + track.shift) / track.base for time in (asked.begin, asked.end))
     except VerifyError as error:
         raise _impossible(asked, f"can not be cut by time: {error}") from None
     if any(row.time == rows.UNTOLD for row in track.rows):
         raise _impossible(asked, "does not tell when its packets are shown")
-    ends = [time + row.lasts * track.base for time, row in zip(times, track.rows, strict=True)]
+    # In whole units of the track's time base: a day has millions of packets, too many for fractions.
+    since, before_end, until = math.floor(begin), math.ceil(end), math.floor(end)
+    times = [track.time(row) for row in track.rows]
+    ends = [time + row.lasts for time, row in zip(times, track.rows, strict=True)]
     if track.media == "video":
         keys = [n for n, row in enumerate(track.rows) if row.flags & KEY]
         if not keys:
             raise _impossible(asked, "does not tell which of its pictures are key frames")
-        before = [n for n in keys if times[n] <= asked.begin]
+        before = [n for n in keys if times[n] <= since]
         low = max(before, key=times.__getitem__) if before else keys[0]
-        high = next((n for n in range(low, len(times)) if times[n] >= asked.end), len(times))
-        return (low, high) if max(ends[low:high], default=asked.begin) > asked.begin else (low, low)
-    low = next((n for n, time in enumerate(times) if time >= asked.begin), len(times))
-    if alone and low and (low == len(times) or times[low] > asked.begin):
+        high = next((n for n in range(low, len(times)) if times[n] >= before_end), len(times))
+        return (low, high) if max(ends[low:high], default=since) > begin else (low, low)
+    low = next((n for n, time in enumerate(times) if time >= begin), len(times))
+    if alone and low and (low == len(times) or times[low] > begin):
         low -= 1  # sound alone begins with the packet that is heard when it is to begin
-    high = next((n for n in range(low, len(times)) if ends[n] > asked.end), len(times))
+    high = next((n for n in range(low, len(times)) if ends[n] > until), len(times))
     return low, high
 
 
@@ -212,11 +217,15 @@ def _taken(
     origin: Fraction,
     asked: Asked,
 ) -> Taken:
+    if asked.hide_length:
+        _refuse_behind_others([whole for whole, _, _ in taken], asked)
     tracks, fields, packets = [], list[int](), list[int]()
     for whole, low, high in taken:
         own = whole.track
-        tracks.append(Track(own.number, own.decoder, own.display, own.edits, None, own.rows[low:high]))
-        fields += range(whole.field_leaf, whole.field_leaf + _FIELDS - 1)  # not the extent: how long all is
+        edits = None if asked.hide_length else own.edits
+        tracks.append(Track(own.number, own.decoder, own.display, edits, None, own.rows[low:high]))
+        shown = _FIELDS - 1 if edits is not None else _FIELDS - 2  # never the extent: how long all is
+        fields += range(whole.field_leaf, whole.field_leaf + shown)
         packets += range(whole.first_leaf + low, whole.first_leaf + high)
     starts = array("q", accumulate(blob.lengths, initial=0))
     for track in tracks:
@@ -227,8 +236,18 @@ def _taken(
     end = max(track.span[1] for track in tracks) - origin
     if tracks[0].container in TRANSPORT:  # their clock begins again after 26.5 hours
         begin, end = begin % _TURN, end % _TURN
-    tells = any(whole.shared_table for whole, _, _ in taken)
+    tells = any(whole.shared_table for whole, _, _ in taken) or any(track.edits for track in tracks)
     return Taken(tuple(tracks), (*fields, *packets), begin, end, tells)
+
+
+def _refuse_behind_others(wholes: Sequence[_Whole], asked: Asked) -> None:
+    """Raise RefusedError for tracks whose places in the table tell how many packets stand before them."""
+    behind = [str(whole.track.number) for whole in wholes if whole.shared_table]
+    if behind:
+        raise RefusedError(
+            f"a proof of track {', '.join(behind)} of item {asked.item} would tell how long the recording is",
+            "leave sound out (--no-sound), or name the first track alone",
+        )
 
 
 def _shares(row: Row, starts: array[int], first: int, *, transport: bool) -> bool:

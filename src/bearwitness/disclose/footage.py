@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from bearwitness.vault.indexblob import PACKET_BYTES, IndexBlob
-from bearwitness_verify.canonical import integer, members, text
-from bearwitness_verify.rows import ROW, UNTOLD
+from bearwitness_verify.canonical import integer, members
+from bearwitness_verify.rows import ROW, UNTOLD, time_base
 
 _FIELDS = 4  # of each track: decoder, display, edits, extent
 
@@ -24,7 +24,7 @@ def seconds(blob: IndexBlob | None) -> Fraction:
         count = integer(members(extent, "an extent", "packets duration")["packets"])
         if count and isinstance(decoder, dict) and decoder.get("media") in ("video", "audio"):
             packets = memoryview(blob.packets)[at * PACKET_BYTES : (at + count) * PACKET_BYTES]
-            longest = max(longest, _length(packets) * Fraction(text(decoder.get("time_base"), "a time base")))
+            longest = max(longest, _length(packets) * time_base(decoder.get("time_base")))
         at += count
     return longest
 

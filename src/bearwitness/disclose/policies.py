@@ -27,9 +27,9 @@ REVEALABLE: Final = (
     *(DELIVERY_PREFIX + name for name in ENTRY_SLOTS["sealed"] if name != "kind"),
 )
 _TYPES: Final = {
-    "v": str, "name": str, "bit_exact": bool, "sound": bool, "seal_date": bool, "reveal": list, "never": list,
-    "account": list, "other_ground": str, "redact": list, "approvals": int, "approvers": list,
-    "encrypt": bool, "recipients": list, "embargo": str, "conditions": dict,
+    "v": str, "name": str, "bit_exact": bool, "sound": bool, "length": bool, "seal_date": bool,
+    "reveal": list, "never": list, "account": list, "other_ground": str, "redact": list, "approvals": int,
+    "approvers": list, "encrypt": bool, "recipients": list, "embargo": str, "conditions": dict,
 }  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class Policy:
     name: str
     bit_exact: bool = True
     sound: bool = True
+    length: bool = True
     seal_date: bool = True
     reveal: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ from bearwitness.vault.ledger import Ledger
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.checkpoint import Checkpoint
-from bearwitness_verify.leaves import ENTRY_SLOTS, ITEM_SLOTS
+from bearwitness_verify.leaves import ENTRY_SLOTS, ITEM_SLOTS, item_id
 from bearwitness_verify.report import Verdict
 from bearwitness_verify.verify import verify
 
@@ -83,7 +83,7 @@ def release(
     selection = selection.under(policy)
     recipients = sorted({*recipients, *policy.recipients})
     wanted = frozenset(reveal)
-    policies.refuse_never(policy, wanted | _told(selection, bool(checkpoints)))
+    policies.refuse_never(policy, wanted | _told(selection))
     chosen = choose(sorted(wanted | policy.reveal))
     policies.require(
         policy,
@@ -93,6 +93,7 @@ def release(
         approved=approved(policy, selection),
     )
     parts = _parts(catalogue, selection)
+    ledger.frozen.refuse([item_id(part.leaf) for part in parts])
     check_destination(destination, recipients)
     with workplace(destination, secret=bool(recipients)) as folder:
         builder = Builder(ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date)
@@ -100,7 +101,7 @@ def release(
         _verify_own(folder, ledger, progress)
         digest = sha256(made.statement).hexdigest()
         revealed = sorted(chosen.item_fields) + sorted(DELIVERY_PREFIX + n for n in chosen.delivery_fields)
-        ids = sorted(part.leaf[:16].hex() for part in parts)
+        ids = sorted(item_id(part.leaf) for part in parts)
         entry: dict[str, Json] = {
             "kind": "released",
             "release": digest,
@@ -116,7 +117,7 @@ def release(
     return Released(destination, digest, ids, revealed, made.clips)
 
 
-def _told(selection: Selection, checkpoints: bool) -> frozenset[str]:
+def _told(selection: Selection) -> frozenset[str]:
     """Return the fields that a selection shows without naming them."""
     told = set()
     if selection.items:
@@ -125,7 +126,6 @@ def _told(selection: Selection, checkpoints: bool) -> frozenset[str]:
         told |= {"content", "tracks"}
     if selection.account & {"items", "withheld"}:
         told.add("delivery.items")
-    del checkpoints
     return frozenset(told)
 
 

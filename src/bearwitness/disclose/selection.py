@@ -68,7 +68,14 @@ class Selection:
         """Return what `policy` makes of it."""
         return replace(
             self,
-            clips=tuple(replace(clip, sound=clip.sound and policy.sound) for clip in self.clips),
+            clips=tuple(
+                replace(
+                    clip,
+                    sound=clip.sound and policy.sound,
+                    hide_length=clip.hide_length or not policy.length,
+                )
+                for clip in self.clips
+            ),
             account=self.account | policy.account,
             other_ground=self.other_ground or policy.other_ground,
             conditions={**policy.conditions, **self.conditions},

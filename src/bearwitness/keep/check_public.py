@@ -15,6 +15,7 @@ from bearwitness.store.base import Store
 from bearwitness.store.packs import pack_path
 from bearwitness.vault import stampfiles
 from bearwitness.vault.delivery import Descriptor
+from bearwitness.vault.freezing import frozen
 from bearwitness.vault.ledger import log_name
 from bearwitness.vault.vault import Vault
 from bearwitness_verify import note, stamps, timestamp
@@ -23,6 +24,7 @@ from bearwitness_verify.note import VerifierKey
 from bearwitness_verify.stamps import StampFile
 
 from .findings import Findings
+from .mirroring import CARD
 
 _READ_BYTES = 4 << 20
 _PACKS_AT_ONCE = 16
@@ -82,10 +84,23 @@ def device_logs(vault: Vault) -> Iterator[Log]:
             yield Log(vault.store, key, log_name(key))
 
 
-def check_files(vault: Vault, findings: Findings) -> list[Descriptor]:
-    """Check all files the log speaks of; return the descriptors among them."""
+def withheld_packs(vault: Vault, findings: Findings) -> frozenset[str]:
+    """Return the packs of frozen items that are not in a mirror; in the vault itself none may be missing."""
+    if vault.store.size(CARD) is None:
+        return frozenset()
+    names = frozenset(name for name in frozen(vault).packs if vault.store.size(pack_path(name)) is None)
+    if names:
+        findings.note(f"{len(names)} packs of frozen items are not in this mirror, as it must be")
+    return names
+
+
+def check_files(vault: Vault, findings: Findings, withheld: frozenset[str]) -> list[Descriptor]:
+    """Check all files the log speaks of but packs that are `withheld`; return the descriptors among them."""
     descriptors = []
+    left_out = {pack_path(name) for name in withheld}
     for path, digest in vault.expected_files().items():
+        if path in left_out:
+            continue
         try:
             data = vault.read_expected(path, digest)
             if path.startswith("deliveries/"):

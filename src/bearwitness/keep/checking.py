@@ -14,7 +14,8 @@ from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.vault import Vault
 
 from . import check_public
-from .check_content import check_delivery
+from .check_content import Look, check_delivery
+from .check_derived import check_derived
 from .findings import Findings
 
 
@@ -56,13 +57,14 @@ def _check(
     check_public.check_device_key(vault, findings)
     if options.since is not None:
         check_public.check_since(logs, options.since, findings)
-    descriptors = check_public.check_files(vault, findings)
+    withheld = check_public.withheld_packs(vault, findings)
+    descriptors = check_public.check_files(vault, findings, withheld)
     check_public.check_strays(vault, descriptors, findings)
     opened = set()
     if unlocked is not None:
-        opened = _check_with_keys(vault, unlocked, options, progress, findings)
+        opened = _check_with_keys(vault, unlocked, options, progress, findings, withheld)
     closed = [d for d in descriptors if d.delivery not in opened]
-    names = [name for descriptor in closed for name in descriptor.pack_names()]
+    names = [name for descriptor in closed for name in descriptor.pack_names() if name not in withheld]
     check_public.check_packs(vault.store, names, findings, progress, options.workers)
 
 
@@ -72,6 +74,7 @@ def _check_with_keys(
     options: CheckOptions,
     progress: Callable[[int], None],
     findings: Findings,
+    withheld: frozenset[str],
 ) -> set[str]:
     """Check entries and deliveries that the keys open; return the ids of those deliveries."""
     ledger, opened = Ledger(vault, unlocked), set()
@@ -80,12 +83,14 @@ def _check_with_keys(
         findings.note(f"{closed} entries are closed to the keys given (the source keepers' own)")
     for record in ledger.all_deliveries():
         try:
-            delivery = ledger.open_delivery(record.delivery)
-            check_delivery(delivery, record, findings, progress, options.workers, deep=options.deep)
+            delivery = ledger.open_delivery(record.delivery, frozen_too=True)
+            look = Look(withheld, deep=options.deep)
+            check_delivery(delivery, record, findings, progress, options.workers, look)
         except BearwitnessError as error:
             findings.problem(f"delivery {record.delivery}: {error}")
-        findings.count("packs", len(set(ledger.descriptor(record.delivery).pack_names())))
+        findings.count("packs", len(set(ledger.descriptor(record.delivery).pack_names()) - withheld))
         opened.add(record.delivery)
+    check_derived(ledger, findings, withheld)
     return opened
 
 

@@ -19,7 +19,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.note import VerifierKey
 
-from .mirroring import mirror
+from .mirroring import CARD, mirror
 
 
 @dataclass
@@ -91,7 +91,7 @@ def _brought(body: Body, deliveries: Collection[str]) -> bool:
 
 def _reach(vault: Vault, path: Path) -> str:
     """Destroy in the copy at `path` what is destroyed in the vault; return the copy's name."""
-    if (path / "mirror.json").is_file():
+    if (path / CARD).is_file():
         return mirror(vault, path, lambda done: None).mirror
     copy = open_vault(path)
     if not copy.is_kit or copy.config.vault_key != vault.config.vault_key:

@@ -1,7 +1,7 @@
 """Copies a vault's ciphertext to another place, resumable, every file checked on both sides.
 
-A mirror is a vault that can be read (with keys) but not written: it has no signing key. What was destroyed
-in the vault is removed from a mirror when it is reached; nothing else ever is.
+A mirror is a vault that can be read (with keys) but not written: it has no signing key. What was destroyed or
+frozen in the vault is removed from a mirror when it is reached; nothing else ever is.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from bearwitness.store.local import LocalStore
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.change import erase, erase_leftovers, replace
 from bearwitness.vault.delivery import Descriptor
+from bearwitness.vault.freezing import frozen
 from bearwitness.vault.vault import VAULT_FILE, Vault
 
-_CARD: Final = "mirror.json"
+CARD: Final = "mirror.json"
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ def mirror(vault: Vault, destination: Path, progress: Callable[[int], None]) -> 
 
 def _card(vault: Vault, target: LocalStore) -> str:
     """Return the mirror's name; a place that is neither empty nor a mirror of this vault is refused."""
-    if target.size(_CARD) is not None:
+    if target.size(CARD) is not None:
         try:
-            card = json.loads(target.read(_CARD))
+            card = json.loads(target.read(CARD))
             name, home = str(card["mirror"]), card.get("vault", vault.fingerprint)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise TamperedError(f"{target.root}/{_CARD} is damaged", "choose another place") from None
+            raise TamperedError(f"{target.root}/{CARD} is damaged", "choose another place") from None
         if home != vault.fingerprint:
             raise RefusedError(f"{target.root} is a mirror of another vault", "choose another place")
         return name
@@ -77,7 +78,7 @@ def _card(vault: Vault, target: LocalStore) -> str:
         raise RefusedError(f"{target.root} is not empty and not a mirror", "choose another place")
     name = secrets.token_hex(8)
     target.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    target.write(_CARD, json.dumps({"mirror": name, "v": "1", "vault": vault.fingerprint}).encode())
+    target.write(CARD, json.dumps({"mirror": name, "v": "1", "vault": vault.fingerprint}).encode())
     return name
 
 
@@ -94,8 +95,9 @@ def _must_continue(vault: Vault, target: LocalStore) -> None:
 
 
 def wanted_files(vault: Vault) -> Iterable[tuple[str, str]]:
-    """Yield path and SHA-256 of everything a mirror must hold, packs first, logs left out."""
+    """Yield path and SHA-256 of everything a mirror must hold, packs first; no logs, nothing frozen."""
     expected = vault.expected_files()
+    held = frozen(vault).packs
     descriptors = [
         Descriptor.decode(vault.read_expected(path, digest), path)
         for path, digest in expected.items()
@@ -103,10 +105,12 @@ def wanted_files(vault: Vault) -> Iterable[tuple[str, str]]:
     ]
     for descriptor in descriptors:
         for name in descriptor.pack_names():
-            yield pack_path(name), name
+            if name not in held:
+                yield pack_path(name), name
         for number, part in enumerate(descriptor.parts):
             yield descriptor.key_path(number), part.keys
-    yield from sorted((path, digest) for path, digest in expected.items() if path != VAULT_FILE)
+    left_out = {VAULT_FILE, *map(pack_path, held)}
+    yield from sorted((path, digest) for path, digest in expected.items() if path not in left_out)
     yield VAULT_FILE, expected[VAULT_FILE]
 
 

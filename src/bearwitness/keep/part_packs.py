@@ -18,9 +18,12 @@ _ZERO_PIECE: Final = bytes(PIECE_BYTES)
 class PartPacks:
     """The packs of one part, each read once if its items stand in its order, as they do when sealed."""
 
-    def __init__(self, opened: OpenDelivery, part: int, reader: PackReader) -> None:
+    def __init__(
+        self, opened: OpenDelivery, part: int, reader: PackReader, withheld: frozenset[str] = frozenset()
+    ) -> None:
+        """Read packs of `part`, but for those `withheld` from a mirror."""
         self._opened, self._part, self._reader = opened, part, reader
-        self._left = {*opened.descriptor.parts[part].packs, opened.descriptor.parts[part].manifest}
+        self._left = {*opened.descriptor.parts[part].packs, opened.descriptor.parts[part].manifest} - withheld
         self._present = ""
         self.bad: dict[str, str] = {}
         self.ciphertext_bytes = 0

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
 
 from . import landlock
+from .channel import ParentGoneError, RangeReader, read, write
 from .libc import PR_SET_PDEATHSIG, prctl
 from .limits import limit_child, start_alarm
+from .scratch import map_scratch
 from .seccomp import Filter
 from .tasks import Call, Handler, Session, Task
 from .wire import (
@@ -23,7 +25,7 @@ from .wire import (
     CONTROL,
     FAILED,
     FAILURE_BYTES_MAX,
-    FRAME,
+    NO_SOURCE,
     OUT_OF_MEMORY,
     QUESTION,
     TOO_LARGE,
@@ -46,10 +48,6 @@ class Cage:
     filter: Filter | None
 
 
-class _ParentGoneError(Exception):
-    """Nobody waits for an answer any more."""
-
-
 def serve(
     message: bytes,
     channel: int,
@@ -64,8 +62,14 @@ def serve(
         os.dup2(channel, CONTROL)
         _let_go(files, cage)
         request = Request.decode(message)
+        scratch = None
+        if request.scratch_bytes:
+            *files_left, descriptor = files
+            files, scratch = tuple(files_left), map_scratch(descriptor, request.scratch_bytes)
+            os.close(descriptor)
         _lock(request, cage)
-        _run(request, Task(request.arguments, files), calls, sessions)
+        source = None if request.source_bytes == NO_SOURCE else RangeReader(request.source_bytes)
+        _run(request, Task(request.arguments, files, source, scratch), calls, sessions)
         code = 0
     except BaseException as error:  # noqa: BLE001 - a child must not run on into the zygote's loop
         _write_failure(error)
@@ -77,7 +81,7 @@ def _let_go(files: tuple[int, ...], cage: Cage) -> None:
     """Die with the zygote, leave its Landlock domain, close all but channel and files."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != cage.zygote:
-        raise _ParentGoneError
+        raise ParentGoneError
     if cage.ruleset is not None:  # a domain of its own, so that siblings are strangers
         landlock.restrict_self(cage.ruleset)
     # A terminal must not be within reach: it shows what is written and, read from, tells what is typed.
@@ -93,7 +97,7 @@ def _let_go(files: tuple[int, ...], cage: Cage) -> None:
 def _lock(request: Request, cage: Cage) -> None:
     """Put on what is a child's alone; the zygote's own locks hold for it as well."""
     if cage.loaded_bytes is not None:
-        limit_child(request.limits, cage.loaded_bytes)
+        limit_child(request.limits, cage.loaded_bytes + request.scratch_bytes)
         if request.mode == CALL:  # the parent times the answers of a session one by one
             start_alarm(request.limits.wall_seconds)
     if cage.filter is not None:
@@ -111,10 +115,10 @@ def _run(request: Request, task: Task, calls: Mapping[str, Call], sessions: Mapp
         question = _read_question()
         if question is None:
             return
-        _answer(handler, question, most)
+        answer_question(handler, question, most)
 
 
-def _answer(handler: Handler, question: bytes, most: int) -> None:
+def answer_question(handler: Handler, question: bytes, most: int) -> None:
     """Answer one question; one that fails does not end the session."""
     try:
         answer = handler(question)
@@ -130,50 +134,27 @@ def _find(table: Mapping[str, _T], name: str) -> _T:
     return table[name]
 
 
-def _write_answer(answer: bytes, most: int) -> None:
+def _write_answer(answer: bytes | bytearray, most: int) -> None:
     if len(answer) > most:
-        _write(TOO_LARGE, b"")
+        write(TOO_LARGE, b"")
     else:
-        _write(ANSWER, answer)
+        write(ANSWER, answer)
 
 
 def _write_failure(error: BaseException) -> None:
-    if isinstance(error, _ParentGoneError):
+    if isinstance(error, ParentGoneError):
         return
     if isinstance(error, MemoryError):
-        _write(OUT_OF_MEMORY, b"")
+        write(OUT_OF_MEMORY, b"")
         return
     text = f"{type(error).__name__}: {error}"[:_TEXT_CHARACTERS_MAX]
     if isinstance(error, ImportError | PermissionError) or str(error).startswith("unknown encoding"):
         # All look puzzling from outside; the cure is the same.
         text += " (nothing can be opened in the sandbox: import at the top of the module of tasks)"
-    _write(FAILED, text.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX])
-
-
-def _write(kind: int, payload: bytes) -> None:
-    left = [memoryview(FRAME.pack(kind, len(payload))), memoryview(payload)]
-    while left:
-        try:
-            written = os.writev(CONTROL, left)
-        except BrokenPipeError:
-            raise _ParentGoneError from None
-        while left and written >= len(left[0]):
-            written -= len(left.pop(0))
-        if left:
-            left[0] = left[0][written:]
+    write(FAILED, text.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX])
 
 
 def _read_question() -> bytes | None:
     """Return the next question, None if the parent hung up."""
-    head = _read(QUESTION.size)
-    return None if head is None else _read(QUESTION.unpack(head)[0])
-
-
-def _read(size: int) -> bytes | None:
-    data = bytearray()
-    while len(data) < size:
-        piece = os.read(CONTROL, size - len(data))
-        if not piece:
-            return None
-        data += piece
-    return bytes(data)
+    head = read(QUESTION.size)
+    return None if head is None else read(QUESTION.unpack(head)[0])

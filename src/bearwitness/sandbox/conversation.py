@@ -18,6 +18,7 @@ from typing import Final, Self
 from bearwitness.errors import ChildFailedError, SandboxError
 
 from .limits import Limits
+from .ranges import Ranges, RangesRefusedError
 from .wire import (
     ANSWER,
     ENDED,
@@ -26,8 +27,10 @@ from .wire import (
     FRAME,
     OUT_OF_MEMORY,
     QUESTION,
+    RANGE,
     STATUS,
     TOO_LARGE,
+    WANTED,
 )
 
 _GRACE_SECONDS: Final = 1
@@ -37,8 +40,11 @@ _GRACE_SECONDS: Final = 1
 class Conversation:
     """One child: what it sends comes out of :meth:`receive`, untrusted. Closing it kills the child."""
 
-    def __init__(self, task: str, limits: Limits, channel: socket.socket, status: int) -> None:
+    def __init__(
+        self, task: str, limits: Limits, channel: socket.socket, status: int, ranges: Ranges | None = None
+    ) -> None:
         self._task, self._limits, self._channel, self._status = task, limits, channel, status
+        self._ranges = ranges
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
         self._poll.register(status, select.POLLIN)
@@ -69,9 +75,9 @@ class Conversation:
         """Give the child the time of one answer from now."""
         self._deadline = time.monotonic() + self._limits.wall_seconds + _GRACE_SECONDS
 
-    def send(self, question: bytes) -> None:
-        """Send one question; the clock runs."""
-        left = memoryview(QUESTION.pack(len(question)) + question)
+    def send(self, question: bytes | bytearray) -> None:
+        """Send one question, or bytes it asked for; the clock runs."""
+        left = memoryview(QUESTION.pack(len(question)) + question)  # one piece, so that one call sends most
         while left:
             try:
                 left = left[self._channel.send(left, socket.MSG_NOSIGNAL) :]
@@ -85,8 +91,12 @@ class Conversation:
         """Return the payload of the next answer; raise ChildFailedError, or SandboxError without a zygote.
 
         Where the child told of an exception it lives on; after any other failure the conversation is closed.
+        Ranges the child asks for meanwhile are served; what reading them raises is passed on.
         """
         kind, size = FRAME.unpack(self._take(FRAME.size))
+        while kind == WANTED and size == RANGE.size and self._ranges is not None:
+            self._serve(self._ranges)
+            kind, size = FRAME.unpack(self._take(FRAME.size))
         most = self._limits.answer_bytes_max if kind == ANSWER else FAILURE_BYTES_MAX
         if size > most or kind > TOO_LARGE:
             self.close()
@@ -100,6 +110,21 @@ class Conversation:
             TOO_LARGE: "answered more than it may",
         }
         raise self._failure(told[kind])
+
+    def _serve(self, ranges: Ranges) -> None:
+        """Read one range for the child, on the parent's own time, and send it."""
+        offset, length = RANGE.unpack(self._take(RANGE.size))
+        began = time.monotonic()
+        try:
+            data = ranges.take(offset, length)
+        except RangesRefusedError as error:
+            self.close()
+            raise self._failure(str(error)) from None
+        except BaseException:
+            self.close()  # the child waits for bytes that will not come
+            raise
+        self._deadline += time.monotonic() - began
+        self.send(data)
 
     def _take(self, size: int) -> bytes:
         taken = bytearray(size)  # at most what the limits allow; pages never written cost nothing
@@ -142,7 +167,7 @@ class Conversation:
         """Return why the child is gone; it closed the channel, or the zygote says that it ended."""
         self._poll.unregister(self._channel)
         ready = self._poll.poll(self._milliseconds_left())
-        status = os.read(self._status, STATUS.size) if ready else None
+        status = self._read_status() if ready else None
         self.close()
         if status is None:
             return self._failure("hung up without an answer")
@@ -155,6 +180,10 @@ class Conversation:
         if kind != ENDED:
             return SandboxError(f"the sandbox can not start a child: {os.strerror(value)}")
         return self._failure(self._ending(value))
+
+    def _read_status(self) -> bytes:
+        """Return what the zygote says of the child's end, nothing if it ended itself."""
+        return os.read(self._status, STATUS.size)
 
     def _ending(self, wait_status: int) -> str:
         if not os.WIFSIGNALED(wait_status):

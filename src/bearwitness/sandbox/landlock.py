@@ -4,19 +4,26 @@ A ruleset names the rights it handles and then the exceptions. Ours handles ever
 knows and has no exception: no path can be opened, listed, made, renamed or executed, no TCP port be bound or
 connected to, no abstract socket reached, no process outside be signalled. What is open already stays usable.
 
+A long-lived worker, which must load its libraries after it put this on, may except folders for reading.
+
 What it does not cover (`stat`, UDP, `chmod`, other socket families) is denied by :mod:`.seccomp`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Iterable
 from typing import Final
 
 from .libc import syscall
 
 # The same numbers on every architecture: they are younger than the common table.
 _CREATE_RULESET: Final = 444
+_ADD_RULE: Final = 445
 _RESTRICT_SELF: Final = 446
+_PATH_BENEATH: Final = 1
+_READ_FILES_AND_FOLDERS: Final = 0b1100
 _CREATE_RULESET_VERSION: Final = 1
 # How many of the file system rights (a bit each, in the order of linux/landlock.h) each ABI added to know.
 _FS_RIGHTS: Final = {1: 13, 2: 14, 3: 15, 5: 16}
@@ -33,6 +40,11 @@ class _RulesetAttributes(ctypes.Structure):
     )
 
 
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed_access", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
+
+
 def abi() -> int:
     """Return the version of Landlock this kernel speaks, 0 if it has none or it is switched off."""
     try:
@@ -41,15 +53,26 @@ def abi() -> int:
         return 0
 
 
-def create_ruleset() -> int:
-    """Return the descriptor of a ruleset that denies all this kernel can deny; raise OSError."""
+def create_ruleset(readable: Iterable[str] = ()) -> int:
+    """Return the descriptor of a ruleset that denies all this kernel can deny; raise OSError.
+
+    Excepted is reading beneath the folders `readable`, those that are there.
+    """
     version = abi()
     attributes = _RulesetAttributes(
         _all_bits(_FS_RIGHTS, version), _all_bits(_NET_RIGHTS, version), _all_bits(_SCOPES, version)
     )
     # An older kernel takes the longer structure as long as what it does not know is zero.
     size = ctypes.sizeof(attributes)
-    return syscall(_CREATE_RULESET, ctypes.addressof(attributes), size, 0)
+    ruleset = syscall(_CREATE_RULESET, ctypes.addressof(attributes), size, 0)
+    for folder in filter(os.path.isdir, readable):
+        parent = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            rule = _PathBeneath(_READ_FILES_AND_FOLDERS, parent)
+            syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.addressof(rule), 0)
+        finally:
+            os.close(parent)
+    return ruleset
 
 
 def restrict_self(ruleset: int) -> None:

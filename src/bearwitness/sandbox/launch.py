@@ -28,13 +28,13 @@ sys.path.append(sys.argv[1])
 from bearwitness.sandbox.zygote import main
 main(*sys.argv[2:])
 """
-_HOME: Final = str(Path(bearwitness.__file__).parents[1])
+HOME: Final = str(Path(bearwitness.__file__).parents[1])
 _START_SECONDS: Final = 60  # a cold disk may take long to give up the modules
 _SEND_SECONDS: Final = 30
 # Nothing of the parent's environment; libraries for arithmetic must not start threads when imported.
-_ENVIRONMENT: Final = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT: Final = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # A parent may ignore these, and what is ignored stays so over an exec.
-_SIGNALS_TO_RESET: Final = (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGXCPU)
+SIGNALS_TO_RESET: Final = (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGXCPU)
 
 
 class ZygoteProcess:
@@ -85,7 +85,7 @@ class ZygoteProcess:
         return self._control
 
     def _spawn(self, control: socket.socket, layers: frozenset[str]) -> None:
-        command = [sys.executable, "-I", "-c", _BOOT, _HOME]
+        command = [sys.executable, "-I", "-c", _BOOT, HOME]
         command += [self._tasks, ",".join(sorted(layers)), *self._folders]
         actions = [
             (os.POSIX_SPAWN_DUP2, control.fileno(), CONTROL),
@@ -96,11 +96,11 @@ class ZygoteProcess:
             self.pid = os.posix_spawn(
                 command[0],
                 command,
-                _ENVIRONMENT,
+                ENVIRONMENT,
                 file_actions=actions,
                 setsid=True,  # no Ctrl-C from the terminal, and no terminal to take over
                 setsigmask=(),
-                setsigdef=_SIGNALS_TO_RESET,
+                setsigdef=SIGNALS_TO_RESET,
             )
         except OSError:
             self._drop()

@@ -31,6 +31,7 @@ _LOW_WORD: Final = 0xFFFFFFFF
 
 _SET_MODE_FILTER: Final = 1
 _GET_ACTION_AVAIL: Final = 2
+_FLAG_TSYNC: Final = 1
 # machine: (column in NUMBERS, what the kernel calls it)
 _ARCHITECTURES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -72,6 +73,12 @@ class Filter:
     def install(self) -> None:
         """Put this thread and all it starts under the filter, for ever; raise OSError."""
         syscall(self._number, _SET_MODE_FILTER, 0, ctypes.addressof(self._program))
+
+    def install_everywhere(self) -> None:
+        """Put all threads of this process under the filter, for ever; raise OSError."""
+        stubborn = syscall(self._number, _SET_MODE_FILTER, _FLAG_TSYNC, ctypes.addressof(self._program))
+        if stubborn:
+            raise OSError(f"thread {stubborn} can not be put under the filter")
 
 
 def assemble(rules: Iterable[Rule], name: str) -> bytes:

@@ -74,6 +74,13 @@ CHILD: Final = (
 )
 """A child that reads hostile bytes."""
 
+WORKER: Final = (
+    *(rule for rule in CHILD if rule.name not in ("mmap", "mprotect", "pread64", "preadv", "readv")),
+    # Networks are compiled to machine code when their input takes a new size.
+    *(Rule(name) for name in "mmap mprotect".split()),
+)
+"""A long-lived worker that runs networks over decoded pixels: it makes code, but has no file to read."""
+
 ZYGOTE: Final = (
     *CHILD,
     *(Rule(name) for name in "recvmsg poll ppoll wait4 pidfd_open pidfd_send_signal".split()),

@@ -16,14 +16,19 @@ The zygote imports one such module by name. It has up to two tables:
 A task runs where nothing can be opened any more: import at the top of the module all that it needs, also
 what Python would load later by itself (`codecs.lookup("utf-16-le")`). The module starts no thread while it is
 imported. Files are read with `os.pread`; `os.fstat` and `mmap` of a file are denied, its length is
-`os.lseek(file, 0, os.SEEK_END)`. Threads are allowed, each at some 70 MiB of address space. What a task
-prints goes nowhere; whatever it raises reaches the parent as one line of untrusted text.
+`os.lseek(file, 0, os.SEEK_END)`. Where the parent serves a source by ranges instead of handing over a file,
+`task.source` has its `size` and `pread`, for the thread that runs the task alone. Threads are allowed, each
+at some 70 MiB of address space. `task.scratch`, where the parent asked for it, is
+memory that the parent can read. What a task prints goes nowhere; whatever it raises reaches the parent as one
+line of untrusted text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from .channel import RangeReader
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,10 @@ class Task:
 
     arguments: bytes
     files: tuple[int, ...]
+    source: RangeReader | None = None
+    scratch: memoryview | None = None
 
 
 Call = Callable[[Task], bytes]
-Handler = Callable[[bytes], bytes]
+Handler = Callable[[bytes], bytes | bytearray]
 Session = Callable[[Task], Handler]

@@ -8,10 +8,10 @@ from typing import Final
 from bearwitness.store.packs import PACK_BYTES
 
 from .journal import Run
+from .serving import Batch
 from .walk import FILE, FOLDER, Found
-from .workers import Batch
 
-NAMES_MAX: Final = 2048  # of a batch: keeps a part's manifest small and its acknowledgement near
+NAMES_MAX: Final = 1024  # of a batch: keeps a part's manifest small and its acknowledgement near
 
 
 class Batcher:

@@ -68,13 +68,14 @@ def tally(run: Run) -> Tally:
 
 def close(vault: Vault, run: Run, fields: Mapping[str, Json]) -> Closed:
     """Enter the run's delivery in the log; it is sealed when this returns."""
-    count = tally(run)
     tree_secret, receipt = new_secret(), new_secret()
     receipt_leaf = hash_leaf("receipt", derive(tree_secret, b"salt", 0), receipt)
-    tree = scatter(_each_leaf(count.leaves, receipt_leaf), tree_secret)
+    with run.syncing():
+        count = tally(run)
+        run.marks.clear()  # a million items leave no memory to spare
+        tree = scatter(_each_leaf(count, receipt_leaf), tree_secret)
     descriptor = run.descriptor()
     encoded = descriptor.encode()
-    run.sync()
     run.note_root(tree.root)
     vault.store.write(descriptor.path, encoded)
     recipient = vault.source_recipient if run.info.compartment == "source" else vault.recipient
@@ -117,7 +118,9 @@ def _closed(vault: Vault, run: Run, count: Tally, root: bytes, entry: int) -> Cl
     return Closed(run.info.delivery, root, count.items, count.size, count.losses, note, entry)
 
 
-def _each_leaf(packed: bytearray, receipt_leaf: bytes) -> Iterator[bytes]:
+def _each_leaf(count: Tally, receipt_leaf: bytes) -> Iterator[bytes]:
+    """Yield the receipt's leaf and, for the last time, those of the items."""
+    packed, count.leaves = count.leaves, bytearray()
     yield receipt_leaf
     for at in range(0, len(packed), HASH_BYTES):
         yield bytes(packed[at : at + HASH_BYTES])

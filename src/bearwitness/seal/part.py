@@ -94,10 +94,11 @@ class PartSealer:
     ) -> None:
         self._settings, self._source, self._writer, self._intake = settings, source, writer, intake
 
-    def seal(self, batch: Sequence[tuple[Found, str | None]]) -> PartResult:
+    def seal(self, batch: Sequence[tuple[Found, str | None]]) -> Callable[[], PartResult]:
         """Seal `batch`, names and for hard links the item they are another name of.
 
-        Everything is durable when this returns. Raises OSError if the disk refuses, SourceGoneError.
+        Returns what makes the part durable and then gives its result; another thread may call it while the
+        next part is sealed. Both raise OSError if the disk refuses, this also SourceGoneError.
         """
         result = PartResult([], "", "", "")
         lines: list[Callable[[list[str]], bytes]] = []
@@ -109,11 +110,17 @@ class PartSealer:
         self._writer.close_pack()
         names = [pack.name for pack in self._writer.finished]
         self._write_manifest(b"".join(line(names) for line in lines))
-        packs = self._writer.settle()
+        packs, wait = self._writer.take()
         result.packs, result.manifest = names, packs[-1].name
-        plain = encode_keys({pack.name: pack.identity for pack in packs})
-        self._write_keys(age.encrypt(plain, self._settings.recipient), result)
-        return result
+        keys = encode_keys({pack.name: pack.identity for pack in packs})
+        sealed_keys = age.encrypt(keys, self._settings.recipient)
+
+        def finish() -> PartResult:
+            wait()
+            self._write_keys(sealed_keys, result)
+            return result
+
+        return finish
 
     def _folder_line(self, found: Found) -> Callable[[list[str]], bytes]:
         try:

@@ -22,9 +22,10 @@ from .closing import Closed, close, was_closed, write_identity
 from .intake import Indexer
 from .journal import Run, open_runs
 from .part import Lost, PartResult, PartSettings
+from .serving import Batch
 from .sources import Source
 from .walk import Found
-from .workers import Batch, WorkerPool, source_gone
+from .workers import WorkerPool, source_gone
 
 _POLL_SECONDS: Final = 0.2  # how often the progress is told while nothing is finished
 
@@ -152,11 +153,14 @@ class _Session:
 
     def drive(self, batches: Iterator[Batch], batcher: Batcher) -> None:
         """Hand out all `batches` and commit what comes back."""
+        done: list[PartResult] = []
         waiting = next(batches, None)
         while waiting is not None or self._pool.busy:
             while waiting is not None and self._pool.submit(waiting):
                 waiting = next(batches, None)
-            self._commit(self._pool.collect(_POLL_SECONDS), batcher)
+            self._commit(done, batcher)  # with all workers at work
+            done = self._pool.collect(_POLL_SECONDS)
+        self._commit(done, batcher)
 
     def _commit(self, results: list[PartResult], batcher: Batcher) -> None:
         self._progress.on_read(self._pool.bytes_read())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,7 +23,7 @@ from .directfile import FLUSH_BYTES, DiskWriter, open_direct
 PACK_BYTES: Final = (
     8 << 20
 )  # a pack is closed once it holds this much; large files end in one of up to twice that
-BUFFER_BYTES: Final = 16 * age.CHUNK_BYTES
+BUFFER_BYTES: Final = 4 * age.CHUNK_BYTES  # with what is made of it, it fits the cache of one core
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,22 @@ class PackWriter:
         self.finished.append(pack)
         return pack
 
+    def take(self) -> tuple[list[Pack], Callable[[], None]]:
+        """Return all closed packs and forget them; also what waits until they are there under their names."""
+        packs, pending = self.finished, self._pending
+        self.finished, self._pending = [], []
+
+        def wait() -> None:
+            for done, temporary, name in pending:
+                done.result()
+                temporary.rename(self._folder / name)
+
+        return packs, wait
+
     def settle(self) -> list[Pack]:
         """Wait until all closed packs are on the disk under their names; return and forget them."""
-        for done, temporary, name in self._pending:
-            done.result()
-            temporary.rename(self._folder / name)
-        self._pending = []
-        packs, self.finished = self.finished, []
+        packs, wait = self.take()
+        wait()
         return packs
 
     def abandon(self) -> None:
@@ -109,6 +119,7 @@ class PackWriter:
         for at in range(0, end, age.CHUNK_BYTES):
             stop = min(at + age.CHUNK_BYTES, end)
             pack.append_chunk(self._plain[at:stop], last=last and stop == end)
+        pack.absorb()
         pack.plain_bytes += end
         self._filled -= end
         self._plain[: self._filled] = self._plain[end : end + self._filled]
@@ -144,20 +155,21 @@ class _OpenPack:
         """Encrypt `chunk` to the end of the pack."""
         self._fill += self._sealer.seal(chunk, self._disk.buffer()[self._fill :], last=last)
         if self._fill >= FLUSH_BYTES:
-            self._absorb()
+            self.absorb()
             whole = FLUSH_BYTES
             tail = self._fill - whole
             self._disk.swap(self.file, self._flushed, whole, tail)
             self._flushed += whole
             self._fill = self._hashed = tail
 
-    def _absorb(self) -> None:
+    def absorb(self) -> None:
+        """Hash what was encrypted since the last call."""
         self._hash.update(self._disk.buffer()[self._hashed : self._fill])
         self._hashed = self._fill
 
     def finish(self) -> str:
         """Hand the rest to the disk; return the pack's name."""
-        self._absorb()
+        self.absorb()
         self.stored_bytes = self._flushed + self._fill
         self.done = self._disk.submit_close(self.file, self._flushed, self._fill, self.stored_bytes)
         return self._hash.hexdigest()

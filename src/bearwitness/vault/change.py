@@ -10,11 +10,12 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from bearwitness.crypto import age
+from bearwitness.custody.entries import Effect, Entry
 from bearwitness.errors import storage_error
 from bearwitness.store.local import LocalStore, sync_folder
 from bearwitness.store.packs import pack_path
@@ -63,22 +64,27 @@ class Change:
     def commit(
         self,
         fields: Mapping[str, Json],
-        also: Mapping[str, str | None] | None = None,
+        also: Effect | None = None,
         recipient: age.Recipient | None = None,
         secrets: Mapping[str, Json] | None = None,
     ) -> None:
         """Enter `fields` in the log with the change as its effect (and `also`), then carry it out."""
-        effect: dict[str, str | None] = {p: d for p, d in self._put.items() if not d.startswith("-")}
-        effect |= {path: None for path in self._remove if path in self._vault.expected_files()}
+        effect: Effect = {p: d for p, d in self._put.items() if not d.startswith("-")}
+        expected = self._vault.expected_files()
+        effect |= {path: None for path in self._remove if path in expected}
         effect |= also or {}
+        self.commit_entries([self._vault.entry(fields, effect, recipient=recipient, secrets=secrets)])
+
+    def commit_entries(self, sealed: Sequence[Entry]) -> None:
+        """Enter `sealed` in the log, whose effects together name what changes, then carry it out."""
         if self._packs:
             sync_folder(self.pack_folder())
         plan = {
             "put": self._put, "remove": self._remove, "packs": self._packs,
-            "size": self._vault.log.size, "effect": effect,
+            "size": self._vault.log.size, "effects": [entry.effect for entry in sealed],
         }  # fmt: skip
         self._stage.write(_PLAN, json.dumps(plan).encode())
-        self._vault.append(fields, effect, recipient=recipient, secrets=secrets)
+        self._vault.append_all(sealed)
         finish_pending(self._vault)
 
 
@@ -108,11 +114,11 @@ def finish_pending(vault: Vault) -> bool:
 
 
 def _is_committed(vault: Vault, plan: dict[str, object]) -> bool:
-    """Say whether the entry that was to follow when the plan was made is the one that does follow."""
-    size = plan["size"]
-    if not isinstance(size, int):
+    """Say whether the entries that were to follow when the plan was made are those that do follow."""
+    size, effects = plan["size"], plan["effects"]
+    if not isinstance(size, int) or not isinstance(effects, list):
         raise TypeError("a plan is damaged")
-    return vault.log.size > size and vault.log.effects()[size] == plan["effect"]
+    return vault.log.effects()[size : size + len(effects)] == effects
 
 
 def _carry_out(vault: Vault, folder: Path, plan: dict[str, object]) -> None:

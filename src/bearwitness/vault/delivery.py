@@ -10,7 +10,7 @@ from typing import Final
 
 from bearwitness.crypto import age
 from bearwitness.custody.items import Extent, Values
-from bearwitness.errors import MalformedError, TamperedError
+from bearwitness.errors import MalformedError, TamperedError, frozen_error
 from bearwitness.store.base import Store
 from bearwitness.store.packs import pack_path
 from bearwitness_verify import canonical
@@ -185,10 +185,18 @@ def decode_keys(data: bytes, what: str) -> dict[str, age.Identity]:
 class OpenDelivery:
     """A delivery with its identity at hand: its manifest, and the bytes of its items."""
 
-    def __init__(self, store: Store, descriptor: Descriptor, identity: age.Identity) -> None:
+    def __init__(
+        self,
+        store: Store,
+        descriptor: Descriptor,
+        identity: age.Identity,
+        frozen: frozenset[str] = frozenset(),
+    ) -> None:
+        """Open it; packs named in `frozen` are not read."""
         if str(identity.recipient) != descriptor.recipient:
             raise TamperedError(f"the key of delivery {descriptor.delivery} is not its own")
         self.store, self.descriptor, self.identity = store, descriptor, identity
+        self._frozen = frozen
         self._keys: dict[int, dict[str, age.Identity]] = {}
 
     def keys(self, part: int) -> dict[str, age.Identity]:
@@ -204,6 +212,12 @@ class OpenDelivery:
         identity = self.keys(part).get(name)
         if identity is None:
             raise TamperedError(f"there is no key for pack {name}")
+        return self.reader(name, identity)
+
+    def reader(self, name: str, identity: age.Identity) -> age.Reader:
+        """Return random access to a pack that `identity` opens; raise FrozenError if it is frozen."""
+        if name in self._frozen:
+            raise frozen_error("the item is frozen")
         path = pack_path(name)
         size = self.store.size(path)
         if size is None:

@@ -21,6 +21,8 @@ from bearwitness_verify.leaves import TreeRef, delivery_ref
 from bearwitness_verify.note import VerifierKey, parse
 
 from .delivery import Descriptor, OpenDelivery
+from .derivatives import OpenDerived, is_derived
+from .freezing import frozen
 from .keyring import Unlocked
 from .vault import Vault
 
@@ -80,6 +82,7 @@ class Ledger:
     def __init__(self, vault: Vault, unlocked: Unlocked) -> None:
         self.vault, self._unlocked = vault, unlocked
         self._files = vault.expected_files()
+        self.frozen = frozen(vault)
 
     def _open(self, entry: Entry, what: str) -> Body | None:
         for identity in self._unlocked.all():
@@ -89,12 +92,19 @@ class Ledger:
                 continue
         return None
 
-    def acts(self, log: Log | None = None, size: int | None = None) -> Iterator[Act]:
-        """Yield the acts of `log` (default: the vault's own), up to `size`."""
+    def acts(
+        self, log: Log | None = None, size: int | None = None, *, start: int = 0, derived: bool = True
+    ) -> Iterator[Act]:
+        """Yield the acts of `log` (default: the vault's own), from `start` up to `size`.
+
+        Without `derived` the entries of triage, of which there are many, are passed over unread.
+        """
         log = log or self.vault.log
-        for index, entry in log.entries():
-            if size is not None and index >= size:
-                return
+        effects = log.effects()
+        for index in range(start, log.size if size is None else min(size, log.size)):
+            if not derived and is_derived(effects[index]):
+                continue
+            entry = log.entry(index)
             yield Act(log.name, index, entry, self._open(entry, f"entry {index} of log {log.name}"))
 
     def device_log(self, act: Act) -> tuple[Log, Checkpoint]:
@@ -115,7 +125,7 @@ class Ledger:
     def device_logs(self) -> Iterator[Log]:
         """Yield the logs of kits that were imported, each once."""
         seen = set()
-        for act in self.acts():
+        for act in self.acts(derived=False):
             if act.body is not None and act.body.kind == "imported":
                 log, _ = self.device_log(act)
                 if log.name not in seen:
@@ -135,7 +145,7 @@ class Ledger:
     def all_deliveries(self) -> Iterator[DeliveryRecord]:
         """Yield every delivery whose entry the keys open, those of kits through their imports."""
         taken: dict[str, int] = {}
-        for act in self.acts():
+        for act in self.acts(derived=False):
             if act.body is None:
                 continue
             if act.body.kind == "sealed":
@@ -162,13 +172,21 @@ class Ledger:
             raise TamperedError(f"the log does not speak of delivery {delivery}")
         return Descriptor.decode(self.vault.read_expected(path, self._files[path]), path)
 
-    def open_delivery(self, delivery: str) -> OpenDelivery:
-        """Return a delivery with its identity at hand."""
+    def open_delivery(self, delivery: str, *, frozen_too: bool = False) -> OpenDelivery:
+        """Return a delivery with its identity at hand; what is frozen can not be read from it.
+
+        `frozen_too` is for those who do not show anything: checking, and rewriting packs.
+        """
         descriptor = self.descriptor(delivery)
         path = descriptor.identity_path
         data = self.vault.read_expected(path, self._files.get(path, ""))
         identity = age.Identity.parse(self._unlocked.open(data, path).decode())
-        return OpenDelivery(self.vault.store, descriptor, identity)
+        held = frozenset() if frozen_too else self.frozen.packs
+        return OpenDelivery(self.vault.store, descriptor, identity, held)
+
+    def open_derived(self, opened: OpenDelivery, path: str) -> OpenDerived:
+        """Return the derivatives behind the key file at `path`, which must be the one the log binds."""
+        return OpenDerived(opened, path, self.vault.read_expected(path, self._files.get(path, "")))
 
 
 def log_name(key: VerifierKey) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,7 @@ from .config import Config, KitConfig
 
 VAULT_FILE: Final = "vault.toml"
 KIT_FILE: Final = "kit.toml"
+_LOCK_PAUSE_SECONDS: Final = 0.02
 TOOL: Final = f"bearwitness {__version__}"
 
 
@@ -38,6 +40,8 @@ class Vault:
         self.root, self.config = root, config
         self.store = LocalStore(root)
         self.log = Log(self.store, config.log_key)
+        self._expected: dict[str, str] = {}
+        self._expected_size = 0  # how many entries `_expected` already tells of
         self.recipient = age.Recipient.parse(config.recipient)
         self.source_recipient = age.Recipient.parse(config.source_recipient)
 
@@ -73,18 +77,14 @@ class Vault:
             ) from None
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the lock that lets only one command write at a time."""
+    def writing(self, patience_seconds: float = 0) -> Iterator[None]:
+        """Hold the lock of those who write; raise VaultBusyError if it can not be had in time."""
         self.local.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self.local / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise VaultBusyError(
-                    f"another command is writing to {self.root}", "wait until it has ended"
-                ) from None
-            self.log = Log(self.store, self.config.log_key)
+            if not _lock(descriptor, patience_seconds):
+                raise VaultBusyError(f"another command is writing to {self.root}", "wait until it has ended")
+            self.log.refresh()
             yield
         finally:
             os.close(descriptor)
@@ -98,20 +98,35 @@ class Vault:
         recipient: age.Recipient | None = None,
     ) -> Checkpoint:
         """Enter one act in the log; committed when this returns. Files in `effect` must be durable."""
+        return self.append_all([self.entry(fields, effect, secrets=secrets, recipient=recipient)])
+
+    def entry(
+        self,
+        fields: Mapping[str, Json],
+        effect: Effect | None = None,
+        *,
+        secrets: Mapping[str, Json] | None = None,
+        recipient: age.Recipient | None = None,
+    ) -> Entry:
+        """Return an act as an entry, encrypted, not yet in the log."""
         body = Body({"time": entries.now(), "tool": TOOL, **fields}, secrets or {})
-        entry = Entry.seal(body, recipient or self.recipient, effect)
-        return self.log.append([entry], self.signer())
+        return Entry.seal(body, recipient or self.recipient, effect)
+
+    def append_all(self, sealed: Sequence[Entry]) -> Checkpoint:
+        """Enter several acts in the log under one checkpoint: all of them are committed, or none."""
+        return self.log.append(sealed, self.signer())
 
     def expected_files(self) -> dict[str, str]:
         """Return the files the log says are here, with their SHA-256."""
-        files: dict[str, str] = {}
-        for effect in self.log.effects():
+        effects = self.log.effects()
+        for effect in effects[self._expected_size :]:
             for path, digest in effect.items():
                 if digest is None:
-                    files.pop(path, None)
+                    self._expected.pop(path, None)
                 else:
-                    files[path] = digest
-        return files
+                    self._expected[path] = digest
+        self._expected_size = len(effects)
+        return dict(self._expected)
 
     def read_expected(self, path: str, digest: str) -> bytes:
         """Return the file at `path`, which must have this SHA-256; raise TamperedError."""
@@ -129,6 +144,19 @@ class Vault:
         if expected is None:
             raise TamperedError(f"the log does not speak of {self.public_file}")
         self.read_expected(self.public_file, expected)
+
+
+def _lock(descriptor: int, patience_seconds: float) -> bool:
+    end = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return True
 
 
 def digest_of(data: bytes) -> str:

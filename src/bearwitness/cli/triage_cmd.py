@@ -1,0 +1,195 @@
+"""Look at everything in the vault, so that nobody must: what each file is, what it says of itself, what text
+it holds. Every result is a derivative, encrypted like the file it is made of, and stands in the log. Run it
+again to go on after an interruption; what was done is not done again.
+
+Before the first triage of a delivery a short signed note is entered: for what purpose, what the danger is,
+on what legal basis, who may see. Give it with --note-purpose and the others, or be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bearwitness.catalogue.search import footage_seconds
+from bearwitness.errors import UsageError
+from bearwitness.jobs.queue import Counts
+from bearwitness.keep.freezing import freeze
+from bearwitness.machine import worker_count
+from bearwitness.sandbox import status
+from bearwitness.triage import planning, registry
+from bearwitness.triage.running import Report, Triage, local_executor
+from bearwitness.vault.derivatives import FAILED
+from bearwitness.vault.permissions import noted
+from bearwitness_verify.canonical import Json
+from bearwitness_verify.report import printable
+
+from .options import add_identity, add_vault, ask_openly
+from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
+from .unlocking import Opened, opened
+
+EXAMPLES = """
+  bearwitness triage --vault vault --identity anna.key \\
+      --note-purpose "who gave the orders in block 4" --note-danger "guards may recognise who filmed" \\
+      --note-legal-basis "mandate of the families, 3 March" --note-who "Anna, Ben"
+  bearwitness triage --vault vault --identity anna.key --only document --only metadata
+"""
+_NOTE: Final = {
+    "purpose": "For what purpose is this delivery looked at?",
+    "danger": "Whom may it endanger, and how?",
+    "legal_basis": "On what legal basis?",
+    "who_may_see": "Who may see what comes of it?",
+}
+_OPTIONS: Final = {
+    "purpose": "purpose",
+    "danger": "danger",
+    "legal_basis": "legal-basis",
+    "who_may_see": "who",
+}
+ENGINES: Final = ("local",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    add_vault(parser)
+    add_identity(parser)
+    kinds = ", ".join([*registry.ANALYSERS, *registry.OPTIONAL])
+    parser.add_argument(
+        "--only", metavar="KIND", action="append", default=[], help=f"only this (repeatable): {kinds}"
+    )
+    parser.add_argument("--delivery", metavar="ID", default="", help="only this delivery (or its beginning)")
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="where the work is done")
+    parser.add_argument("--workers", metavar="N", type=int, default=worker_count(), help="worker processes")
+    parser.add_argument(
+        "--models",
+        metavar="DIR",
+        type=Path,
+        help="a folder of models to use instead (default: VAULT/local/models)",
+    )
+    parser.add_argument("--again", action="store_true", help="also what failed before")
+    for name, question in _NOTE.items():
+        parser.add_argument(f"--note-{_OPTIONS[name]}", metavar="TEXT", dest=name, default="", help=question)
+    parser.add_argument(
+        "--accept-weak-sandbox",
+        action="store_true",
+        help="go on although this machine lacks a layer of the sandbox",
+    )
+
+
+def run(options: argparse.Namespace, out: Output) -> int:
+    """Run the verb; return its exit code."""
+    if options.workers < 1:
+        raise UsageError("--workers must be at least 1")
+    lacking = status.require(accept_weak=options.accept_weak_sandbox).lacking
+    for phrase in lacking:
+        out.say(f"WARNING: WEAK SANDBOX: {phrase}")
+    own = options.vault / "local" / "models"
+    analysers = registry.load(options.only, options.models or (own if own.is_dir() else None))
+    with opened(options, out) as at:
+        at.vault.signer()
+        known = [str(delivery["delivery"]) for delivery in at.catalogue.deliveries()]
+        chosen = [delivery for delivery in known if delivery.startswith(options.delivery)]
+        _note(at, chosen, options, out)
+        late = _freeze_late_copies(at, out)
+        plan = planning.plan(at.ledger, at.catalogue, analysers, chosen, again=options.again)
+        out.say(
+            f"{plural(len(plan.jobs), 'job')} on {plural(len(plan.places), 'file')}, "
+            f"{human_size(plan.bytes)}; {plan.already:,} done before, "
+            f"{plural(plan.frozen, 'frozen item')} left alone"
+        )
+        triage = Triage(at.vault, at.unlocked, at.catalogue, plan)
+        with _view(len(plan.jobs), plan.bytes) as progress:
+            weak = bool(lacking)
+            report = triage.run(local_executor(options.workers), accept_weak=weak, progress=progress)
+        seconds = round(footage_seconds(at.catalogue), 3)
+    counts = {"already": plan.already, "frozen": plan.frozen, "late": late, "files": len(plan.places)}
+    data = _data(report, **counts, footage_seconds=seconds, lacking=list(lacking))
+    out.result(data, _text(data))
+    return EXIT_LOSSES if report.failures else EXIT_DONE
+
+
+def _note(at: Opened, chosen: list[str], options: argparse.Namespace, out: Output) -> None:
+    """Enter the note for deliveries that have none yet; refuse to go on without it."""
+    missing: list[Json] = [*sorted(set(chosen) - noted(at.ledger))]
+    if not missing:
+        return
+    answers: dict[str, Json] = {}
+    for name, question in _NOTE.items():
+        text = getattr(options, name).strip()
+        if not text and sys.stdin.isatty():
+            text = ask_openly(question)
+        if not text:
+            raise UsageError(
+                f"delivery {missing[0]} was never looked at: a short note is signed first",
+                f"give --note-{_OPTIONS[name]} TEXT ({question})",
+            )
+        answers[name] = text
+    with at.vault.writing():
+        at.vault.append({"kind": "triage-noted", "deliveries": missing, **answers})
+    at.catalogue.refresh(at.fresh_ledger())
+    out.say("the note is signed and stands in the log")
+
+
+def _freeze_late_copies(at: Opened, out: Output) -> int:
+    """Freeze items that came in later and hold the bytes of a frozen one."""
+    rows = planning.late_copies(at.catalogue, at.ledger.frozen)
+    if rows:
+        with at.vault.writing():
+            freeze(at.fresh_ledger(), rows, {"ground": "the same bytes as an item that is frozen"})
+        at.catalogue.refresh(at.fresh_ledger())
+        out.say(f"{plural(len(rows), 'item')} with the bytes of a frozen one: frozen, too")
+    return len(rows)
+
+
+@contextmanager
+def _view(jobs: int, size: int) -> Iterator[Callable[[Counts, Report], None]]:
+    """Give what shows how far it is: jobs done, bytes left, failures, and how long it may yet take."""
+    if not sys.stderr.isatty():
+        yield lambda counts, report: None
+        return
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
+    started = time.monotonic()
+    with tqdm(total=jobs, desc="triage", unit=" jobs", delay=2, leave=False, file=sys.stderr) as bar:
+
+        def show(counts: Counts, report: Report) -> None:
+            entered = sum(report.entered.values())
+            bar.update(entered - bar.n)
+            left = human_size(counts.weight_left)
+            eta = ""
+            if entered:
+                rest = counts.waiting + counts.leased
+                eta = f", about {(time.monotonic() - started) / entered * rest / 60:.0f} min"
+            bar.set_postfix_str(f"{left} left{eta}, {plural(len(report.failures), 'failure')}")
+
+        yield show
+
+
+def _data(report: Report, **more: Any) -> dict[str, Any]:
+    return {
+        "entered": report.entered,
+        "dropped": report.dropped,
+        "failures": [{"item": i, "kind": kind, "reason": reason} for i, kind, reason in report.failures],
+        **more,
+    }
+
+
+def _text(data: dict[str, Any]) -> str:
+    lines = [
+        f" x  item {failure['item']}, {failure['kind']}: {printable(failure['reason'], 200)}"
+        for failure in data["failures"]
+    ]
+    done = {name: number for name, number in data["entered"].items() if name != FAILED}
+    told = ", ".join(f"{number:,} {name}" for name, number in sorted(done.items())) or "nothing new"
+    lines.append(f"entered in the log: {told}; {plural(len(data['failures']), 'failure')}")
+    hours, minutes = divmod(round(data["footage_seconds"] / 60), 60)
+    lines.append(f"footage and sound looked at so far: {hours:,} h {minutes} min")
+    if data["dropped"]:
+        lines.append(f"{data['dropped']} results not entered: their items were frozen or destroyed meanwhile")
+    return "\n".join(lines)

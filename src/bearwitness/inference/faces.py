@@ -1,0 +1,93 @@
+"""Faces in pictures, by CenterFace at several scales.
+
+Recall comes of the union: native size finds blurred and dark faces, twice the size finds small ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bearwitness.errors import ChildFailedError
+from bearwitness_verify.canonical import Json
+
+from .worker import InferenceWorker
+
+MODEL: Final = "centerface"
+THRESHOLD: Final = 0.2
+SCALES: Final = (1.0, 2.0)
+_COLUMNS: Final = 15
+_BATCH_BYTES: Final = 64 << 20
+AREA_MAX: Final = 4_200_000  # pixels of a picture times the square of the scale: what fits into memory
+
+
+@dataclass(frozen=True)
+class FaceBox:
+    """A face from brow to chin in pixels of its picture.
+
+    `landmarks`: eyes, nose, corners of the mouth, the left in the picture first.
+    """
+
+    x: float
+    y: float
+    w: float
+    h: float
+    score: float
+    landmarks: tuple[tuple[float, float], ...]
+
+
+class Faces:
+    """Finds faces with a worker that has the model "centerface"."""
+
+    def __init__(self, worker: InferenceWorker) -> None:
+        self._worker = worker
+
+    def detect(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        scales: Sequence[float] = SCALES,
+        threshold: float = THRESHOLD,
+    ) -> list[list[FaceBox]]:
+        """Return for each picture (height × width × BGR) its faces by falling score, overlaps removed.
+
+        Each scale sees the picture enlarged or reduced so much; time grows with the square, up to
+        AREA_MAX. Raises ChildFailedError if the worker fails: then nothing is known of any of the pictures.
+        """
+        largest = max((picture.shape[0] * picture.shape[1] for picture in pictures), default=0)
+        if not scales or largest * max(scales) ** 2 > AREA_MAX or min(scales) <= 0:
+            raise ValueError("faces are looked for in at most 4.2 million pixels: scale the pictures down")
+        found: list[list[FaceBox]] = []
+        for batch in batches(pictures):
+            listed: list[Json] = [repr(float(scale)) for scale in scales]
+            head: dict[str, Json] = {"scales": listed, "threshold": repr(float(threshold))}
+            rows = self._worker.compute("faces", head, batch)
+            if [row.shape[1:] for row in rows] != [(_COLUMNS,)] * len(batch):
+                raise ChildFailedError("the worker for faces answered for other pictures than it was given")
+            found += [_boxes(row) for row in rows]
+        return found
+
+
+def batches(pictures: Sequence[NDArray[np.uint8]]) -> list[list[NDArray[np.uint8]]]:
+    """Return the pictures in order, in lists of bounded size; raise ValueError for what is no picture."""
+    out: list[list[NDArray[np.uint8]]] = []
+    left = 0
+    for picture in pictures:
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+            raise ValueError("a picture is height × width × 3 bytes")
+        if picture.nbytes > left:
+            out.append([])
+            left = _BATCH_BYTES
+        out[-1].append(picture)
+        left -= picture.nbytes
+    return out
+
+
+def _boxes(rows: NDArray[np.float32]) -> list[FaceBox]:
+    boxes = []
+    for x, y, w, h, score, *marks in rows.tolist():
+        boxes.append(FaceBox(x, y, w, h, score, tuple(zip(marks[::2], marks[1::2], strict=True))))
+    return boxes

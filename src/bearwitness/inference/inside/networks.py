@@ -1,0 +1,128 @@
+"""One network of OpenVINO, compiled for the sizes it meets, the last few kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
+
+_KEPT_AREA: Final = 4_000_000  # pixels of all compiled sizes, times streams; each takes some 150 bytes
+_STREAMS_AREA: Final = 1_000_000  # larger pictures are worked on one by one, by all threads
+_REQUESTS_MAX: Final = 4
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a network wants its pictures: layout, type of numbers, order of colours, crop, mean."""
+
+    layout: str
+    kind: ov.Type
+    rgb: bool
+    margin: int = 0  # cropped off all around after scaling
+    mean: tuple[float, ...] = ()
+
+
+class Network:
+    """Weights and what was compiled of them.
+
+    With `exact` single precision everywhere: processors that would use bfloat16 give other results than those
+    that can not, and the same footage must give the same boxes on every machine.
+    """
+
+    def __init__(self, core: ov.Core, weights: bytes, threads: int, *, exact: bool) -> None:
+        self._core, self._model = core, core.read_model(weights)  # finding a reader for it opens files
+        self._threads, self._exact = threads, exact
+        self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
+
+    def for_pictures(self, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> Compiled:
+        """Return the network for BGR pictures of `size` (height, width), scaled to `wanted` inside it."""
+        key = (*size, *wanted)
+        if key not in self._compiled:
+            area = max(size[0] * size[1], wanted[0] * wanted[1])
+            self._keep(key, _prepared(self._model.clone(), size, wanted, how), area)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
+
+    def as_it_is(self) -> Compiled:
+        """Return the network for the inputs its file names, all of fixed size or dynamic."""
+        if () not in self._compiled:
+            self._keep((), self._model, 0)
+        return self._compiled[()]
+
+    def _keep(self, key: tuple[int, ...], model: ov.Model, area: int) -> None:
+        streams = self._threads if area <= _STREAMS_AREA else 1
+        while self._compiled and area * streams + sum(c.cost for c in self._compiled.values()) > _KEPT_AREA:
+            self._compiled.popitem(last=False)
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": streams,
+            "ENABLE_CPU_PINNING": False,
+        }
+        if self._exact:
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
+        self._compiled[key] = Compiled(
+            self._core.compile_model(model, "CPU", settings), streams, area * streams
+        )
+
+
+def new_core() -> ov.Core:
+    """Return what compiles networks; it looks for its parts on the disk."""
+    return ov.Core()
+
+
+class Compiled:
+    """A network ready to run, on as many inputs at once as there are threads."""
+
+    def __init__(self, compiled: ov.CompiledModel, requests: int, cost: int) -> None:
+        self._requests = [compiled.create_infer_request() for _ in range(min(_REQUESTS_MAX, requests))]
+        self.cost = cost
+        self.inputs = [sorted(port.get_names()) for port in compiled.inputs]
+
+    def run(self, batches: list[list[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
+        """Return the outputs for each list of inputs, in order."""
+        results: list[list[NDArray[Any]]] = []
+        busy: list[ov.InferRequest] = []
+        for inputs in batches:
+            if len(busy) == len(self._requests):
+                results.append(_outputs(busy.pop(0)))
+            request = next(r for r in self._requests if all(r is not b for b in busy))
+            request.start_async(
+                {number: ov.Tensor(array, shared_memory=False) for number, array in enumerate(inputs)}
+            )
+            busy.append(request)
+        return results + [_outputs(request) for request in busy]
+
+
+def _prepared(model: ov.Model, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> ov.Model:
+    """Return the model with everything from bytes to its input put before it."""
+    sides = [side - 2 * how.margin for side in wanted]
+    model.reshape([1, 3, *sides] if how.layout == "NCHW" else [1, *sides, 3])
+    steps = PrePostProcessor(model)
+    tensor = steps.input().tensor()
+    tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    tensor.set_shape([1, *size, 3]).set_color_format(ColorFormat.BGR)
+    steps.input().model().set_layout(ov.Layout(how.layout))
+    work = steps.input().preprocess()
+    work.convert_element_type(ov.Type.f32)
+    if how.rgb:
+        work.convert_color(ColorFormat.RGB)
+    if size != wanted:
+        work.resize(ResizeAlgorithm.RESIZE_LINEAR, *wanted)
+    if how.margin:
+        ends = [side - how.margin for side in wanted]
+        work.crop([0, how.margin, how.margin, 0], [1, *ends, 3])
+    if how.mean:
+        work.mean(list(how.mean))
+    work.convert_element_type(how.kind)
+    return steps.build()
+
+
+def _outputs(request: ov.InferRequest) -> list[NDArray[Any]]:
+    request.wait()
+    return [np.array(tensor.data) for tensor in request.output_tensors]

@@ -1,0 +1,78 @@
+"""The locked worker that runs networks: :class:`InferenceWorker`. For one thread at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.sandbox.worker import Worker, WorkerLimits
+from bearwitness_verify import canonical
+from bearwitness_verify.canonical import Json
+
+from . import wire
+from .models import model
+
+_LIMITS: Final = WorkerLimits(
+    start_seconds=120, answer_seconds=300, memory_bytes=3 << 30, answer_bytes_max=256 << 20
+)
+QUESTION_BYTES_MAX: Final = 256 << 20
+
+
+class InferenceWorker(Worker):
+    """A process with the networks named, loaded, warmed up and locked; it starts when first asked.
+
+    It has no network, opens no file, starts no program; the weights are hashed by it and refused if they are
+    not the pinned ones. Its answers are arrays, read strictly.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        threads: int | None = None,
+        exact: bool = True,
+        brought: Mapping[str, tuple[Path, str]] | None = None,
+        accept_weak: bool = False,
+        _layers: frozenset[str] | None = None,
+    ) -> None:
+        """`threads`: processors to use, all this process may by default. Raises ModelError.
+
+        With `exact` results are those of single precision on every machine. Without, a processor that has
+        bfloat16 uses it: about twice as fast, and scores differ in the third digit. `brought` gives, by name,
+        the file and SHA-256 of weights that take the place of the pinned ones: they must fit the same
+        code, and their hash is checked like theirs.
+        """
+        own = {
+            name: (model(name).locate(), model(name).sha256) for name in names if name not in (brought or {})
+        }
+        taken = {**own, **{name: place for name, place in (brought or {}).items() if name in names}}
+        places = [path for path, _ in taken.values()]
+        listed: list[Json] = [
+            {"name": name, "path": str(path), "sha256": digest} for name, (path, digest) in taken.items()
+        ]
+        count = threads or len(os.sched_getaffinity(0))
+        super().__init__(
+            "bearwitness.inference.locked",
+            "inference",
+            canonical.dumps({"exact": exact, "models": listed, "threads": str(count)}).decode(),
+            _LIMITS,
+            folders=sorted({str(place.parent) for place in places}),
+            accept_weak=accept_weak,
+            _layers=_layers,
+        )
+        self.names = tuple(names)
+
+    def compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
+        """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense."""
+        question = wire.encode({**head, "ask": ask}, arrays)
+        if len(question) > QUESTION_BYTES_MAX:
+            raise ValueError("too much is asked of a worker at once: give it fewer pictures")
+        untrusted = self.ask(question)
+        try:
+            return wire.decode(untrusted)[1]
+        except MalformedError as error:
+            self.close()
+            raise ChildFailedError(f"the worker for {ask} answered nonsense: {error.message}") from None

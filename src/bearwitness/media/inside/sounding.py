@@ -1,0 +1,130 @@
+"""The session `sound`: mono samples of one audio stream at the rate asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+
+from bearwitness.sandbox.tasks import Handler, Task
+from bearwitness_verify import canonical
+
+from .. import wire
+from ..model import BACKWARDS, BROKEN, CORRUPT, HIDDEN, LOST
+from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
+
+_GAP_SECONDS: Final = Fraction(1, 50)  # smaller steps are rounding of times in milliseconds
+_SAMPLES_MAX: Final = 1 << 21  # of one record
+
+
+def open_sound(task: Task) -> Handler:
+    """Open the stream; what can not be done is told by the first answer."""
+    got = canonical.members(canonical.loads(task.arguments), "arguments", "rate stream")
+    rate, number = int(str(got["rate"])), int(str(got["stream"]))
+    batches = _batches(bytes_of(task), number, rate)
+    return lambda _: next(batches)
+
+
+def _batches(source: Bytes, number: int, rate: int) -> Iterator[bytearray]:
+    try:
+        container = open_container(source)
+    except av.FFmpegError as error:
+        yield wire.refusal(reason_of(error))
+        return
+    if number >= len(container.streams) or not isinstance(container.streams[number], AudioStream):
+        yield wire.refusal(f"it has no audio stream number {number}")
+        return
+    stream = container.streams[number]
+    assert isinstance(stream, AudioStream)  # noqa: S101 - for the type checker; told above
+    base = Fraction(stream.time_base or Fraction(1, rate))
+    writer = wire.BatchWriter(base)
+    hidden = count_hidden(source, container, number)
+    if hidden:
+        writer.trouble(HIDDEN, 0, None, f"an edit list keeps {hidden} stored packets from being heard")
+    mixer = _Mixer(rate)
+    decoded = _decode(container.demux(stream), writer)
+    while True:
+        try:
+            frame = next(decoded, None)
+        except av.FFmpegError as error:
+            writer.trouble(BROKEN, 0, None, f"the container can not be read on: {reason_of(error)}")
+            frame = None
+        mixer.put(frame, base, writer)
+        if frame is None or writer.troubled:
+            break
+        if writer.full:
+            yield writer.answer(wire.MORE)
+            writer.clear()
+    yield writer.answer(wire.END)
+
+
+def _decode(packets: Iterator[av.Packet[AudioStream]], writer: wire.BatchWriter) -> Iterator[AudioFrame]:
+    """Yield frames; a packet that does not decode leaves a gap, which is told."""
+    for count, packet in enumerate(packets):
+        try:
+            frames = packet.decode()
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            writer.trouble(LOST, count, packet.pts, reason_of(error))
+            continue
+        for frame in frames:
+            if frame.is_corrupt:
+                writer.trouble(CORRUPT, count, frame.pts, "the decoder had to make up parts of this sound")
+            yield frame
+
+
+class _Mixer:
+    """Mixes to mono and resamples, one run of sound without gaps after the other."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._resampler: AudioResampler | None = None
+        self._form: tuple[object, ...] = ()
+        self._begin: Fraction | None = None  # of the run
+        self._due: Fraction | None = None  # when the next frame should begin
+        self._made = 0  # samples of the run
+
+    def put(self, frame: AudioFrame | None, base: Fraction, writer: wire.BatchWriter) -> None:
+        """Take the next frame, None at the end, and write what came of it."""
+        if frame is None:
+            self._end(writer)
+            return
+        time = None if frame.pts is None else frame.pts * base
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if (
+            self._due is None
+            or form != self._form
+            or (time is not None and abs(time - self._due) > _GAP_SECONDS)
+        ):
+            if time is not None and self._due is not None and time < self._due - _GAP_SECONDS:
+                writer.trouble(BACKWARDS, 0, frame.pts, "this sound is not later than the sound before it")
+            self._end(writer)
+            self._form, self._begin = form, time if time is not None else (self._due or Fraction(0))
+            self._resampler = AudioResampler("flt", "mono", self._rate)
+        begin = time if time is not None and self._due is None else (self._due or self._begin or Fraction(0))
+        self._due = begin + Fraction(frame.samples, frame.sample_rate)
+        frame.pts = None  # the resampler would fill gaps with silence that nobody recorded
+        if self._resampler is not None:
+            self._write(self._resampler.resample(frame), writer)
+
+    def _end(self, writer: wire.BatchWriter) -> None:
+        if self._resampler is not None:
+            self._write(self._resampler.resample(None), writer)
+        self._resampler, self._made, self._due = None, 0, None
+
+    def _write(self, frames: list[AudioFrame], writer: wire.BatchWriter) -> None:
+        for frame in frames:
+            samples = np.frombuffer(memoryview(frame.planes[0]), "<f4", frame.samples)
+            for at in range(0, len(samples), _SAMPLES_MAX):
+                part = np.nan_to_num(samples[at : at + _SAMPLES_MAX], nan=0.0, posinf=1.0, neginf=-1.0)
+                time = (self._begin or Fraction(0)) + Fraction(self._made, self._rate)
+                writer.add(wire.SOUND.pack(time.numerator, time.denominator, len(part)))
+                writer.data += part.tobytes()
+                self._made += len(part)

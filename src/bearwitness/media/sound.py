@@ -1,0 +1,83 @@
+"""Sound of an audio stream: mono samples at the rate asked for, with the exact time of each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.sandbox.client import Sandbox
+from bearwitness_verify import canonical
+
+from . import wire
+from .model import DecodeTrouble, MediaError, Sound
+from .plans import USUAL, Plan
+from .source import Source
+
+_ANSWER_BYTES_MAX: Final = wire.BATCH_BYTES + (32 << 20)
+_RATE_MAX: Final = 384_000
+
+
+def sound(
+    sandbox: Sandbox,
+    source: Source,
+    *,
+    stream: int,
+    rate: int,
+    troubles: list[DecodeTrouble],
+    plan: Plan = USUAL,
+) -> Iterator[Sound]:
+    """Yield the sound of audio stream number `stream`, all channels mixed to one, `rate` samples a second.
+
+    Where the stream has a gap the next block begins later than the last one ended: nothing is filled in. What
+    does not decode is appended to `troubles`. Raises as :func:`bearwitness.media.frames.frames` does.
+    """
+    if not 0 < rate <= _RATE_MAX:
+        raise ValueError(f"sound of {rate} samples a second is not made")
+    wanted = canonical.dumps({"rate": str(rate), "stream": str(stream)})
+    files, ranges = source.handed()
+    first = 0
+    with sandbox.session("sound", wanted, files, plan.limits(_ANSWER_BYTES_MAX), ranges) as session:
+        session.post(b"")
+        ended = False
+        while not ended:
+            untrusted = session.take()
+            try:
+                batch = wire.read_batch(untrusted, wire.SOUND.size)
+                blocks = _blocks(batch, rate, first)
+            except wire.RefusedByChildError as refused:
+                raise MediaError(f"{source.name}: no sound can be decoded: {refused}") from None
+            except MalformedError as error:
+                raise ChildFailedError(
+                    f"the child that decodes {source.name} answered nonsense: {error.message}"
+                ) from None
+            ended = batch.ended
+            if not ended:
+                session.post(b"")
+            troubles += batch.troubles
+            yield from blocks
+            first += sum(len(block.samples) for block in blocks)
+
+
+def _blocks(batch: wire.Batch, rate: int, first: int) -> list[Sound]:
+    blocks: list[Sound] = []
+    samples = np.frombuffer(batch.data, "<f4") if len(batch.data) % 4 == 0 else None
+    if samples is None or not np.isfinite(samples).all():
+        raise MalformedError("a batch holds samples that are no numbers")
+    begin = at = 0
+    for numerator, denominator, count in wire.SOUND.iter_unpack(batch.records):
+        if denominator <= 0 or at + count > len(samples):
+            raise MalformedError("a block of sound is cut off")
+        time = Fraction(numerator, denominator)
+        if blocks and blocks[-1].time + Fraction(at - begin, rate) == time:  # the same run goes on
+            time = blocks.pop().time
+        else:
+            begin = at
+        at += count
+        blocks.append(Sound(first + begin, time, rate, samples[begin:at]))
+    if at != len(samples):
+        raise MalformedError("a batch holds samples that belong to no block")
+    return blocks

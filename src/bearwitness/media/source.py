@@ -1,0 +1,49 @@
+"""Where footage comes from: an open regular file, or something that gives its bytes by ranges.
+
+An item of a vault exists in the clear only in memory: it is served to the child range by range while it
+decodes (see :mod:`bearwitness.sandbox.ranges`), and is never on a disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from bearwitness.sandbox.ranges import Ranges
+
+# A demuxer that seeks reads some places often: index, key frames. What reads more goes in circles.
+_TIMES_MAX: Final = 8
+_SPARE_BYTES: Final = 1 << 30
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to decode; `name` is for messages, and no decoder sees it."""
+
+    name: str
+    size: int
+    descriptor: int | None = None
+    read: Callable[[int, int], bytes] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_file(cls, descriptor: int, name: str) -> Source:
+        """Return the source for a regular file that is open for reading and stays so."""
+        return cls(name, os.fstat(descriptor).st_size, descriptor=descriptor)
+
+    @classmethod
+    def of_ranges(cls, read: Callable[[int, int], bytes], size: int, name: str) -> Source:
+        """Return the source for `size` bytes of which `read(offset, length)` returns exactly a range."""
+        return cls(name, size, read=read)
+
+    @classmethod
+    def of_bytes(cls, data: bytes, name: str) -> Source:
+        """Return the source for bytes in memory."""
+        return cls(name, len(data), read=lambda offset, length: data[offset : offset + length])
+
+    def handed(self) -> tuple[list[int], Ranges | None]:
+        """Return what the sandbox takes: descriptors, or ranges."""
+        if self.read is None:
+            return ([] if self.descriptor is None else [self.descriptor]), None
+        return [], Ranges(self.size, self.read, _TIMES_MAX * self.size + _SPARE_BYTES)

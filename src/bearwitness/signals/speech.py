@@ -1,0 +1,207 @@
+"""Where somebody speaks (Silero VAD, run by OpenVINO), and what is said (Whisper base through CTranslate2).
+
+A transcript here is a way to find a place, not evidence: Russian words are wrong about one time in four. Load
+first, lock then: both models are in memory when their constructors return, and read nothing later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bearwitness.signals.arrays import Floats
+from bearwitness.signals.quiet import hush, openvino
+
+RATE = 16_000
+"""Samples a second both models want; mono, -1 to 1."""
+
+_WINDOW = 512
+_CONTEXT = 64
+_BATCH = 1024  # windows a call, always as many, so that nothing is compiled later
+_ON, _OFF = 0.5, 0.35
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A stretch of speech, in seconds from the first sample. sure: mean probability that it is speech."""
+
+    start: float
+    end: float
+    sure: float
+
+
+class SpeechFinder:
+    """Finds speech in sound handed in block by block; keeps one number for each 32 ms.
+
+    weights: the bytes of models.SPEECH_FINDER.
+    """
+
+    def __init__(self, weights: bytes) -> None:
+        core = openvino().Core()
+        model = core.read_model(weights)
+        model.reshape({"input": [_BATCH, _CONTEXT + _WINDOW]})
+        compiled = core.compile_model(
+            model, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        )
+        self._request: Any = compiled.create_infer_request()
+        self._reset()
+        self._run(np.zeros(_BATCH * _WINDOW, dtype=np.float32))
+        self._reset()
+
+    def _reset(self) -> None:
+        self._state = [np.zeros((1, 1, 128), dtype=np.float32)] * 2
+        self._tail = np.zeros(_CONTEXT, dtype=np.float32)
+        self._rest = np.empty(0, dtype=np.float32)
+        self._taken = 0
+        self._likely: list[Floats] = []
+
+    def add(self, samples: Floats) -> None:
+        """Take the next samples (n,), mono at RATE."""
+        self._taken += len(samples)
+        self._rest = np.concatenate([self._rest, samples.astype(np.float32)])
+        size = _BATCH * _WINDOW
+        while len(self._rest) >= size:
+            self._likely.append(self._run(self._rest[:size]))
+            self._rest = self._rest[size:]
+
+    def finish(self, join: float = 0.7, shortest: float = 0.2, pad: float = 0.2) -> tuple[Turn, ...]:
+        """Return the turns: pauses shorter than `join` belong to a turn, shorter sounds than `shortest` are
+        none.
+
+        Each turn is widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
+        the next sound.
+        """
+        padded = np.zeros(_BATCH * _WINDOW, dtype=np.float32)
+        padded[: len(self._rest)] = self._rest
+        likely = np.concatenate([*self._likely, self._run(padded)])
+        length = self._taken / RATE
+        self._reset()
+        return _turns(likely[: -(-int(length * RATE) // _WINDOW)], length, join, shortest, pad)
+
+    def _run(self, samples: Floats) -> Floats:
+        """Return the probability of speech in each window; each sees the end of the one before."""
+        windows = samples.reshape(_BATCH, _WINDOW)
+        before = np.concatenate([self._tail[None], windows[:-1, -_CONTEXT:]])
+        answer = self._request.infer([np.concatenate([before, windows], axis=1), *self._state])
+        likely, *state = (np.array(answer[number]) for number in range(3))
+        self._state, self._tail = state, windows[-1, -_CONTEXT:]
+        return likely.ravel()
+
+
+def _turns(likely: Floats, length: float, join: float, shortest: float, pad: float) -> tuple[Turn, ...]:
+    """Speech begins above _ON and ends below _OFF; then pauses are bridged and scraps dropped."""
+    speaking, spoken = False, np.zeros(len(likely), dtype=np.int8)
+    for index, value in enumerate(likely):
+        speaking = bool(value >= (_OFF if speaking else _ON))
+        spoken[index] = speaking
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], spoken, [0]])))
+    joined: list[list[int]] = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        if joined and (first - joined[-1][1]) * _WINDOW / RATE < join:
+            joined[-1][1] = int(last)
+        else:
+            joined.append([int(first), int(last)])
+    turns = []
+    for first, last in joined:
+        if (last - first) * _WINDOW / RATE < shortest:
+            continue
+        start, end = max(0.0, first * _WINDOW / RATE - pad), min(length, last * _WINDOW / RATE + pad)
+        turns.append(Turn(start, end, float(likely[first:last].mean())))
+    return tuple(turns)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A piece of transcript, in seconds. sure: mean probability of its tokens; doubtful: likely made up from
+    noise.
+    """
+
+    start: float
+    end: float
+    text: str
+    sure: float
+    doubtful: bool
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """language: ISO 639-1; language_sure: its probability."""
+
+    language: str
+    language_sure: float
+    said: tuple[Said, ...]
+
+    @property
+    def text(self) -> str:
+        """Everything said, in one line."""
+        return " ".join(each.text for each in self.said)
+
+
+class Transcriber:
+    """Writes down speech. files: models.whisper_files(), or those of another CTranslate2 Whisper model."""
+
+    def __init__(self, files: dict[str, bytes], threads: int = 1) -> None:
+        hush()
+        from faster_whisper import WhisperModel
+
+        self._model: Any = WhisperModel(
+            "in memory", device="cpu", compute_type="int8", cpu_threads=threads, files=dict(files)
+        )
+
+    def transcribe(self, sound: Floats, turns: Sequence[Turn], language: str | None = None) -> Transcript:
+        """Return what is said in the turns of a sound (n,), mono at RATE; the language is heard from it
+        unless given.
+        """
+        chunks = _chunks(turns)
+        if language is None:
+            language, sure = self._language(sound, chunks)
+        else:
+            sure = 1.0
+        said = [piece for start, end in chunks for piece in self._write(sound, start, end, language)]
+        return Transcript(language, sure, tuple(said))
+
+    def _language(self, sound: Floats, chunks: list[tuple[float, float]]) -> tuple[str, float]:
+        """Let up to three of the longest stretches vote with their probabilities."""
+        votes: dict[str, float] = {}
+        longest = sorted(chunks, key=lambda each: each[0] - each[1])[:3]
+        for start, end in longest:
+            _, _, each = self._model.detect_language(sound[int(start * RATE) : int(end * RATE)])
+            for language, likely in each:
+                votes[language] = votes.get(language, 0.0) + likely / len(longest)
+        if not votes:
+            return "", 0.0
+        best = max(votes, key=lambda language: votes[language])
+        return best, votes[best]
+
+    def _write(self, sound: Floats, start: float, end: float, language: str) -> list[Said]:
+        pieces, _ = self._model.transcribe(
+            sound[int(start * RATE) : int(end * RATE)],
+            language=language,
+            beam_size=5,
+            temperature=0.0,  # the same sound gives the same words
+            condition_on_previous_text=False,  # or one mishearing repeats itself to the end
+        )
+        said = []
+        for each in pieces:
+            doubtful = each.no_speech_prob > 0.6 or each.avg_logprob < -1.0 or each.compression_ratio > 2.4
+            sure = float(np.exp(each.avg_logprob))
+            said.append(
+                Said(start + each.start, min(end, start + each.end), each.text.strip(), sure, doubtful)
+            )
+        return said
+
+
+def _chunks(turns: Sequence[Turn], longest: float = 28.0, gap: float = 3.0) -> list[tuple[float, float]]:
+    """Join turns into stretches Whisper hears at once (30 s): more context, fewer calls. A longer turn stays
+    whole.
+    """
+    chunks: list[list[float]] = []
+    for turn in turns:
+        if chunks and turn.start - chunks[-1][1] < gap and turn.end - chunks[-1][0] <= longest:
+            chunks[-1][1] = turn.end
+        else:
+            chunks.append([turn.start, turn.end])
+    return [(start, end) for start, end in chunks]

@@ -1,0 +1,248 @@
+"""Looks at one item with several analysers: what they want of it is decoded once and handed round.
+
+Frames come from at most two passes over the stream (all frames, key frames), at the largest size anybody
+wants, and are made smaller here for who wants less. Whatever an analyser raises is its own failure; what the
+decoder's child does is the failure of all who wanted the stream.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bearwitness import media
+from bearwitness.errors import BearwitnessError, ChildFailedError, SandboxError
+from bearwitness.media.frames import frames
+from bearwitness.media.model import BGR24, GRAY8, Frame, Picture, Sound
+from bearwitness.media.sound import sound
+from bearwitness.media.stills import still
+from bearwitness.vault.derivatives import FAILED, NOTHING
+
+from .analyser import IMAGE, SOUND, VIDEO, Analyser, Analysis, Frames, Material, Samples, Still
+
+_LUMA = np.array([29, 150, 77], dtype=np.uint16)  # of blue, green, red, in 256ths (ITU-R BT.601)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What came of one job: outcome, files, or the reason of a failure.
+
+    `again`: a stricter try may help; `blameless`: not the file failed but the sandbox, so any try may.
+    """
+
+    job: str
+    outcome: str
+    reason: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    again: bool = False
+    blameless: bool = False
+
+
+@dataclass
+class _Taker:
+    """One analysis, what it wants of a pass, and when it is due next."""
+
+    job: str
+    analyser: Analyser
+    analysis: Analysis
+    failure: BearwitnessError | None = None
+    due: dict[int, Fraction] = field(default_factory=dict)  # by position of the want
+
+
+def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Looked]:
+    """Return what each (job, analyser) says of `material`."""
+    takers, done = [], []
+    for job, analyser in wanted:
+        if material.kind not in analyser.kinds:
+            done.append(Looked(job, NOTHING))
+            continue
+        try:
+            takers.append(_Taker(job, analyser, analyser.begin(material)))
+        except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+            done.append(_failed(job, _sentence(error)))
+    if material.kind == VIDEO:
+        for key_only in (True, False):
+            _pass(material, takers, key_only=key_only)
+    if material.kind in (VIDEO, SOUND):
+        for rate in sorted({want.rate for taker in takers for want in _samples(taker)}):
+            _sound_pass(material, takers, rate)
+    if material.kind == IMAGE:
+        _still_pass(material, takers)
+    return done + [_finish(taker) for taker in takers]
+
+
+def _failed(job: str, error: BearwitnessError) -> Looked:
+    again = isinstance(error, SandboxError)
+    blameless = again and not isinstance(error, ChildFailedError)
+    return Looked(job, FAILED, error.message, again=again, blameless=blameless)
+
+
+def _finish(taker: _Taker) -> Looked:
+    if taker.failure is not None:
+        return _failed(taker.job, taker.failure)
+    try:
+        result = taker.analysis.finish()
+        return Looked(taker.job, result.outcome, files=result.encode())
+    except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+        return _failed(taker.job, _sentence(error))
+
+
+def _sentence(error: Exception) -> BearwitnessError:
+    """Return what an analyser raised as an error of ours."""
+    if isinstance(error, BearwitnessError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return BearwitnessError(f"this needs the package {error.name}, which is not installed")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return BearwitnessError(f"a defect of the analyser: {type(error).__name__}: {error} ({where})")
+
+
+def _samples(taker: _Taker) -> list[Samples]:
+    return [want for want in taker.analyser.wants if isinstance(want, Samples)]
+
+
+def _sound_pass(material: Material, takers: Sequence[_Taker], rate: int) -> None:
+    """Decode the first sound stream for all who want it at this rate; a video without sound gives nothing."""
+    takers = [t for t in takers if t.failure is None and any(want.rate == rate for want in _samples(t))]
+    if not takers:
+        return
+    try:
+        stream = material.probe().first("audio")
+        if stream is None:
+            return
+        blocks = sound(
+            material.sandbox(media.TASKS), material.source,
+            stream=stream.index, rate=rate, troubles=material.troubles, plan=material.plan,
+        )  # fmt: skip
+        for block in blocks:
+            for taker in takers:
+                if taker.failure is None:
+                    _guarded(taker, partial(_hear, block=block))
+    except BearwitnessError as error:
+        for taker in takers:
+            taker.failure = taker.failure or error
+
+
+def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
+    """Decode the picture of an image file once, at the largest size that is wanted."""
+    wishes = [(t, want) for t in takers for want in t.analyser.wants if isinstance(want, Still)]
+    if not wishes:
+        return
+    sides = [want.max_side for _, want in wishes]
+    try:
+        made = still(
+            material.sandbox(media.TASKS), material.source, max_side=0 if 0 in sides else max(sides),
+            upright=True, plan=material.plan,
+        )  # fmt: skip
+    except BearwitnessError as error:
+        for taker, _ in wishes:
+            taker.failure = taker.failure or error
+        return
+    picture = Frame(
+        index=0, pts=0, time=Fraction(0), key=True, rotation=0,
+        native_width=made.native_width, native_height=made.native_height, picture=made.picture,
+    )  # fmt: skip
+    for taker, want in wishes:
+        if taker.failure is None:
+            _guarded(taker, partial(_feed, frame=_as_wanted(picture, want)))
+
+
+def _guarded(taker: _Taker, feed: Callable[[Analysis], None]) -> None:
+    try:
+        feed(taker.analysis)
+    except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+        taker.failure = _sentence(error)
+
+
+def _wishes(taker: _Taker, *, key_only: bool) -> list[tuple[int, Frames]]:
+    return [
+        (number, want)
+        for number, want in enumerate(taker.analyser.wants)
+        if isinstance(want, Frames) and want.key_only == key_only
+    ]
+
+
+def _pass(material: Material, takers: Sequence[_Taker], *, key_only: bool) -> None:
+    """Decode once for all who want such frames."""
+    takers = [taker for taker in takers if taker.failure is None and _wishes(taker, key_only=key_only)]
+    wishes = [want for taker in takers for _, want in _wishes(taker, key_only=key_only)]
+    if not wishes:
+        return
+    sides = [want.max_side for want in wishes]
+    steps = [want.every for want in wishes]
+    try:
+        stream = material.probe().first("video")
+        if stream is None:
+            return  # a video file with sound alone
+        for frame in frames(
+            material.sandbox(media.TASKS),
+            material.source,
+            stream=stream.index,
+            troubles=material.troubles,
+            max_side=0 if 0 in sides else max(sides),
+            pixel=BGR24 if any(want.pixel == BGR24 for want in wishes) else GRAY8,
+            key_only=key_only,
+            every=None if None in steps else min(step for step in steps if step is not None),
+            upright=True,
+            plan=material.plan,
+        ):
+            _hand_round(frame, takers, key_only=key_only)
+            if all(taker.failure for taker in takers):
+                return
+    except BearwitnessError as error:
+        for taker in takers:
+            taker.failure = taker.failure or error
+
+
+def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> None:
+    made: dict[tuple[int, str], Frame] = {}
+    for taker in takers:
+        for number, want in _wishes(taker, key_only=key_only):
+            if taker.failure is not None or frame.time < taker.due.get(number, frame.time):
+                continue
+            if want.every is not None:
+                taker.due[number] = frame.time + want.every
+            key = (want.max_side, want.pixel)
+            if key not in made:
+                made[key] = _as_wanted(frame, want)
+            _guarded(taker, partial(_feed, frame=made[key]))
+
+
+def _feed(analysis: Analysis, frame: Frame) -> None:
+    analysis.frame(frame)
+
+
+def _hear(analysis: Analysis, block: Sound) -> None:
+    analysis.sound(block)
+
+
+def _as_wanted(frame: Frame, want: Frames | Still) -> Frame:
+    """Return the frame in the size and with the channels that were wanted."""
+    picture = frame.picture
+    if want.pixel == GRAY8 and picture.ndim == 3:
+        picture = np.asarray((picture.astype(np.uint16) @ _LUMA) >> 8, dtype=np.uint8)
+    picture = shrink(picture, want.max_side)
+    if picture is frame.picture:
+        return frame
+    return Frame(
+        frame.index, frame.pts, frame.time, frame.key, frame.rotation,
+        frame.native_width, frame.native_height, picture,
+    )  # fmt: skip
+
+
+def shrink(picture: Picture, max_side: int) -> Picture:
+    """Return the picture with no side longer than `max_side` (0: as it is); pixels are means of areas."""
+    height, width = picture.shape[:2]
+    longest = max(height, width)
+    if not max_side or longest <= max_side:
+        return picture
+    size = (max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest)))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.BOX))

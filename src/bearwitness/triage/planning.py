@@ -1,0 +1,99 @@
+"""Which jobs there are: every item with bytes, once for all its copies, under every analyser asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from bearwitness.catalogue.catalogue import Catalogue, ItemRow
+from bearwitness.catalogue.search import done_jobs
+from bearwitness.errors import RefusedError
+from bearwitness.jobs.model import Job, job_id
+from bearwitness.vault.derivatives import FAILED
+from bearwitness.vault.freezing import Frozen
+from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.permissions import authorised
+from bearwitness_verify.canonical import Json
+
+from .analyser import Analyser
+from .work import STEP, Place
+
+
+@dataclass
+class Plan:
+    """What is to be done. `analysers` are by job."""
+
+    jobs: list[Job] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    analysers: dict[str, Analyser] = field(default_factory=dict)
+    already: int = 0
+    bytes: int = 0
+    frozen: int = 0
+
+
+def plan(
+    ledger: Ledger,
+    catalogue: Catalogue,
+    analysers: Sequence[Analyser],
+    deliveries: Collection[str],
+    *,
+    again: bool,
+) -> Plan:
+    """Return the jobs on items of `deliveries` not in the log yet; with `again` also those that failed."""
+    _refuse_unauthorised(ledger, analysers, deliveries)
+    done, made, seen = done_jobs(catalogue), Plan(), set()
+    for row in catalogue.items():
+        if row.delivery not in deliveries or not _has_bytes(row):
+            continue
+        if row.item in ledger.frozen.items:
+            made.frozen += 1
+            continue
+        if row.sha256 in seen:  # its copy stands for it
+            continue
+        seen.add(row.sha256)
+        _plan_item(made, row, analysers, done, again=again)
+    return made
+
+
+def _has_bytes(row: ItemRow) -> bool:
+    return row.fate.get("type") == "file" and not row.same_as and bool(row.bytes) and row.sha256 is not None
+
+
+def _plan_item(
+    made: Plan, row: ItemRow, analysers: Sequence[Analyser], done: dict[str, str], *, again: bool
+) -> None:
+    for analyser in analysers:
+        model: Json = None if analyser.model is None else {**analyser.model.to_json()}
+        name = job_id(row.item, analyser.name, analyser.version, model, dict(analyser.parameters))
+        outcome = done.get(name)
+        if outcome is not None and not (again and outcome == FAILED):
+            made.already += 1
+            continue
+        if row.item not in made.places:
+            made.places[row.item] = Place(row.delivery, row.part, row.leaf, row.path)
+            made.bytes += row.bytes or 0
+        made.analysers[name] = analyser
+        made.jobs.append(Job(name, row.item, STEP, len(made.places), row.bytes or 0))
+
+
+def _refuse_unauthorised(ledger: Ledger, analysers: Sequence[Analyser], deliveries: Collection[str]) -> None:
+    grouping = [analyser.name for analyser in analysers if analyser.needs_authorisation]
+    missing = sorted(set(deliveries) - authorised(ledger)) if grouping else []
+    if missing:
+        raise RefusedError(
+            f"{grouping[0]} is off: for delivery {missing[0]} no two people have authorised it",
+            "it yields leads, never an identity; two keepers allow it for a case: bearwitness authorise",
+        )
+
+
+def late_copies(catalogue: Catalogue, frozen: Frozen) -> list[ItemRow]:
+    """Return items that hold the bytes of a frozen one and are not frozen: they came later."""
+    found: dict[str, ItemRow] = {}
+    for item in sorted(frozen.items):
+        row = catalogue.get(item)
+        if row is None or row.sha256 is None or not row.bytes:
+            continue
+        for other in catalogue.with_bytes(row.sha256):
+            if other.item not in frozen.items:
+                found[other.item] = other
+    return list(found.values())

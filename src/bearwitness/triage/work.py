@@ -1,0 +1,104 @@
+"""The step that workers run by name: opens one item in memory and looks at it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bearwitness.custody.items import commit
+from bearwitness.errors import TamperedError
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.jobs.model import Lease
+from bearwitness.media.plans import USUAL
+from bearwitness.media.source import Source
+from bearwitness.sandbox.client import Sandbox
+from bearwitness.vault.delivery import OpenDelivery, Record
+from bearwitness.vault.item_reader import ItemReader
+from bearwitness.vault.ledger import Ledger
+
+from .analyser import Analyser, Material
+from .kinds import HEAD_BYTES, guess
+from .looking import Looked, look
+
+STEP: Final = "look"
+_PARTS_MAX: Final = 8
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an item stands: delivery, part, leaf hash, and its name, bytes."""
+
+    delivery: str
+    part: int
+    leaf: bytes
+    path: bytes
+
+
+class Looker:
+    """What a worker process holds, made before it is forked: deliveries, sandboxes, analysers."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        places: Mapping[str, Place],
+        analysers: Mapping[str, Analyser],
+        sandboxes: Mapping[str, Sandbox],
+        *,
+        accept_weak: bool = False,
+    ) -> None:
+        """`analysers` by the id of each job."""
+        self._ledger, self._places, self._analysers, self._sandboxes = ledger, places, analysers, sandboxes
+        self._networks = sorted({name for analyser in analysers.values() for name in analyser.networks})
+        self._brought = {n: w for analyser in analysers.values() for n, w in analyser.brought.items()}
+        self._accept_weak = accept_weak
+        self._inference: InferenceWorker | None = None  # of this process, once one is needed
+        self._opened: dict[str, OpenDelivery] = {}
+        self._records: OrderedDict[tuple[str, int], dict[bytes, Record]] = OrderedDict()
+
+    def __call__(self, lease: Lease) -> list[Looked]:
+        """Return what came of each job; raise BearwitnessError for an item that does not open."""
+        place = self._places[lease.item]
+        if place.delivery not in self._opened:
+            self._opened[place.delivery] = self._ledger.open_delivery(place.delivery)
+        opened = self._opened[place.delivery]
+        record = self._part(opened, place).get(place.leaf)
+        if record is None:
+            raise TamperedError(f"item {lease.item} is not in its delivery any more")
+        held = ItemReader(opened, record)
+        plan = USUAL if lease.attempt == 1 else USUAL.stricter()
+        material = Material(
+            item=lease.item,
+            path=place.path,
+            kind=guess(held.read(0, min(HEAD_BYTES, held.size))),
+            source=Source.of_ranges(held.read, held.size, f"item {lease.item}"),
+            plan=plan,
+            sandbox=self._sandboxes.__getitem__,
+            inference=self._worker,
+        )
+        looked = look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
+        if self._inference is not None and any(each.again for each in looked):
+            self._inference.close()  # a fresh one for the second try: this one may have run out of something
+            self._inference = None
+        return looked
+
+    def _worker(self) -> InferenceWorker:
+        """Return the inference worker of this process; one thread, for there are as many processes."""
+        if self._inference is None:
+            self._inference = InferenceWorker(
+                self._networks, threads=1, brought=self._brought, accept_weak=self._accept_weak
+            )
+        return self._inference
+
+    def _part(self, opened: OpenDelivery, place: Place) -> dict[bytes, Record]:
+        key = (place.delivery, place.part)
+        if key not in self._records:
+            lines = opened.lines(place.part)
+            self._records[key] = {
+                commit(line.values, line.secret): line for line in lines if isinstance(line, Record)
+            }
+            if len(self._records) > _PARTS_MAX:
+                self._records.popitem(last=False)
+        self._records.move_to_end(key)
+        return self._records[key]

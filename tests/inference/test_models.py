@@ -1,0 +1,137 @@
+"""Only pinned weights are used; what is asked and answered is read strictly; nothing calls out."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bearwitness.errors import MalformedError, SandboxError
+from bearwitness.inference import wire
+from bearwitness.inference.models import MODELS, Model, ModelError, model
+from bearwitness.inference.worker import InferenceWorker
+from scale import examples
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_the_weights_installed_are_the_pinned_ones(name: str) -> None:
+    each = MODELS[name]
+    assert each.read(each.locate())
+    assert each.licence
+    assert each.source
+
+
+def test_weights_of_another_hash_are_refused_by_parent_and_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = model("centerface")
+    altered = tmp_path / "centerface.onnx"
+    data = bytearray(real.locate().read_bytes())
+    data[len(data) // 2] ^= 1
+    altered.write_bytes(data)
+    with pytest.raises(ModelError, match="another SHA-256"):
+        real.read(altered)
+    monkeypatch.setattr(Model, "locate", lambda _: altered)
+    with InferenceWorker(["centerface"]) as worker, pytest.raises(SandboxError, match="not the pinned ones"):
+        worker.start()
+
+
+def test_a_package_that_is_missing_is_named_with_the_command_that_adds_it() -> None:
+    missing = Model("x", "faces", "no-such-package", "x.onnx", "0" * 64, "MIT", "")
+    with pytest.raises(ModelError, match="no-such-package is not installed") as caught:
+        missing.locate()
+    assert "requirements-weights.lock" in caught.value.hint
+
+
+def test_an_unknown_model_is_refused_with_the_list_of_known_ones() -> None:
+    with pytest.raises(ModelError, match="centerface"):
+        InferenceWorker(["nudenet"])
+
+
+def test_arrays_come_back_as_they_went() -> None:
+    arrays: list[wire.Array] = [
+        np.arange(6, dtype="<f4").reshape(2, 3),
+        np.zeros((0, 5), "<i8"),
+        np.eye(3, dtype="|u1"),
+    ]
+    head, found = wire.decode(bytes(wire.encode({"ask": "x"}, arrays)))
+    assert head == {"ask": "x"}
+    assert all(
+        np.array_equal(one, two) and one.dtype == two.dtype for one, two in zip(arrays, found, strict=True)
+    )
+
+
+@given(at=st.integers(0, 400), value=st.integers(0, 255))
+@examples(300)
+def test_no_byte_of_an_answer_can_do_more_than_be_refused(at: int, value: int) -> None:
+    data = bytearray(wire.encode({}, [np.ones((2, 3), "<f4")]))
+    data[at % len(data)] = value
+    try:
+        _, arrays = wire.decode(bytes(data))
+    except MalformedError:
+        return
+    assert sum(array.nbytes for array in arrays) == 24
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    for bad in (np.nan, np.inf):
+        with pytest.raises(MalformedError, match="no number"):
+            wire.decode(bytes(wire.encode({}, [np.array([1, bad], "<f4")])))
+
+
+@given(st.binary(max_size=100))
+@examples(100)
+def test_random_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        wire.decode(struct.pack("<I", len(data)) + data)
+
+
+def test_telemetry_of_openvino_is_not_installed() -> None:
+    with pytest.raises(metadata.PackageNotFoundError):
+        metadata.distribution("openvino-telemetry")
+
+
+def test_detecting_makes_no_socket_and_writes_no_file(tmp_path: Path) -> None:
+    strace = shutil.which("strace")
+    if not strace:
+        pytest.skip("strace is not installed; on Debian: apt install strace")
+    log = tmp_path / "trace"
+    code = (
+        "import numpy as np\n"
+        "from bearwitness.inference.worker import InferenceWorker\n"
+        "from bearwitness.inference.faces import Faces\n"
+        "with InferenceWorker(['centerface']) as worker:\n"
+        "    print(Faces(worker).detect([np.zeros((96, 64, 3), np.uint8)]))\n"
+    )
+    words = [
+        strace,
+        "-f",
+        "-qq",
+        "-o",
+        str(log),
+        "-e",
+        "trace=%network,openat,open,creat,unlink,mkdir,rename",
+    ]
+    done = subprocess.run(
+        [*words, sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False
+    )
+    if "Operation not permitted" in done.stderr and not log.exists():
+        pytest.skip("strace may not trace here")
+    assert done.stdout.strip() == "[[]]", done.stderr
+    lines = [line.split(" ", 1)[-1].strip() for line in log.read_text().splitlines()]
+    network = [line for line in lines if line.startswith(("socket(", "connect(", "bind("))]
+    # The C library asks a cache of user names on this machine, before anything is loaded.
+    assert not [line for line in network if "AF_UNIX" not in line]
+    assert not [line for line in network if "sun_path" in line and "/nscd/" not in line]
+    opened = [line for line in lines if line.startswith(("open", "creat")) and " = -1 " not in line]
+    written = [line for line in opened if "O_WRONLY" in line or "O_RDWR" in line or "O_CREAT" in line]
+    assert len(opened) > 100
+    assert not [line for line in written if '"/dev/null"' not in line and '"/proc/' not in line]

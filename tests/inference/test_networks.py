@@ -1,0 +1,140 @@
+"""The networks find what is there, in a locked process, the same every time, in the picture's own pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from bearwitness.errors import ChildFailedError
+from bearwitness.inference.faces import FaceBox, Faces
+from bearwitness.inference.inside.overlap import keep_best
+from bearwitness.inference.persons import KeyPoint, Person, Persons
+from bearwitness.inference.sensitive import Sensitive
+from bearwitness.inference.worker import InferenceWorker
+
+from .footage import footage, overlap
+
+CLIPS = {
+    "stage-audience.mp4": (60, 0.9),
+    "signer-bystander.mkv": (30, 0.95),
+    "signer-woman.mkv": (44, 0.95),
+    "corridor-two-walking.mp4": (17, 0.95),
+}
+
+
+def box(face: FaceBox) -> tuple[float, float, float, float]:
+    return face.x, face.y, face.w, face.h
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_faces_of_the_corpus_are_found(name: str, worker: InferenceWorker, corpus: Path) -> None:
+    step, least = CLIPS[name]
+    pictures, truth = footage(corpus, name, step)
+    found = Faces(worker).detect(pictures)
+    wanted = [(at, tuple(each)) for at, frame in enumerate(truth) for each in frame["boxes"]]
+    hits = sum(any(overlap(box(face), each) > 0.4 for face in found[at]) for at, each in wanted)
+    assert len(wanted) >= 3
+    assert hits >= least * len(wanted)
+    assert all(0 <= mark[0] <= 700 for faces in found for face in faces for mark in face.landmarks[:3])
+
+
+def test_where_there_is_no_face_hardly_any_is_seen(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, _ = footage(corpus, "road-cars.mp4", 100)
+    assert [face for faces in Faces(worker).detect(pictures) for face in faces if face.score > 0.5] == []
+
+
+def test_the_same_pictures_give_the_same_boxes_alone_and_among_others(
+    worker: InferenceWorker, corpus: Path
+) -> None:
+    pictures, _ = footage(corpus, "signer-bystander.mkv", 30)
+    faces = Faces(worker)
+    together = faces.detect(pictures, scales=(1.0,))
+    assert together == faces.detect(pictures, scales=(1.0,))
+    assert together == [faces.detect([picture], scales=(1.0,))[0] for picture in pictures]
+
+
+def test_boxes_stay_with_a_picture_that_is_shifted_and_in_a_batch_of_many_sizes(
+    worker: InferenceWorker, corpus: Path
+) -> None:
+    (picture, *_), _ = footage(corpus, "signer-woman.mkv", 80)
+    moved = np.zeros((picture.shape[0] + 96, picture.shape[1] + 64, 3), np.uint8)
+    moved[96:, 64:] = picture
+    plain, shifted = Faces(worker).detect([picture, moved], scales=(1.0,))
+    x, y, w, h = box(plain[0])
+    assert overlap((x + 64, y + 96, w, h), box(shifted[0])) > 0.8
+
+
+def test_no_pictures_give_no_answers_and_what_is_no_picture_is_refused(worker: InferenceWorker) -> None:
+    assert Faces(worker).detect([]) == []
+    with pytest.raises(ValueError, match="height × width × 3"):
+        Faces(worker).detect([np.zeros((5, 5), np.uint8)])
+    with pytest.raises(ValueError, match="scale the pictures down"):
+        Faces(worker).detect([np.zeros((1_080, 1_920, 3), np.uint8)])
+
+
+def test_a_worker_without_the_network_says_so_instead_of_finding_nothing(worker: InferenceWorker) -> None:
+    with InferenceWorker(["opennsfw"]) as other, pytest.raises(ChildFailedError, match="centerface"):
+        Faces(other).detect([np.zeros((64, 64, 3), np.uint8)])
+
+
+def test_heads_are_where_faces_are(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, truth = footage(corpus, "corridor-two-walking.mp4", 12)
+    found = Persons(worker).detect(pictures)
+    for frame, persons in zip(truth, found, strict=True):
+        heads = [head for head in (person.head() for person in persons) if head]
+        for x, y, w, h in frame["boxes"]:
+            assert any(
+                head.x < x + w / 2 < head.x + head.w and head.y < y + h / 2 < head.y + head.h
+                for head in heads
+            )
+
+
+def test_persons_seen_from_behind_are_found(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, _ = footage(corpus, "people-from-behind.mp4", 60)
+    found = Persons(worker).detect(pictures, tiles=True)
+    assert sum(bool(persons) for persons in found) >= 3
+
+
+def test_a_crowd_of_more_than_a_pass_holds_is_found_in_tiles(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, _ = footage(corpus, "corridor-two-walking.mp4", 35)
+    height, width = pictures[0].shape[:2]
+    crowd = np.concatenate([np.concatenate([pictures[0]] * 2, 1)] * 2, 0)
+    whole = Persons(worker).detect([crowd], tiles=False, threshold=0.2)[0]
+    tiled = Persons(worker).detect([crowd], tiles=True, threshold=0.2)[0]
+    assert len(tiled) >= max(8, len(whole))
+    quarters = {(person.x > width - 20, person.y > height - 20) for person in tiled}
+    assert len(quarters) == 4
+
+
+def head_of(*points: tuple[float, float, float]) -> Any:
+    placed = [KeyPoint(*point) for point in points]
+    return Person(0, 0, 100, 300, 0.9, (*placed, *[KeyPoint(0, 0, 0)] * (17 - len(placed)))).head()
+
+
+def test_a_head_is_told_from_ears_alone_and_not_invented_from_none() -> None:
+    unseen = (0.0, 0.0, 0.0)
+    head = head_of(unseen, unseen, unseen, (40, 30, 0.9), (60, 30, 0.9))
+    assert head is not None
+    assert head.x < 40
+    assert head.x + head.w > 60
+    assert head.y < 30 < head.y + head.h
+    assert head_of(unseen, unseen, unseen, unseen, unseen, (30, 80, 0.9), (70, 80, 0.9)) is None
+
+
+def test_scores_of_pictures_lie_between_nought_and_one(worker: InferenceWorker, corpus: Path) -> None:
+    pictures: list[NDArray[np.uint8]] = [
+        np.asarray(Image.open(corpus / "images" / name).convert("RGB"))[:, :, ::-1]
+        for name in ("cat.png", "street.jpg")
+    ]
+    scores = Sensitive(worker).score([np.ascontiguousarray(picture) for picture in pictures])
+    assert all(0 <= score < 0.3 for score in scores)
+
+
+def test_of_overlapping_boxes_the_surest_is_kept_and_neighbours_stay() -> None:
+    rows = np.array([[0, 0, 10, 10, 0.5], [1, 1, 10, 10, 0.9], [30, 0, 10, 10, 0.3]], np.float32)
+    assert keep_best(rows, 0.3)[:, 4].tolist() == [np.float32(0.9), np.float32(0.3)]

@@ -1,0 +1,166 @@
+"""What containers claim, sound with its times, packets for copying."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from bearwitness.media.model import HIDDEN, DecodeTrouble, MediaError, Packet, Sound
+from bearwitness.media.packets import packets
+from bearwitness.media.probe import _facts, probe
+from bearwitness.media.sound import sound
+from bearwitness.media.source import Source
+from bearwitness.sandbox.client import Sandbox
+from bearwitness_verify import canonical
+from bearwitness_verify.canonical import Json
+from bearwitness_verify.errors import MalformedError
+
+from .clips import clip, tone
+from .conftest import OpenSource
+
+
+def listen(sandbox: Sandbox, source: Source, stream: int, rate: int) -> list[Sound]:
+    troubles: list[DecodeTrouble] = []
+    blocks = list(sound(sandbox, source, stream=stream, rate=rate, troubles=troubles))
+    assert not troubles
+    return blocks
+
+
+def test_a_probe_tells_streams_sizes_and_times(decoders: Sandbox, open_source: OpenSource) -> None:
+    facts = probe(decoders, open_source("video/stage-audience.mp4"))
+    video, audio = facts.streams
+    assert (video.kind, video.codec, video.width, video.height, video.frames) == (
+        "video",
+        "h264",
+        640,
+        360,
+        275,
+    )
+    assert (video.start, video.time_base, video.decodes) == (
+        Fraction(10_214, 11_988),
+        Fraction(1, 11_988),
+        True,
+    )
+    assert (audio.kind, audio.codec, audio.sample_rate) == ("audio", "aac", 44_100)
+    assert facts.first("audio") == audio
+
+
+def test_a_phones_rotation_and_tags_are_told(decoders: Sandbox, open_source: OpenSource) -> None:
+    facts = probe(decoders, open_source("metadata/phone-gps.mov"))
+    video = facts.first("video")
+    assert video is not None
+    assert video.rotation == -90
+    assert any("location" in name for name, _ in facts.metadata)
+
+
+def test_a_video_stream_that_does_not_decode_is_told(decoders: Sandbox) -> None:
+    data = clip([Fraction(0)], form="matroska", base=Fraction(1, 1000))
+    with av.open(io.BytesIO(data)) as container:
+        body = bytes(next(container.demux()))
+    facts = probe(decoders, Source.of_bytes(data.replace(body, bytes(len(body))), "zeroed"))
+    assert [stream.decodes for stream in facts.streams] == [False]
+
+
+def test_what_is_no_media_is_refused(decoders: Sandbox, open_source: OpenSource) -> None:
+    with pytest.raises(MediaError, match=r"bomb.zip can not be read as footage or sound"):
+        probe(decoders, open_source("damaged/bomb.zip"))
+
+
+def valid() -> dict[str, Json]:
+    facts: Json = dict.fromkeys(("start", "duration")) | {
+        "bit_rate": "0", "chapters": "0", "container": "x", "metadata": [["a", "b"]],
+    }  # fmt: skip
+    return {"facts": facts, "streams": [], "v": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("container", "a\nb"), ("bit_rate", "-1"), ("start", "1/0"), ("start", "x"), ("metadata", [["a"]])],
+)
+def test_a_childs_facts_are_read_strictly(name: str, value: Json) -> None:
+    answer = valid()
+    assert _facts(canonical.loads(canonical.dumps(answer)), "file").container == "x"
+    facts = answer["facts"]
+    assert isinstance(facts, dict)
+    facts[name] = value
+    with pytest.raises(MalformedError):
+        _facts(answer, "file")
+
+
+def test_sound_is_mixed_resampled_and_as_long_as_the_file(decoders: Sandbox) -> None:
+    blocks = listen(decoders, Source.of_bytes(tone(2.5), "tone.wav"), 0, 16_000)
+    samples = np.concatenate([block.samples for block in blocks])
+    assert abs(len(samples) - 40_000) <= 1
+    assert blocks[0].time == 0
+    spectrum = np.abs(np.fft.rfft(samples[8_000:24_000]))
+    assert np.argmax(spectrum) == 400
+    assert 0.2 < np.abs(samples).max() < 0.45  # half of the left channel
+
+
+def test_sound_that_starts_late_is_told_to_start_late(decoders: Sandbox, open_source: OpenSource) -> None:
+    blocks = listen(decoders, open_source("video/stage-audience.mp4"), 1, 16_000)
+    assert blocks[0].time == Fraction(353, 44_100)
+    for one, two in itertools.pairwise(blocks):
+        assert two.first == one.first + len(one.samples)
+        assert two.time == one.time + Fraction(len(one.samples), 16_000)
+
+
+def test_a_gap_in_the_sound_is_left_a_gap(decoders: Sandbox) -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=8_000, layout="mono")
+        for begin in (0, 8_000, 40_000):  # the third second is followed by two of nothing
+            frame = av.AudioFrame.from_ndarray(
+                np.full((1, 8_000), 9_000, np.int16), format="s16", layout="mono"
+            )
+            frame.sample_rate, frame.pts = 8_000, begin
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    blocks = listen(decoders, Source.of_bytes(out.getvalue(), "gap.mkv"), 0, 8_000)
+    assert [block.time for block in blocks] == [0, 5]
+    assert [len(block.samples) for block in blocks] == [16_000, 8_000]
+
+
+def test_the_sound_of_every_speaker_lasts_as_the_corpus_says(
+    decoders: Sandbox, open_source: OpenSource, corpus: Path
+) -> None:
+    with av.open(str(corpus / "audio/conversation-1688-2033.flac")) as container:
+        seconds = (container.duration or 0) / 1_000_000
+    blocks = listen(decoders, open_source("audio/conversation-1688-2033.flac"), 0, 16_000)
+    assert sum(len(block.samples) for block in blocks) == pytest.approx(seconds * 16_000, abs=16)
+
+
+def test_sound_of_a_video_stream_is_refused(decoders: Sandbox) -> None:
+    with pytest.raises(MediaError, match="no audio stream number 0"):
+        listen(decoders, Source.of_bytes(clip([Fraction(0)]), "clip.mp4"), 0, 8_000)
+
+
+@pytest.mark.parametrize(
+    "name", ["video/stage-audience.mp4", "video/signer-woman.mkv", "metadata/phone-gps.mov"]
+)
+def test_packets_are_byte_for_byte_those_of_the_container(
+    name: str, decoders: Sandbox, open_source: OpenSource, corpus: Path
+) -> None:
+    with av.open(str(corpus / name)) as container:
+        expected = [
+            (p.stream_index, p.pts, p.dts, p.duration or 0, p.is_keyframe, bytes(p))
+            for p in container.demux()
+            if p.size
+        ]
+        count = len(container.streams)
+    troubles: list[DecodeTrouble] = []
+    found: list[Packet] = list(packets(decoders, open_source(name), streams=range(count), troubles=troubles))
+    # The phone's edit list leaves out two packets of sound at the beginning, as is usual, and that is told.
+    assert [each.kind for each in troubles] == ([HIDDEN] if "phone" in name else [])
+    assert [(p.stream, p.pts, p.dts, p.duration, p.key, p.data) for p in found] == expected
+
+
+def test_packets_of_a_stream_that_is_not_there_are_refused(decoders: Sandbox) -> None:
+    with pytest.raises(MediaError, match="no stream of that number"):
+        list(packets(decoders, Source.of_bytes(tone(0.1), "x.wav"), streams=[4], troubles=[]))

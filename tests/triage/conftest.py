@@ -1,0 +1,57 @@
+"""A vault with pictures, documents and sound, a sandbox for the tasks of triage, and files to look at."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bearwitness import media
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media.plans import QUICK
+from bearwitness.media.source import Source
+from bearwitness.sandbox.client import Sandbox
+from bearwitness.triage.analyser import Material
+from bearwitness.triage.documents import TASKS
+from bearwitness.triage.kinds import guess
+from triaged import FILES, Triaged
+from workbench import Bench, fill
+
+
+@pytest.fixture(scope="session")
+def sandboxes() -> Iterator[dict[str, Sandbox]]:
+    """Return running sandboxes by their module of tasks."""
+    with Sandbox(TASKS) as of_triage, Sandbox(media.TASKS) as of_media:
+        yield {TASKS: of_triage, media.TASKS: of_media}
+
+
+@pytest.fixture
+def material(sandboxes: dict[str, Sandbox]) -> Callable[[bytes], Material]:
+    """Return a function that makes material of bytes."""
+
+    def make(data: bytes) -> Material:
+        source = Source.of_bytes(data, "a file")
+        kind = guess(data[:4096])
+        return Material("0" * 32, b"a file", kind, source, QUICK, sandboxes.__getitem__, _no_network)
+
+    return make
+
+
+def _no_network() -> InferenceWorker:
+    raise AssertionError("no network is needed here")
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Return a vault with a delivery that was never looked at; nobody alters it."""
+    bench = Bench(tmp_path_factory.mktemp("triage"))
+    bench.seal(fill(bench.folder / "drive", dict(FILES)))
+    return bench
+
+
+@pytest.fixture
+def bench(sealed: Bench, tmp_path: Path) -> Triaged:
+    """Return a vault of one's own with a delivery that was never looked at."""
+    return Triaged(sealed, Path(shutil.copytree(sealed.vault, tmp_path / "vault")))
