@@ -21,15 +21,16 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_SECONDS = 60
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)"
 )
 _SWITCHES = (
-    "--headless", "--no-sandbox", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu",
+    "--headless", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu",
     "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
     "--autoplay-policy=no-user-gesture-required", "--mute-audio", "--lang=en-US",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
 )  # fmt: skip
 
 

@@ -86,6 +86,18 @@ def test_the_timeline_is_green_where_the_recording_is_shown(shown: Reader) -> No
     assert sum(0.2 < share < 0.95 for share in green) == 3
 
 
+@pytest.mark.parametrize("language", [0, 1, 2])
+def test_nothing_is_wider_than_a_telephone(shown: Reader, language: int) -> None:
+    size = {"deviceScaleFactor": 2, "height": 780, "mobile": True}
+    try:
+        shown.tab.call("Emulation.setDeviceMetricsOverride", width=360, **size)
+        shown.tab.do(f"find('languages').children[{language}].click(); find('details').open = true; 0")
+        assert shown.tab.do("document.documentElement.scrollWidth") == 360
+    finally:
+        shown.tab.do("find('languages').children[0].click()")
+        shown.tab.call("Emulation.setDeviceMetricsOverride", width=1280, **{**size, "mobile": False})
+
+
 def test_words_of_the_vault_can_not_pass_for_proof_nor_for_markup(shown: Reader) -> None:
     assert shown.tab.do("document.querySelectorAll('blockquote').length") == 1
     text = shown.tab.do("document.querySelector('blockquote').textContent")

@@ -76,15 +76,16 @@ function tracksOf(fields, rows, indices) {
 }
 
 function finishedTrack({ number, names, values, rows }) {
-  if (names.length < 3 || !rows.length) throw new Refusal("e.malformed", { what: "track" });
-  const { decoder, display, edits } = values;
+  if (names.length < 2 || !rows.length) throw new Refusal("e.malformed", { what: "track" });
+  const { decoder, display } = values;
+  const edits = names.includes("edits") ? listOf(values.edits) : null; // null: not shown
   const extent = values.extent ?? null;
   if (!isObject(decoder) || !isObject(display) || !(extent === null || isObject(extent))) throw new Refusal("e.malformed", { what: "track" });
   const [container, media, codec] = [decoder.container, decoder.media, decoder.codec].map(textOf);
   if (container.endsWith(", incomplete")) throw new Refusal("e.incomplete");
   if (rows.some((row) => row.time === UNTOLD)) throw new Refusal("e.malformed", { what: "track" });
   const base = parseTimeBase(decoder.time_base);
-  const track = { number, decoder, display, edits: listOf(edits), extent, rows, container, media, codec, base };
+  const track = { number, decoder, display, edits, extent, rows, container, media, codec, base };
   const first = rows[0].time;
   const turn = (time) => ((((time - first + PTS_TURN / 2n) % PTS_TURN) + PTS_TURN) % PTS_TURN) - PTS_TURN / 2n;
   track.timeOf = TRANSPORT.includes(container) ? (row) => first + turn(row.time) : (row) => row.time;
@@ -101,7 +102,7 @@ function finishedTrack({ number, names, values, rows }) {
 
 /** Return what the edit list takes from every time, a fraction of seconds. */
 function shiftOf(track) {
-  const edits = track.edits.map((edit) => members(edit, "duration media_time rate time_base"));
+  const edits = (track.edits ?? []).map((edit) => members(edit, "duration media_time rate time_base"));
   let empty = [0n, 1n];
   if (edits.length === 2 && edits[0].media_time === "-1") {
     const [n, d] = parseTimeBase(edits[0].time_base);

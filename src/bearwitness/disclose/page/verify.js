@@ -204,6 +204,10 @@ class Verification {
     const leading = track.rows.length - track.played.length;
     const args = { name, track: String(track.number), media: track.media, codec: track.codec, from, to };
     this.report.add("ok", 6, "f.track", { ...args, packets: String(track.played.length) });
+    if (track.edits === null) this.report.add("note", 6, "f.noEdits", { name, track: String(track.number) });
+    if (track.media === "video" && !(track.rows[0].flags & FLAG_KEY)) {
+      this.report.add("note", 6, "f.noKey", { name, track: String(track.number) });
+    }
     if (leading) this.report.add("note", 6, "f.leading", { name, track: String(track.number), count: String(leading) });
   }
 
