@@ -13,7 +13,8 @@
     │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
-    │   └── FrozenError              1  the item is frozen: a stop key was pressed
+    │   ├── FrozenError              1  the item is frozen: a stop key was pressed
+    │   └── AttackedError            1  a derivative did not withstand the attack (redact.redaction)
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
     ├── ImageError               1  a question about a disk image has no answer (images.disk_image)

@@ -56,6 +56,15 @@ ENTRY_SLOTS: Final = {
         "thawed": "items ground keepers",
         "grouping-authorised": "case deliveries keepers ground",
         "grouping-ended": "case ground",
+        "person-registered": "person name roles key keepers replaces",
+        "person-revoked": "person ground keepers",
+        "approved": "person subject purpose statement",
+        "overridden": "person subject gate item label reason statement",
+        "consent": "consent item label purpose recipient scope expiry withdrawal language explained_by"
+        " support person statement",
+        "consent-withdrawn": "consent ground person statement",
+        "gate-results": "subject outcome results",
+        "received": "release person verdict statement",
     }.items()
 }
 

@@ -30,9 +30,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 def edited(folder: Path, name: str, **changes: str) -> Path:
-    """Return a policy file made from one of ours, without the approvals that nobody can give here."""
+    """Return a policy made from one of ours, of another name and without approvals: no request is needed."""
     lines = run("release", "--print-profile", name).ok().out.splitlines()
-    changes = {"approvals": "0", **changes}
+    changes = {"approvals": "0", "name": f'"our {name}"', **changes}
     for number, line in enumerate(lines):
         word = line.partition("=")[0].strip()
         if word in changes and not line.startswith((" ", "#")):
@@ -124,7 +124,7 @@ def test_a_court_gets_one_encrypted_file_with_everything_accounted_for(bench: Be
         assert "shared under the condition death_penalty" in out
     assert not list(Path("/dev/shm").glob(".bearwitness-release-*"))
     entered = bench.do("log")["entries"][-1]["fields"]
-    assert entered["profile"] == "court"
+    assert entered["profile"] == "our court"
     digests = {sha256(recipient_of(key).encode()).hexdigest() for key in (bench.anna, bench.ben)}
     assert set(entered["recipients"]) == digests
 

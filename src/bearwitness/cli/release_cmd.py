@@ -17,7 +17,7 @@ from typing import Any
 
 from bearwitness.disclose import policies
 from bearwitness.disclose.clip_choice import parse_asked
-from bearwitness.disclose.release import Released, release
+from bearwitness.disclose.release import Released, draft, release
 from bearwitness.disclose.selection import (
     Selection,
     check_conditions,
@@ -31,6 +31,7 @@ from bearwitness_verify.checkpoint import Checkpoint
 
 from .options import add_identity, add_items, add_vault
 from .output import EXIT_DONE, Output, plural
+from .releasing import add_gates, gate_of, tell_draft
 from .unlocking import Opened, opened
 
 EXAMPLES = """
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--condition", metavar="NAME=TEXT", help="purpose, onward, embargo and so on, which travel", **many
     )
     parser.add_argument("--profile", metavar="NAME|FILE", help="the policy to release under")
+    add_gates(parser)
     parser.add_argument(
         "--print-profile", metavar="NAME", choices=policies.NAMES, action=_PrintProfile,
         help="print a profile, to make one of your own from it",
@@ -108,9 +110,15 @@ def run(options: argparse.Namespace, out: Output) -> int:
     selection = _selection(options)
     with opened(options, out, writing=True) as at:
         known = [_known(at, path) for path in options.checkpoint]
+        if options.draft is not None:
+            drafted = draft(
+                at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
+                out.say,
+            )  # fmt: skip
+            return tell_draft(options.draft, drafted, out)
         done = release(
             at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
-            progress=out.say,
+            gate_of(at, options), out.say,
         )  # fmt: skip
     data = {
         "release": str(done.path),

@@ -109,8 +109,8 @@ def _check_words(what: str, name: str, words: list[str], known: tuple[str, ...])
             raise MalformedError(f"in the policy {what} {name!r} has {word!r}", f"one of: {', '.join(known)}")
 
 
-def require(policy: Policy, *, whole: bool, clips: bool, encrypted: bool, approved: int) -> None:
-    """Raise RefusedError unless a selection is what `policy` allows; `approved`: how many people agreed."""
+def require(policy: Policy, *, whole: bool, clips: bool, encrypted: bool) -> None:
+    """Raise RefusedError unless a selection is what `policy` allows."""
     who = f"the profile {policy.name!r}"
     if (whole or clips) and not policy.bit_exact:
         raise RefusedError(
@@ -126,6 +126,11 @@ def require(policy: Policy, *, whole: bool, clips: bool, encrypted: bool, approv
         raise RefusedError(
             f"{who} wants the release encrypted", "give --to with an age recipient, and a DEST ending in .age"
         )
+
+
+def require_approvals(policy: Policy, approved: int) -> None:
+    """Raise RefusedError unless as many people with the right roles approved as `policy` asks for."""
+    who = f"the profile {policy.name!r}"
     if approved < policy.approvals:
         roles = f" ({', '.join(policy.approvers)})" if policy.approvers else ""
         raise RefusedError(

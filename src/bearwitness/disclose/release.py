@@ -5,7 +5,8 @@ Nothing appears at the destination unless the stand-alone verifier accepts the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,14 +22,15 @@ from bearwitness_verify.report import Verdict
 from bearwitness_verify.verify import verify
 
 from . import policies
-from .builder import Builder, Part
+from .builder import Builder, Made, Part
 from .clip_choice import Asked, Taken
 from .handing import check_destination, hand_over, workplace
+from .outgoing import Draft, draft_of
 from .policies import DELIVERY_PREFIX, NO_POLICY, REVEALABLE, Policy
 from .proofs import Chosen
 from .selection import Selection
 
-Approved = Callable[[Policy, Selection], int]
+Gate = Callable[[Policy, Draft], None]
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,26 @@ def choose(reveal: Sequence[str]) -> Chosen:
     return Chosen(frozenset(item), frozenset(delivery))
 
 
-def nobody(policy: Policy, selection: Selection) -> int:
-    """Say how many people approved a selection: the log has no approvals yet."""
-    del policy, selection
-    return 0
+def no_gate(policy: Policy, draft: Draft) -> None:
+    """Let a release without a request pass, unless its policy asks for approvals or is one of the five."""
+    del draft
+    policies.require_approvals(policy, 0)
+    if policy.name in policies.NAMES:
+        raise RefusedError(
+            f"under the name of the profile {policy.name!r} nothing goes out without a request",
+            "a policy with that name passes the gates, however it was edited: see docs/people-and-gates.md",
+        )
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A release that lies ready in a folder of its own and is out nowhere."""
+
+    folder: Path
+    made: Made
+    chosen: Chosen
+    parts: list[Part]
+    recipients: list[str]
 
 
 def release(
@@ -71,37 +89,25 @@ def release(
     policy: Policy = NO_POLICY,
     checkpoints: Sequence[Checkpoint] = (),
     recipients: Sequence[str] = (),
-    approved: Approved = nobody,
+    gate: Gate = no_gate,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Released:
     """Make a release of `selection` at `destination`: a folder, a file ending in .zip, or, encrypted, .age.
 
     `reveal` names fields as :func:`choose` reads them, `recipients` are age recipients besides the
-    policy's, `approved` counts the approvals that the log holds. Raises RefusedError where the policy does
-    not allow it.
+    policy's. `gate` is asked when everything lies ready and nothing is out yet; it raises RefusedError.
+    So does this where the policy does not allow it.
     """
-    selection = selection.under(policy)
-    recipients = sorted({*recipients, *policy.recipients})
-    wanted = frozenset(reveal)
-    policies.refuse_never(policy, wanted | _told(selection))
-    chosen = choose(sorted(wanted | policy.reveal))
-    policies.require(
-        policy,
-        whole=bool(selection.items),
-        clips=bool(selection.clips),
-        encrypted=bool(recipients),
-        approved=approved(policy, selection),
+    if gate is no_gate:
+        no_gate(policy, Draft((), None))  # before any work
+    making = _making(
+        ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress
     )
-    parts = _parts(catalogue, selection)
-    ledger.frozen.refuse([item_id(part.leaf) for part in parts])
-    check_destination(destination, recipients)
-    with workplace(destination, secret=bool(recipients)) as folder:
-        builder = Builder(ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date)
-        made = builder.build(parts, progress)
-        _verify_own(folder, ledger, progress)
-        digest = sha256(made.statement).hexdigest()
+    with making as ready:
+        gate(policy, draft_of(ready.made.statement))
+        digest, chosen = sha256(ready.made.statement).hexdigest(), ready.chosen
         revealed = sorted(chosen.item_fields) + sorted(DELIVERY_PREFIX + n for n in chosen.delivery_fields)
-        ids = sorted(item_id(part.leaf) for part in parts)
+        ids = sorted(item_id(part.leaf) for part in ready.parts)
         entry: dict[str, Json] = {
             "kind": "released",
             "release": digest,
@@ -110,11 +116,61 @@ def release(
         }
         if policy.name:
             entry["profile"] = policy.name
-        if recipients:
-            entry["recipients"] = [sha256(name.encode()).hexdigest() for name in recipients]
+        if ready.recipients:
+            entry["recipients"] = [sha256(name.encode()).hexdigest() for name in ready.recipients]
         ledger.vault.append(entry)  # first: what a crash keeps from going out does no harm in the log
-        hand_over(folder, destination, recipients)
-    return Released(destination, digest, ids, revealed, made.clips)
+        hand_over(ready.folder, destination, ready.recipients)
+    return Released(destination, digest, ids, revealed, ready.made.clips)
+
+
+def draft(
+    ledger: Ledger,
+    catalogue: Catalogue,
+    destination: Path,
+    selection: Selection,
+    reveal: Sequence[str] = (),
+    policy: Policy = NO_POLICY,
+    checkpoints: Sequence[Checkpoint] = (),
+    recipients: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda text: None,
+) -> Draft:
+    """Return what :func:`release` would show, for people to approve; nothing stays and nothing is entered."""
+    making = _making(
+        ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress
+    )
+    with making as ready:
+        return draft_of(ready.made.statement)
+
+
+@contextmanager
+def _making(
+    ledger: Ledger,
+    catalogue: Catalogue,
+    destination: Path,
+    selection: Selection,
+    reveal: Sequence[str],
+    policy: Policy,
+    checkpoints: Sequence[Checkpoint],
+    recipients: Sequence[str],
+    progress: Callable[[str], None],
+) -> Iterator[_Ready]:
+    """Give a whole release that verifies, beside `destination`; it is gone afterwards unless it was moved."""
+    selection = selection.under(policy)
+    recipients = sorted({*recipients, *policy.recipients})
+    wanted = frozenset(reveal)
+    policies.refuse_never(policy, wanted | _told(selection))
+    chosen = choose(sorted(wanted | policy.reveal))
+    policies.require(
+        policy, whole=bool(selection.items), clips=bool(selection.clips), encrypted=bool(recipients)
+    )
+    parts = _parts(catalogue, selection)
+    ledger.frozen.refuse([item_id(part.leaf) for part in parts])
+    check_destination(destination, recipients)
+    with workplace(destination, secret=bool(recipients)) as folder:
+        builder = Builder(ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date)
+        made = builder.build(parts, progress)
+        _verify_own(folder, ledger, progress)
+        yield _Ready(folder, made, chosen, parts, recipients)
 
 
 def _told(selection: Selection) -> frozenset[str]:
