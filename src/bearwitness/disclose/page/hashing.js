@@ -1,7 +1,7 @@
 // Hashes of whole files in one pass, with bounded memory: SHA-256, CRC-32 of an archive, leaves of a content tree.
 
 const PIECE_BYTES = 8 * 2 ** 20;
-// WebCrypto hashes whole buffers only, at some twenty times the speed of our own code, which takes files in pieces.
+// WebCrypto hashes whole buffers only, at some ten times the speed of our own code, which takes files in pieces.
 // So files go to WebCrypto up to what the device has room for, twice; larger ones are slower and need little.
 const WHOLE_BYTES_MAX = 2 ** 20 * ({ 8: 768, 4: 256 }[Math.min(navigator.deviceMemory ?? 4, 8)] ?? 96);
 
