@@ -141,7 +141,6 @@ def test_the_page_asks_the_network_for_nothing_and_can_not(
 ) -> None:
     reader = Reader(chromium.tab(place))
     assert reader.check(scene.court, scene.made["vault_key"]).state == "verified"
-    reader.tab.do("new Promise((go) => setTimeout(go, 50))")
     asked = [event["request"]["url"] for event in reader.tab.said("Network.requestWillBeSent")]
     outside = [
         url for url in asked if not url.startswith(("blob:", "data:image/svg+xml"))
