@@ -78,6 +78,14 @@ def test_another_vault_or_a_key_that_can_not_be_one_never_verifies(
     assert reader.tab.do(SHOWN) == 0
 
 
+@pytest.mark.parametrize("name", ["v1/release", "v1/release.zip", "v2/release", "v2/sound.zip"])
+def test_releases_made_long_ago_are_read(reader: Reader, name: str) -> None:
+    package = Path(__file__).resolve().parents[1] / "golden" / name
+    outcome = reader.check(package)
+    assert outcome.state == "consistent", outcome
+    assert outcome.state == VERDICTS[python_says(package).verdict]
+
+
 def test_of_all_that_is_given_every_part_must_hold(reader: Reader, scene: Scene) -> None:
     other = scene.fingerprint[::-1]
     assert reader.check(scene.court, f"{scene.cosigner}\n{other}").state == "failed"

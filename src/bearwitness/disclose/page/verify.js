@@ -19,8 +19,9 @@ async function readWhole(files, name, limit, progress) {
   const file = files.get(name);
   if (!file) throw new Refusal("e.missing", { name });
   if (file.blob.size > limit) throw new Refusal("e.tooLarge", { name });
-  const { sha256: digest } = await hashFile(file, null, progress);
-  return { bytes: await bytesOfBlob(file.blob), digest };
+  const bytes = await bytesOfBlob(file.blob); // read once: what is parsed is what was hashed
+  const { sha256: digest } = await hashFile({ blob: new Blob([bytes]), crc: file.crc }, null, progress);
+  return { bytes, digest };
 }
 
 /** Steps 1 and 2. */
