@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from bearwitness.custody.signing import SigningKey
 from bearwitness_verify import archive
+from bearwitness_verify.note import ED25519
 from browser import needs_chromium
 from forging import Forged, failed
 from reader import VERDICTS, Reader, python_says
@@ -139,6 +141,16 @@ def test_both_say_the_same_of_what_a_vault_could_forge(
         refused += agree(reader, root, made.key, f"{alter.__name__} {what}") == "failed"
         shutil.rmtree(root)
     assert refused
+
+
+def test_both_refuse_a_signature_besides_the_vaults(reader: Reader, scene: Scene, tmp_path: Path) -> None:
+    root = tmp_path / "signed-twice"
+    shutil.copytree(scene.court, root)
+    signature = root / "release.sig"
+    text = signature.read_bytes().decode().partition("\n\n")[0] + "\n"
+    second = SigningKey("somebody.else", ED25519, bytes(32)).sign(text).line()
+    signature.write_bytes(signature.read_bytes() + second.encode())
+    assert agree(reader, root, scene.made["vault_key"], "two signatures") == "failed"
 
 
 # --- Alterations by anybody else ------------------------------------------------------------------

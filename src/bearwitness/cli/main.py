@@ -44,6 +44,7 @@ VERBS: Final = {
     "approve": "approve a release request with your own key",
     "consent": "record what people on an item agreed to",
     "receipt": "sign or enter that a release was received",
+    "export": "write a release in forms that others read",
     "keys": "make, wrap, split, combine and rotate keys",
 }
 
