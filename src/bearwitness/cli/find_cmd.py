@@ -21,8 +21,9 @@ from .unlocking import opened
 
 EXAMPLES = """
   bearwitness find "палата 4" --vault vault --identity anna.key
-  bearwitness find --kind video --faces 3 --clock 2021-03-04T08:00..2021-03-04T20:00 --vault vault --identity
-  anna.key bearwitness find --fact maker=Apple --vault vault --identity anna.key --json
+  bearwitness find --kind video --faces 3 --vault vault --identity anna.key
+  bearwitness find --clock 2021-03-04T08:00..2021-03-04T20:00 --vault vault --identity anna.key
+  bearwitness find --fact maker=Apple --vault vault --identity anna.key --json
 """
 _PASSAGES_SHOWN = 3
 
