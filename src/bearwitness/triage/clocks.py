@@ -8,7 +8,6 @@ by folder and pattern of the name (:func:`recorder_of`); who knows better gives 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,13 +24,11 @@ from bearwitness.errors import MalformedError, UsageError
 from bearwitness.signals.clock_evidence import ClockSolution, Evidence, Known, Same, Shown
 from bearwitness.signals.clock_solver import solve_clocks
 from bearwitness.signals.name_times import DAY, UNIX, name_times
-from bearwitness.vault.delivery import OpenDelivery
-from bearwitness.vault.derivatives import DONE
 from bearwitness.vault.ledger import Ledger
 
-from .analyser import RESULT_FILE
 from .reading import Clock
 from .similar import Pair
+from .stored import stored
 
 OVERLAY: Final = "burned in"
 NAMES: Final = "file names"
@@ -75,9 +72,9 @@ def gather(ledger: Ledger, catalogue: Catalogue, by: str = "name") -> Gathered:
     """Return what triage stored that tells time, of all items that are not frozen."""
     found = Gathered()
     starts = _starts(catalogue)
-    for item, told in _clock_results(ledger, catalogue):
+    for item, told in stored(ledger, catalogue, Clock):
         row = catalogue.get(item)
-        if row is not None and not catalogue.is_frozen(item):
+        if row is not None and "clocks" in told:
             found.rows[item] = row
             _overlay(found, item, _recorder(row, by), told)
     for item, moment in _creation_times(catalogue):
@@ -149,26 +146,6 @@ def _creation_times(catalogue: Catalogue) -> Iterator[tuple[str, datetime]]:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         if moment.year >= 1971:  # containers without a clock say 1904 or 1970
             yield str(item), moment
-
-
-def _clock_results(ledger: Ledger, catalogue: Catalogue) -> Iterator[tuple[str, dict[str, Any]]]:
-    table = schema.results
-    query = select(table.c.item, table.c.delivery, table.c.job, table.c["keys"]).where(
-        table.c.kind == Clock.name, table.c.version == Clock.version, table.c.outcome == DONE
-    )
-    with catalogue.connect() as connection:
-        rows = connection.execute(query.order_by(table.c.item)).all()
-    opened: dict[str, OpenDelivery] = {}
-    for item, delivery, job, keys in rows:
-        if delivery not in opened:
-            opened[delivery] = ledger.open_delivery(delivery)
-        data = ledger.open_derived(opened[delivery], keys).read(job, RESULT_FILE)
-        try:
-            details = json.loads(data)["details"]
-        except (ValueError, KeyError, TypeError):
-            raise MalformedError(f"the stored reading of the clock of item {item} is malformed") from None
-        if "clocks" in details:
-            yield str(item), details
 
 
 def of_copies(pairs: Iterable[Pair]) -> Iterator[Same]:

@@ -7,6 +7,7 @@ is linked to one that counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -40,4 +41,4 @@ def _continues(one: Box, other: Box) -> bool:
     if smaller <= 0 or larger > _SIZES * smaller:
         return False
     apart = [one[axis] + one[axis + 2] / 2 - other[axis] - other[axis + 2] / 2 for axis in (0, 1)]
-    return float(apart[0] ** 2 + apart[1] ** 2) ** 0.5 <= _FARTHEST * larger
+    return math.hypot(*apart) <= _FARTHEST * larger
