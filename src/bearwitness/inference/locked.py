@@ -97,8 +97,9 @@ _WARM_SIZE: Final = (64, 64)
 
 def open_inference(arguments: bytes) -> Handler:
     """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
-    got = canonical.members(canonical.loads(arguments), "arguments", "exact models threads")
+    got = canonical.members(canonical.loads(arguments), "arguments", "exact kept_area models threads")
     threads = int(canonical.text(got["threads"]))
+    kept_area = int(canonical.text(got["kept_area"]))
     core, networks = new_core(), {}
     tools: dict[str, Any] = {}
     parts: dict[str, bytes] = {}
@@ -112,7 +113,7 @@ def open_inference(arguments: bytes) -> Handler:
         elif name in _TOOLS:
             tools[name] = _TOOLS[name](weights)
         else:
-            networks[name] = Network(core, weights, threads, exact=bool(got["exact"]))
+            networks[name] = Network(core, weights, threads, exact=bool(got["exact"]), kept_area=kept_area)
     if parts:
         tools[_TRANSCRIBER] = listening.warm_transcriber(whisper_files(parts), threads)
     inference = Inference(networks, tools)
