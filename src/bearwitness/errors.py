@@ -13,7 +13,8 @@
     │   ├── SandboxUnavailableError  1  the kernel lacks a layer of the sandbox
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
-    │   └── FrozenError              1  the item is frozen: a stop key was pressed
+    │   ├── FrozenError              1  the item is frozen: a stop key was pressed
+    │   └── AttackedError            1  a derivative did not withstand the attack (redact.redaction)
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
     ├── ImageError               1  a question about a disk image has no answer (images.disk_image)
@@ -24,6 +25,7 @@
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
     ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError
+        └── NoPlanError              1  packets have no playable file (bearwitness_verify.plan)
 
 Exit code 3 (done with losses, all listed) and 4 (consistent only) are no errors; see docs/exit-codes.md.
 """

@@ -17,6 +17,7 @@ from .release import Content, Leaf, LogEvidence, ShownDelivery, ShownEntry, Show
 
 ALWAYS_SHOWN = ("fate",)
 ALWAYS_SHOWN_OF_FILES = ("content", "sha256", "size")
+ALWAYS_SHOWN_OF_CLIPS = ("content", "tracks")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ProvenItem:
     """An item that stands in its delivery, with the fields shown of it."""
 
     item: str
+    leaf: bytes
     fields: Mapping[str, Json]
 
 
@@ -81,10 +83,11 @@ def prove_item(item: ShownItem, tree: leaves.TreeRef) -> ProvenItem:
         raise ProofError("the item does not stand in the delivery")
     fields = proven_fields(item.fields, "item-field", ITEM_SLOTS, ITEM_HEIGHT, item.root)
     wanted = ALWAYS_SHOWN + (ALWAYS_SHOWN_OF_FILES if item.file else ())
+    wanted += ALWAYS_SHOWN_OF_CLIPS if item.clips else ()
     missing = [name for name in wanted if name not in fields]
     if missing:
         raise ProofError(f"of the item the field {missing[0]!r} must be shown and is not")
-    return ProvenItem(leaves.item_id(leaf), fields)
+    return ProvenItem(leaves.item_id(leaf), leaf, fields)
 
 
 def check_content(fields: Mapping[str, Json], content: Content, pieces: Iterable[bytes]) -> int:

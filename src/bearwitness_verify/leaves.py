@@ -43,7 +43,7 @@ ENTRY_SLOTS: Final = {
         "sealed": "delivery items bytes losses source custody late instalment descriptor complete",
         "imported": "device checkpoint deliveries",
         "restored": "items",
-        "released": "release items revealed",
+        "released": "release items revealed profile recipients",
         "destroyed": "items ground keepers",
         "copies-reached": "items reached not_reached",
         "mirrored": "mirror size",
@@ -56,6 +56,15 @@ ENTRY_SLOTS: Final = {
         "thawed": "items ground keepers",
         "grouping-authorised": "case deliveries keepers ground",
         "grouping-ended": "case ground",
+        "person-registered": "person name roles key keepers replaces",
+        "person-revoked": "person ground keepers",
+        "approved": "person subject purpose statement",
+        "overridden": "person subject gate item label reason statement",
+        "consent": "consent item label purpose recipient scope expiry withdrawal language explained_by"
+        " support person statement",
+        "consent-withdrawn": "consent ground person statement",
+        "gate-results": "subject outcome results",
+        "received": "release person verdict statement",
     }.items()
 }
 
@@ -111,6 +120,11 @@ class TreeRef:
 def content_ref(value: Json) -> TreeRef:
     """Read the reference to a file's content tree."""
     return TreeRef.from_json(value, "segment", (0, *HIDDEN_HEIGHTS))
+
+
+def tracks_ref(value: Json) -> TreeRef:
+    """Read the reference to a file's track table."""
+    return TreeRef.from_json(value, "packet", HIDDEN_HEIGHTS)
 
 
 def delivery_ref(value: Json) -> TreeRef:

@@ -1,14 +1,16 @@
 """Hashes and proofs of RFC 6962 trees; no I/O (docs/format.md, 2.2 and 2.3).
 
 The log is a dense tree (:func:`verify_inclusion`, :func:`verify_consistency`). All other trees are
-hidden trees of exactly 2**height leaves (:func:`root_from_path`, :func:`root_from_run`).
+hidden trees of exactly 2**height leaves (:func:`root_from_path`, :func:`root_from_run`,
+:func:`root_from_several`).
 Failure raises ProofError; nothing here returns True.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 from .errors import ProofError
 
@@ -144,6 +146,47 @@ def root_from_run(
     if lefts or rights:
         raise ProofError("the proof of the run has hashes too many")
     return level[0]
+
+
+def root_from_several(
+    indices: Sequence[int], height: int, leaves: Sequence[bytes], hashes: Sequence[bytes]
+) -> bytes:
+    """Return the root of a tree of 2**height leaves that holds `leaves` at ascending `indices`.
+
+    `hashes` are the siblings that are not known, from the leaves up and from low to high
+    (docs/format.md, 11.1).
+    """
+    ascending = all(low < high for low, high in pairwise(indices))
+    if not leaves or not ascending or indices[0] < 0 or indices[-1] >= 1 << height:
+        raise ProofError(f"the leaves shown do not stand in order in a tree of height {height}")
+    _check_hashes(*hashes)
+    siblings = iter(hashes)
+    level = list(zip(indices, leaves, strict=True))
+    try:
+        for _ in range(height):
+            level = _pair(level, siblings)
+    except StopIteration:
+        raise ProofError("the proof of the leaves lacks hashes") from None
+    if next(siblings, None) is not None:
+        raise ProofError("the proof of the leaves has hashes too many")
+    return level[0][1]
+
+
+def _pair(level: Sequence[tuple[int, bytes]], siblings: Iterator[bytes]) -> list[tuple[int, bytes]]:
+    """Return the parents of known nodes of one level; what is not known comes from `siblings`."""
+    above, at = [], 0
+    while at < len(level):
+        index, node = level[at]
+        at += 1
+        if index & 1:
+            parent = node_hash(next(siblings), node)
+        elif at < len(level) and level[at][0] == index + 1:
+            parent = node_hash(node, level[at][1])
+            at += 1
+        else:
+            parent = node_hash(node, next(siblings))
+        above.append((index >> 1, parent))
+    return above
 
 
 def _check_hashes(*hashes: bytes) -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from . import canonical
+from .account import (
+    Account,
+    Statement,
+    Withheld,
+    parse_account,
+    parse_conditions,
+    parse_statement,
+    parse_withheld,
+)
 from .canonical import Json, integer, members, unb64
+from .clips import Clip, parse_clip
 from .errors import MalformedError
 from .leaves import ENTRY_HEIGHT, TreeRef, field_payload
 from .note import ED25519, VerifierKey
@@ -79,7 +89,7 @@ class Content:
 
 @dataclass(frozen=True)
 class ShownItem:
-    """An item of a delivery, some of its fields shown, its bytes in `file`."""
+    """An item of a delivery, some of its fields shown, its bytes in `file`, or parts of it as clips."""
 
     index: int
     path: tuple[bytes, ...]
@@ -88,16 +98,18 @@ class ShownItem:
     fields: tuple[Leaf, ...]
     file: str | None
     content: Content | None
+    clips: tuple[Clip, ...] = ()
 
 
 @dataclass(frozen=True)
 class ShownDelivery:
-    """A delivery, some of its items shown."""
+    """A delivery, some of its items shown; `withheld` are all others, None if they are not told."""
 
     entry: ShownEntry
     log: LogEvidence
     imported: tuple[ShownEntry, LogEvidence] | None
     items: tuple[ShownItem, ...]
+    withheld: tuple[Withheld, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,25 +123,37 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class Release:
-    """The whole statement."""
+    """The whole statement; what version 1 does not know is empty in it."""
 
     vault: VerifierKey
     files: tuple[ListedFile, ...]
     deliveries: tuple[ShownDelivery, ...]
+    statements: tuple[Statement, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    account: Account | None = None
 
 
 def parse(data: bytes) -> Release:
     """Read the bytes of ``release.json``; raise MalformedError."""
-    got = members(canonical.loads(data, STATEMENT_NAME), STATEMENT_NAME, "deliveries files type v vault")
-    if got["type"] != "release" or got["v"] != "1":
+    value = canonical.loads(data, STATEMENT_NAME)
+    version = value.get("v") if isinstance(value, dict) else None
+    names = "deliveries files type v vault" + (" account conditions statements" if version == "2" else "")
+    got = members(value, STATEMENT_NAME, names)
+    if got["type"] != "release" or version not in ("1", "2"):
         raise MalformedError("the release is of a version this verifier does not know")
     files = tuple(_file(value) for value in canonical.array(got["files"], "files"))
     if [f.name for f in files] != sorted({f.name for f in files}):
         raise MalformedError("the files of the release are not listed in order, once each")
-    deliveries = tuple(_delivery(value) for value in canonical.array(got["deliveries"], "deliveries"))
+    second = version == "2"
+    deliveries = tuple(_delivery(value, second) for value in canonical.array(got["deliveries"], "deliveries"))
     if not deliveries:
         raise MalformedError("the release shows no delivery")
-    return Release(_log_key(got["vault"], "the vault's key"), files, deliveries)
+    vault = _log_key(got["vault"], "the vault's key")
+    if not second:
+        return Release(vault, files, deliveries)
+    statements = tuple(map(parse_statement, canonical.array(got["statements"], "statements")))
+    conditions = parse_conditions(got["conditions"])
+    return Release(vault, files, deliveries, statements, conditions, parse_account(got["account"]))
 
 
 def _file(value: Json) -> ListedFile:
@@ -140,14 +164,17 @@ def _file(value: Json) -> ListedFile:
     return ListedFile(name, integer(got["bytes"], "the size of a file"), digest)
 
 
-def _delivery(value: Json) -> ShownDelivery:
-    got = members(value, "a delivery", "entry import items log")
+def _delivery(value: Json, second: bool) -> ShownDelivery:
+    got = members(value, "a delivery", "entry import items log" + (" withheld" if second else ""))
     imported = None
     if got["import"] is not None:
         inner = members(got["import"], "an import", "entry log")
         imported = (_entry(inner["entry"]), _log(inner["log"]))
-    items = tuple(_item(item) for item in canonical.array(got["items"], "the items of a delivery"))
-    return ShownDelivery(_entry(got["entry"]), _log(got["log"]), imported, items)
+    items = tuple(_item(item, second) for item in canonical.array(got["items"], "the items of a delivery"))
+    withheld = None
+    if got.get("withheld") is not None:
+        withheld = tuple(map(parse_withheld, canonical.array(got["withheld"], "what is withheld")))
+    return ShownDelivery(_entry(got["entry"]), _log(got["log"]), imported, items, withheld)
 
 
 def _entry(value: Json) -> ShownEntry:
@@ -206,8 +233,8 @@ def _stamped(proof: Json, stamps: Json) -> StampedProof:
     return StampedProof(canonical.text(proof, "a log proof"), files)
 
 
-def _item(value: Json) -> ShownItem:
-    got = members(value, "an item", "content fields file index path root salt")
+def _item(value: Json, second: bool) -> ShownItem:
+    got = members(value, "an item", "content fields file index path root salt" + (" clips" if second else ""))
     file = None if got["file"] is None else canonical.text(got["file"], "the file of an item")
     content = None if got["content"] is None else _content(got["content"])
     if (file is None) != (content is None):
@@ -220,6 +247,7 @@ def _item(value: Json) -> ShownItem:
         _leaves(got["fields"]),
         file,
         content,
+        tuple(map(parse_clip, canonical.array(got.get("clips", []), "the clips of an item"))),
     )
 
 

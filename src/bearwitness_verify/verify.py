@@ -4,8 +4,8 @@
  2  the statement is signed by the key it names as the vault's
  3  each delivery's entry is in a log that the vault signed (through an import, if a kit wrote it)
  4  the fields shown of the entry are those it commits to
- 5  each item is in its delivery, the fields shown of it are its own
- 6  each file is, byte for byte, the one that was sealed
+ 5  each item is in its delivery, the fields shown of it are its own; what is said besides is about these
+ 6  each file is, byte for byte, the one that was sealed; each clip is packets of it, as the table has them
  7  time stamps hold
  8  cosignatures hold
  9  the vault is the one the reader knows: key, cosigner or checkpoint from elsewhere
@@ -16,16 +16,18 @@ Every step that fails is reported. Steps 7 to 9 are in trust.py, the single chec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import archive, evidence, leaves, note, release, trust
+from . import archive, clip_words, evidence, item_words, leaves, note, release, said, trust
 from .anchors import Anchors
 from .archive import Package
-from .canonical import Json, integer, text, unb64
+from .canonical import integer, unb64
+from .clip_proof import check_clip
+from .clips import Clip
 from .errors import ProofError, SignatureError, VerifyError
 from .release import Content, Release, ShownDelivery, ShownItem
-from .report import Report, in_words, moment, printable, printable_path
+from .report import Report, printable
 
 SIGNATURE_BYTES_MAX = 64 * 1024
 
@@ -96,6 +98,8 @@ class _Verification:
         self._report, self._progress = report, progress
         self._there = {file.name for file in shown.files} & set(package.names())
         self._used: set[str] = set()
+        self._items: set[str] = set()
+        self._counts: list[tuple[int, int | None]] = []  # of each delivery: items shown, items it holds
         self._hashes: dict[str, str] = {}
 
     def run(self) -> None:
@@ -109,6 +113,7 @@ class _Verification:
                 self._delivery(delivery, name)
             except VerifyError as error:
                 self._report.fail(3, f"{name}: {printable(str(error))}")
+        said.check_said(self._shown, self._items, self._counts, self._report)
         self._other_files()
         trust.check_anchors(self._shown, self._anchors, self._report)
 
@@ -125,31 +130,56 @@ class _Verification:
         try:
             fields = evidence.entry_fields(delivery.entry, "sealed")
             tree = leaves.delivery_ref(fields.get("delivery"))
-            self._report.ok(4, f"{name} shows {_count(len(delivery.items), fields)}")
+            self._report.ok(4, f"{name} shows {item_words.count(len(delivery.items), fields)}")
         except VerifyError as error:
             self._report.fail(4, f"{name}: {printable(str(error))}")
             return
-        for line in _told(fields):
+        for line in item_words.told(fields):
             self._report.note(4, f"{name}: {line}")
         proven = [item for item in (self._item(item, tree) for item in delivery.items) if item]
         if proven != sorted(set(proven)):
             self._report.fail(5, f"{name}: an item is shown twice, or they are not in their order")
+        held = integer(fields["items"], "the count of items") if "items" in fields else None
+        self._counts.append((len(proven), held))
+        self._items |= {leaves.item_id(leaf) for leaf in proven}
+        if delivery.withheld is not None:
+            said.check_rest(delivery.withheld, tree, proven, held, name, self._report)
 
-    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> str:
-        """Check one item; return its id, empty if it is not proven to be in the delivery."""
+    def _item(self, item: ShownItem, tree: leaves.TreeRef) -> bytes:
+        """Check one item; return its leaf, empty if it is not proven to be in the delivery."""
         try:
             proven = evidence.prove_item(item, tree)
-            self._report.ok(5, f"item {proven.item} is in the delivery{_described(proven.fields)}")
+            self._report.ok(5, f"item {proven.item} is in the delivery{item_words.described(proven.fields)}")
         except VerifyError as error:
             self._report.fail(5, f"{item.file or 'an item without content'}: {printable(str(error))}")
-            return ""
+            return b""
         if item.file is not None and item.content is not None:
             self._file(item.file, item.content, proven)
-        return proven.item
+        for clip in item.clips:
+            self._clip(clip, proven)
+        return proven.leaf
+
+    def _clip(self, clip: Clip, proven: evidence.ProvenItem) -> None:
+        names = [clip.segments.file] + ([] if clip.playable is None else [clip.playable])
+        try:
+            if self._used & set(names) or len(set(names)) < len(names):
+                raise ProofError("two exhibits use one file")
+            self._used |= set(names)
+            if set(names) - self._there:
+                raise ProofError("a file of the clip is missing, or not listed in the release")
+            playable = None if clip.playable is None else self._pieces(clip.playable)
+            found = check_clip(proven.fields, clip, self._pieces(clip.segments.file), playable)
+        except VerifyError as error:
+            self._report.fail(6, f"{names[-1]}: {printable(str(error))}")
+            return
+        for line in clip_words.described(names[-1], proven.item, found):
+            self._report.ok(6, printable(line))
 
     def _file(self, name: str, content: Content, proven: evidence.ProvenItem) -> None:
-        self._used.add(name)
         try:
+            if name in self._used:
+                raise ProofError("two exhibits use one file")
+            self._used.add(name)
             if name not in self._there:
                 raise ProofError("the file of an item is missing, or not listed in the release")
             size = evidence.check_content(proven.fields, content, self._pieces(name))
@@ -183,38 +213,3 @@ class _Verification:
                 self._report.fail(6, f"{file.name}: {printable(str(error))}")
             if file.name.startswith("exhibits/") and file.name not in self._used:
                 self._report.fail(6, f"{file.name} belongs to no item that is proven")
-
-
-def _count(shown: int, fields: dict[str, Json]) -> str:
-    """Return in words how much is shown, and of how much if the vault's entry says so."""
-    total = fields.get("items")
-    if total is None:
-        return f"{shown} items; how many it holds is not shown"
-    if integer(total, "the count of items") < shown:
-        raise ProofError(f"{shown} items are shown of a delivery that holds {text(total)}")
-    return f"{shown} of the {text(total)} items it holds"
-
-
-def _told(fields: dict[str, Json]) -> list[str]:
-    """Return in words what else is shown of a sealed entry."""
-    hidden = ("kind", "delivery", "items")
-    return [
-        f"{name}: {printable(in_words(value))}"
-        for name, value in sorted(fields.items())
-        if name not in hidden
-    ]
-
-
-def _described(fields: Mapping[str, Json]) -> str:
-    """Return in words what is shown of an item besides its content."""
-    out = ""
-    if "path" in fields:
-        out += f", path {printable_path(unb64(fields['path'], 'a path'))}"
-    fate = fields["fate"]
-    if fate != {"type": "file"}:
-        out += f", fate {printable(in_words(fate))}"
-    if "mtime" in fields:
-        out += f", modified {moment(integer(fields['mtime'], 'a time', -(2**63), 2**63 - 1))}"
-    for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content", "mtime"}):
-        out += f", {name} {printable(in_words(fields[name]))}"
-    return out

@@ -168,7 +168,7 @@ def test_nothing_appears_if_our_own_verifier_does_not_accept_it(
             exhibit.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
         return made
 
-    monkeypatch.setattr("bearwitness.disclose.release.write_exhibit", one_byte_off)
+    monkeypatch.setattr("bearwitness.disclose.builder.write_exhibit", one_byte_off)
     size = len(bench.do("log")["entries"])
     words = ["--vault", bench.vault, "--identity", bench.anna, *ids(bench, "shown.txt")]
     assert run("release", tmp_path / "out", *words).code == 1

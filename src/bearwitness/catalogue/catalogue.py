@@ -30,7 +30,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, unb64
 from bearwitness_verify.leaves import item_id
 
-from . import results, schema
+from . import people, results, schema
 
 _KEY_INFO: Final = b"bearwitness/1/catalogue"
 _ROWS_AT_ONCE: Final = 2000
@@ -128,6 +128,7 @@ class Catalogue:
                 results.forget_items(connection, _destroyed_with_results(connection))
                 results.project(connection, ledger, results_from)
                 _set_meta(connection, "derived", str(ledger.vault.log.size))
+                people.project(connection, ledger)
             _set_meta(connection, "head", head)
 
     def _begin_results(self, connection: Connection, ledger: Ledger) -> int:

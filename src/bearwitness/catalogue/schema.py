@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 
 metadata: Final = MetaData()
 
@@ -49,6 +60,70 @@ tombstones: Final = Table(
     Column("leaf", LargeBinary, primary_key=True),
     Column("item", String, nullable=False),
     Column("delivery", String, nullable=False),
+)
+
+people: Final = Table(
+    "people",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("roles", Text, nullable=False),  # with spaces between
+    Column("key", Text, nullable=False),
+    Column("human", String, nullable=False, index=True),  # the first key of the same human
+    Column("entry", Integer, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("ground", Text, nullable=False),  # why it was revoked
+)
+
+approvals: Final = Table(
+    "approvals",
+    metadata,
+    Column("entry", Integer, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("purpose", Text, nullable=False),
+    Column("time", String, nullable=False),
+)
+
+overrides: Final = Table(
+    "overrides",
+    metadata,
+    Column("entry", Integer, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("gate", String, nullable=False),
+    Column("item", String, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("time", String, nullable=False),
+)
+
+consents: Final = Table(
+    "consents",
+    metadata,
+    Column("consent", String, primary_key=True),
+    Column("item", String, nullable=False, index=True),
+    Column("label", Text, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("scope", Text, nullable=False),  # with spaces between
+    Column("expiry", String),
+    Column("withdrawal", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("explained_by", Text, nullable=False),
+    Column("support", Text, nullable=False),
+    Column("entry", Integer, nullable=False),
+    Column("withdrawn", Integer),  # the entry that ended it
+)
+
+receipts: Final = Table(
+    "receipts",
+    metadata,
+    Column("entry", Integer, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("release", String, nullable=False, index=True),
+    Column("verdict", String, nullable=False),
+    Column("time", String, nullable=False),
 )
 
 frozen: Final = Table(

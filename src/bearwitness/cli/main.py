@@ -26,6 +26,7 @@ VERBS: Final = {
     "check": "check that nothing was altered, lost or put back",
     "rebuild": "build the catalogue anew from the log",
     "restore": "write sealed files out again",
+    "redact": "hide faces, regions and voices in a file, and attack the result",
     "release": "show chosen items to somebody, with proof",
     "triage": "look at everything, so that nobody must",
     "find": "find items by words, kind, faces, sensitivity, clock",
@@ -38,6 +39,12 @@ VERBS: Final = {
     "mirror": "copy the ciphertext to another place",
     "stamp": "have the log stamped by a time-stamping authority",
     "cosign": "have the log seen by somebody else, or be that one",
+    "people": "register who signs approvals, consents and receipts",
+    "request": "write down exactly what is to be released",
+    "risk": "report what a release says about who supplied it",
+    "approve": "approve a release request with your own key",
+    "consent": "record what people on an item agreed to",
+    "receipt": "sign or enter that a release was received",
     "keys": "make, wrap, split, combine and rotate keys",
 }
 

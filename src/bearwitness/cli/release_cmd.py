@@ -1,68 +1,186 @@
-"""Show chosen items to somebody, with proof that they were sealed in this vault, saying nothing of the
-others.
+"""Show chosen items, clips or statements to somebody, with proof that they were sealed in this vault,
+saying nothing of the others.
 
-DEST is a folder, or one file if it ends in .zip. Of each item its bytes, size, SHA-256 and fate are
-shown; more only if --reveal names it: path, mtime, stat, md5, xattrs, origin, tracks of items;
-delivery.items (how many there are), delivery.time, delivery.bytes, delivery.note and so on of the
-delivery. The files in a release are in the clear.
+DEST is a folder, or one file if it ends in .zip, or one encrypted file if it ends in .age (with --to).
+Of each item its bytes, size, SHA-256 and fate are shown; of a clip its packets, without sound if
+--no-sound, from the key frame at or before START, never beyond END. More is shown only if --reveal names
+it: path, mtime, stat, md5, xattrs, origin, tracks of items; delivery.items (how many there are),
+delivery.time, delivery.bytes, delivery.note and so on of the delivery. --profile applies a policy: press,
+investigator, court, asylum, archive, or a file of your own.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from bearwitness.disclose.release import choose, release
+from bearwitness.disclose import policies
+from bearwitness.disclose.clip_choice import parse_asked
+from bearwitness.disclose.release import Released, draft, release
+from bearwitness.disclose.selection import (
+    Selection,
+    check_conditions,
+    parse_account_words,
+    parse_pairs,
+    parse_said,
+)
 from bearwitness.errors import UsageError
 from bearwitness_verify import note
 from bearwitness_verify.checkpoint import Checkpoint
 
 from .options import add_identity, add_items, add_vault
 from .output import EXIT_DONE, Output, plural
+from .releasing import add_gates, gate_of, tell_draft
 from .unlocking import Opened, opened
 
 EXAMPLES = """
   bearwitness release for-the-court/ --vault vault --identity anna.key --item 5f3a9c… --reveal path,mtime
-  bearwitness release press.zip --vault vault --identity anna.key --item 5f3a9c… --reveal delivery.items
+  bearwitness release clip.zip --vault vault --identity anna.key --clip 5f3a9c…:1:20-1:45.5 --no-sound
+  bearwitness release court.age --vault vault --identity anna.key --profile court --to age1… --item 5f3a9c…
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("destination", metavar="DEST", type=Path, help="a new folder, or a new .zip")
+    parser.add_argument("destination", metavar="DEST", type=Path, help="a new folder, or a new .zip or .age")
     add_vault(parser)
     add_identity(parser)
-    add_items(parser, required=True)
+    add_items(parser, required=False)
+    many: dict[str, Any] = {"action": "append", "default": []}
     parser.add_argument(
-        "--reveal", metavar="FIELDS", action="append", default=[], help="fields, with commas between"
+        "--clip", metavar="ITEM:START-END[@TRACKS]", **many,
+        help="a part of a recording: times in seconds or h:mm:ss.fff, tracks by number (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--no-sound", action="store_true", help="clips without sound")
+    parser.add_argument(
+        "--hide-length", action="store_true",
+        help="clips that do not tell how long the recording is: without edit lists, of the first track only",
+    )  # fmt: skip
+    parser.add_argument("--fields-of", metavar="ITEM", help="show fields of an item, not its bytes", **many)
+    parser.add_argument(
+        "--statement", metavar="ITEM[@START-END][#X,Y,W,H]: TEXT", **many,
+        help="words about an item, a time in it, a region of the picture in per cent (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--stated-by", metavar="NAME", default="", help="who says what --statement says")
+    parser.add_argument("--reveal", metavar="FIELDS", help="fields, with commas between", **many)
+    parser.add_argument(
+        "--account", metavar="WORDS", **many,
+        help="say how much is shown of how much: items, seconds, withheld (all others, with grounds)",
+    )  # fmt: skip
+    parser.add_argument("--ground", metavar="ITEM=TEXT", help="why an item is withheld", **many)
+    parser.add_argument("--other-ground", metavar="TEXT", default="", help="why all others are withheld")
+    parser.add_argument(
+        "--condition", metavar="NAME=TEXT", help="purpose, onward, embargo and so on, which travel", **many
+    )
+    parser.add_argument("--profile", metavar="NAME|FILE", help="the policy to release under")
+    add_gates(parser)
+    parser.add_argument(
+        "--print-profile", metavar="NAME", choices=policies.NAMES, action=_PrintProfile,
+        help="print a profile, to make one of your own from it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", metavar="RECIPIENT", help="encrypt to this age recipient (repeatable)", **many
     )
     parser.add_argument(
-        "--checkpoint", metavar="FILE", type=Path, action="append", default=[],
-        help="prove it in this checkpoint as well, which the recipient holds already",
+        "--checkpoint", metavar="FILE", type=Path,
+        help="prove it in this checkpoint as well, which the recipient holds already", **many,
     )  # fmt: skip
+
+
+class _PrintProfile(argparse.Action):
+    """Prints a policy and ends, without a vault."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Print the policy named."""
+        print(policies.text_of(str(values)), end="")
+        parser.exit()
 
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     names = [name.strip() for text in options.reveal for name in text.split(",") if name.strip()]
-    chosen = choose(names)
+    policy = policies.load(options.profile) if options.profile else policies.NO_POLICY
+    selection = _selection(options)
     with opened(options, out, writing=True) as at:
         known = [_known(at, path) for path in options.checkpoint]
-        done = release(at.ledger, at.catalogue, options.destination, options.item, chosen, known, out.say)
+        if options.draft is not None:
+            drafted = draft(
+                at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
+                out.say,
+            )  # fmt: skip
+            return tell_draft(options.draft, drafted, out)
+        done = release(
+            at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
+            gate_of(at, options), out.say,
+        )  # fmt: skip
     data = {
         "release": str(done.path),
         "release_sha256": done.statement_sha256,
         "items": done.items,
+        "clips": [_clip(done, number) for number in range(len(done.clips))],
         "revealed": done.revealed,
         "vault_key": at.vault.config.key,
         "vault_fingerprint": at.vault.fingerprint,
     }
-    out.result(
-        data,
-        f"released {plural(len(done.items), 'item')} to {done.path}\n"
-        f"check it with: bearwitness-verify {done.path} --vault-key {at.vault.fingerprint}",
-    )
+    _tell(done, out)
+    out.result(data, _words(done, at.vault.fingerprint))
     return EXIT_DONE
+
+
+def _selection(options: argparse.Namespace) -> Selection:
+    conditions = parse_pairs(options.condition, "a condition")
+    check_conditions(conditions)
+    return Selection(
+        items=tuple(options.item),
+        clips=tuple(
+            parse_asked(text, sound=not options.no_sound, hide_length=options.hide_length)
+            for text in options.clip
+        ),
+        fields=tuple(options.fields_of),
+        statements=tuple(parse_said(text, options.stated_by) for text in options.statement),
+        account=parse_account_words(options.account),
+        grounds=parse_pairs(options.ground, "a ground"),
+        other_ground=options.other_ground,
+        conditions=conditions,
+    )
+
+
+def _clip(done: Released, number: int) -> dict[str, object]:
+    taken = done.clips[number]
+    return {
+        "begin": f"{float(taken.begin):.6f}",
+        "end": f"{float(taken.end):.6f}",
+        "packets": {str(track.number): len(track.played) for track in taken.tracks},
+        "proven_share": "1",
+        "tells_length": taken.tells_length,
+    }
+
+
+def _tell(done: Released, out: Output) -> None:
+    """Say which packets were taken, and what a clip tells besides."""
+    for taken in done.clips:
+        out.say(f"the clip runs from {taken.words}; all of its packets are proven bit for bit")
+        if taken.tells_length:
+            out.say(
+                "its edit list, or a track that stands behind others in the sealed table, tells about how "
+                "long the whole recording is; --hide-length withholds that"
+            )
+
+
+def _words(done: Released, fingerprint: str) -> str:
+    text = f"released {plural(len(done.items), 'item')} to {done.path}\n"
+    if done.path.suffix == ".age":
+        return (
+            text + "whoever holds one of the recipients' identities can open it: age -d -i KEY -o release.zip"
+        )
+    return text + f"check it with: bearwitness-verify {done.path} --vault-key {fingerprint}"
 
 
 def _known(at: Opened, path: Path) -> Checkpoint:

@@ -1,7 +1,8 @@
 """Hidden trees: roots and proofs from leaf hashes; no I/O (docs/format.md, 2.2).
 
 :class:`RunBuilder` takes the leaves of a file as they come and keeps one hash a level.
-:func:`run_proof`, :func:`scatter` and :func:`slotted` give the proofs that releases show.
+:func:`run_proof`, :func:`several_proof`, :func:`scatter` and :func:`slotted` give the proofs that
+releases show.
 """
 
 from __future__ import annotations
@@ -129,6 +130,38 @@ def run_proof(
             right.append(nodes[high + 1 - index])
         nodes, index, low, high = pair_up(nodes), index >> 1, low >> 1, high >> 1
     return RunProof(builder.first + begin, builder.height, tuple(left), tuple(right))
+
+
+@dataclass(frozen=True)
+class SeveralProof:
+    """Leaves of a hidden tree, their indices in it, and the siblings that are not known, level by level."""
+
+    height: int
+    indices: tuple[int, ...]
+    hashes: tuple[bytes, ...]
+
+
+def several_proof(
+    leaves: Sequence[bytes], secret: bytes, wanted: Sequence[int], *, single: bool = False
+) -> SeveralProof:
+    """Return the proof of the leaves `wanted` (ascending numbers) of the run `leaves` (format.md, 11.1)."""
+    if not wanted or wanted[0] < 0 or wanted[-1] >= len(leaves):
+        raise ProofError(f"leaves asked for are not in a run of {len(leaves)}")
+    builder = RunBuilder(secret, len(leaves), single=single)
+    nodes, index = list(leaves), builder.first
+    indices = tuple(index + number for number in wanted)
+    known, hashes = list(indices), []
+    for level in range(builder.height):
+        if index & 1:
+            index -= 1
+            nodes.insert(0, filler(secret, level, index))
+        if len(nodes) & 1:
+            nodes.append(filler(secret, level, index + len(nodes)))
+        there = set(known)
+        hashes += [nodes[(node ^ 1) - index] for node in known if node ^ 1 not in there]
+        known = sorted({node >> 1 for node in known})
+        nodes, index = pair_up(nodes), index >> 1
+    return SeveralProof(builder.height, indices, tuple(hashes))
 
 
 @dataclass(frozen=True)

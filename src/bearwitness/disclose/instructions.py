@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
+from bearwitness_verify.canonical import Json
 from bearwitness_verify.note import VerifierKey
+
+from . import by_hand
 
 NAME: Final = "VERIFY.txt"
 
 _TEXT: Final = """\
 HOW TO CHECK THIS RELEASE
 
-It holds files out of a collection that was sealed before, and proof that they
-were in it, byte for byte. It says nothing of what else is in the collection.
+It holds files, or parts of files, out of a collection that was sealed before, and
+proof that they were in it, byte for byte. It says nothing of what else is in the collection.
 
 1. Get the program bearwitness-verify (a Python package that needs only
    Python 3.11 and the package "cryptography"). It works without a network.
@@ -32,14 +36,37 @@ were in it, byte for byte. It says nothing of what else is in the collection.
    It prints what it checked and one verdict. "CONSISTENT ONLY" means that you
    gave no key, and proves nothing about who made this.
 
+Without that program: index.html in this release checks the same in a browser, offline, but
+for time stamps. Better is a copy of that page from someone you trust: whoever forges a
+release can forge the page in it.
+
 The SHA-256 of each file is in release.json, "files"; sha256sum shows the same:
 
 {exhibits}
 The format is described in docs/format.md of the project Bearwitness, chapter 11.
-"""
 
 
-def instructions(vault: VerifierKey, exhibits: Sequence[str]) -> str:
-    """Return the text for a release of `vault` with these exhibits."""
+BY HAND, WITHOUT ANY PROGRAM OF OURS
+
+What stands below checks one exhibit, from its bytes to the vault's signature, with
+sha256sum and basenc (GNU coreutils) and openssl (3.0 or later). It is short: read
+it before you run it. In the folder of this release:
+
+       sed -n '/^{begin}/,/^{end}/p' VERIFY.txt | sh
+
+Every line it prints must begin with ok, and VAULT must be the key you trust (the
+part after the last + of the vault's key, from base64, without its first byte, in
+hexadecimal). It does not check time stamps, cosigners, nor the other exhibits.
+
+{script}"""
+
+
+def instructions(
+    vault: VerifierKey, exhibits: Sequence[str], deliveries: Sequence[Json], folder: Path
+) -> str:
+    """Return the text for a release of `vault` with these exhibits, whose files lie in `folder`."""
     lines = "".join(f"       sha256sum {name}\n" for name in exhibits)
-    return _TEXT.format(key=vault.encode(), fingerprint=vault.fingerprint, exhibits=lines)
+    return _TEXT.format(
+        key=vault.encode(), fingerprint=vault.fingerprint, exhibits=lines, begin=by_hand.BEGIN,
+        end=by_hand.END, script=by_hand.script(vault, deliveries, folder),
+    )  # fmt: skip

@@ -13,8 +13,9 @@ from bearwitness.custody.items import ItemProofs, ShownField
 from bearwitness.custody.log import Log
 from bearwitness.custody.trees import Proof, RunProof
 from bearwitness.errors import UsageError, VaultError
-from bearwitness_verify import canonical
+from bearwitness_verify import canonical, note
 from bearwitness_verify.canonical import Json, b64
+from bearwitness_verify.checkpoint import LogProof
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,28 @@ def entry_json(entry: Entry, body: Body, names: Collection[str]) -> Json:
     }
 
 
-def log_json(log: Log, index: int, sizes: Sequence[int], stamps: Mapping[int, list[bytes]]) -> Json:
-    """Return the proof of entry `index` in the checkpoints of `sizes`, the first being the main one."""
+def log_json(
+    log: Log, index: int, sizes: Sequence[int], stamps: Mapping[int, list[bytes]], *, plain: bool = False
+) -> Json:
+    """Return the proof of entry `index` in the checkpoints of `sizes`, the first being the main one.
+
+    `plain`: without the signatures of cosigners, which tell when they were made.
+    """
     proofs: list[dict[str, Json]] = [
         {
-            "proof": log.prove(index, size).encode(),
+            "proof": _proof(log, index, size, plain=plain).encode(),
             "stamps": [canonical.loads(stamp, "a stamp") for stamp in stamps.get(size, [])],
         }
         for size in sizes
     ]
     return {"further": list(proofs[1:]), "key": log.key.encode(), **proofs[0]}
+
+
+def _proof(log: Log, index: int, size: int, *, plain: bool) -> LogProof:
+    proof = log.prove(index, size)
+    if not plain:
+        return proof
+    return LogProof(proof.index, proof.hashes, note.parse(proof.note).plain(log.key).encode())
 
 
 def covering_sizes(log: Log, index: int, stamped: Collection[int], extra: Collection[int]) -> list[int]:
@@ -86,7 +99,7 @@ def covering_sizes(log: Log, index: int, stamped: Collection[int], extra: Collec
 
 def item_json(
     proofs: ItemProofs, place: Proof, names: Collection[str], file: str | None, content: Json
-) -> Json:
+) -> dict[str, Json]:
     """Return an item with the fields `names` shown."""
     return {
         "content": content,

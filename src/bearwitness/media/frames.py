@@ -9,6 +9,7 @@ The child decodes the next batch while the last one is used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
@@ -20,7 +21,19 @@ from bearwitness.sandbox.client import Sandbox, Session
 from bearwitness_verify import canonical
 
 from . import wire
-from .model import BACKWARDS, BGR24, CHANNELS, PIXELS_MAX, SIDE_MAX, DecodeTrouble, Frame, MediaError, Picture
+from .model import (
+    BACKWARDS,
+    BGR24,
+    CHANNELS,
+    I420,
+    PIXELS_MAX,
+    SIDE_MAX,
+    DecodeTrouble,
+    Frame,
+    MediaError,
+    Picture,
+    shape_of,
+)
 from .plans import USUAL, Plan
 from .source import Source
 
@@ -73,6 +86,8 @@ def frames(
         "edits": edits,
         "threads": str(plan.threads),
     }
+    if upright and pixel == I420:
+        raise ValueError("planes are not turned")
     pixels = min(width * height or max_side**2 or PIXELS_MAX, PIXELS_MAX)
     scratch_bytes = wire.BATCH_BYTES + pixels * CHANNELS[pixel]  # a batch ends with the frame that fills it
     limits, asked = plan.limits(_HEADS_BYTES_MAX), canonical.dumps(wanted)
@@ -120,7 +135,7 @@ class _Checker:
         troubles: list[DecodeTrouble],
         upright: bool,
     ) -> None:
-        self._name, self._channels, self._troubles, self._upright = name, CHANNELS[pixel], troubles, upright
+        self._name, self._pixel, self._troubles, self._upright = name, pixel, troubles, upright
         self._width, self._height, self._side = width, height, max_side
         self._index = -1
         self._time: Fraction | None = None
@@ -136,12 +151,12 @@ class _Checker:
     def _frames(self, batch: wire.Batch) -> Iterator[Frame]:
         at = 0
         for index, pts, key, rotation, width, height, *native in wire.FRAME.iter_unpack(batch.records):
-            size = width * height * self._channels
             self._check(index, key, (width, height), native)
+            shape = shape_of(self._pixel, width, height)
+            size = math.prod(shape)
             if at + size > len(batch.data):
                 raise MalformedError("a frame is cut off")
             picture = np.frombuffer(batch.data[at : at + size], np.uint8)
-            shape = (height, width, self._channels) if self._channels > 1 else (height, width)
             at += size
             time = pts * batch.time_base
             self._index = index
@@ -159,6 +174,8 @@ class _Checker:
         fits = not self._side or max(size) <= self._side
         if not (asked and fits and min(size) > 0 and size[0] * size[1] <= PIXELS_MAX):
             raise MalformedError("a frame has another size than was asked for")
+        if self._pixel == I420 and (size[0] % 2 or size[1] % 2):
+            raise MalformedError("a frame in planes has an odd side")
         if not (min(native) > 0 and max(native) <= SIDE_MAX and key <= 1 and index > self._index):
             raise MalformedError("a frame does not follow the one before it")
 

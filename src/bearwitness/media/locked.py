@@ -27,6 +27,7 @@ for _module in pkgutil.walk_packages(av.__path__, "av."):
     if _module.name not in _NOT_NEEDED:
         importlib.import_module(_module.name)
 
+codecs.lookup("unicode_escape")  # loaded here, for in the sandbox it can not be
 av.logging.set_level(None)  # nobody reads it, and formatting what a hostile file says is a risk for nothing
 CALLS: Mapping[str, Call] = {"probe": probe, "still": still}
 SESSIONS: Mapping[str, Session] = {"frames": open_frames, "packets": open_packets, "sound": open_sound}

@@ -12,11 +12,22 @@ from numpy.typing import NDArray
 from bearwitness.errors import BearwitnessError
 
 Picture: TypeAlias = NDArray[np.uint8]
-"""Height × width × 3 (blue, green, red) or height × width (grey), 0 to 255."""
+"""Height × width × 3 (blue, green, red), height × width (grey) or height · 3/2 × width (I420), 0 to 255."""
+
+
+def shape_of(pixel: str, width: int, height: int) -> tuple[int, ...]:
+    """Return the shape of a picture of this kind."""
+    if pixel == I420:
+        return height * 3 // 2, width
+    return (height, width, 3) if pixel == BGR24 else (height, width)
+
 
 BGR24: Final = "bgr24"
 GRAY8: Final = "gray8"
-CHANNELS: Final = {BGR24: 3, GRAY8: 1}
+I420: Final = (
+    "i420"  # as encoders take it: luma, then both chroma planes of half width and height; even sides
+)
+CHANNELS: Final = {BGR24: 3, GRAY8: 1, I420: 2}  # bytes a pixel; I420 takes one and a half
 
 PIXELS_MAX: Final = 40_000_000  # 8K footage has 33 million; a frame is then 120 MB as BGR
 SIDE_MAX: Final = 16_384
@@ -99,7 +110,8 @@ class Stream:
 
     `kind`: video, audio, subtitle, data or attachment. Times are in seconds. `rate` is frames a second as the
     container averages it. `rotation` (degrees counterclockwise) and `decodes` come of the first frame: a
-    video stream of which none of the first packets decoded has `decodes` False.
+    video stream of which none of the first packets decoded has `decodes` False. `colour` is primaries,
+    transfer and matrix as ISO/IEC 23091-2 numbers them (2: not told) and the range (1: limited, 2: full).
     """
 
     index: int
@@ -125,6 +137,7 @@ class Stream:
     dispositions: tuple[str, ...]
     decodes: bool
     metadata: tuple[tuple[str, str], ...]
+    colour: tuple[int, int, int, int]
     extradata: bytes = field(repr=False)
 
 

@@ -21,8 +21,8 @@ _KINDS: Final = ("video", "audio", "subtitle", "data", "attachment")
 _TEXT_CHARACTERS_MAX: Final = 10_500  # a thousand, each written as an escape
 _FACTS: Final = "bit_rate chapters container duration metadata start"
 _STREAM: Final = """
-    bit_rate channels codec decodes dispositions duration extradata frames height index kind language layout
-    metadata pixel_aspect pixel_format profile rate rotation sample_rate start tag time_base width
+    bit_rate channels codec colour decodes dispositions duration extradata frames height index kind language
+    layout metadata pixel_aspect pixel_format profile rate rotation sample_rate start tag time_base width
 """
 
 
@@ -92,8 +92,16 @@ def _stream(untrusted: Json, number: int) -> Stream:
         dispositions=tuple(_text(name) for name in array(got["dispositions"])),
         decodes=decodes,
         metadata=_pairs(got["metadata"]),
+        colour=_colour(got["colour"]),
         extradata=unb64(got["extradata"]),
     )
+
+
+def _colour(value: Json) -> tuple[int, int, int, int]:
+    numbers = [integer(number, "a number for colour", 0, 255) for number in array(value, "a colour")]
+    if len(numbers) != 4:
+        raise MalformedError("a colour is not four numbers")
+    return numbers[0], numbers[1], numbers[2], numbers[3]
 
 
 def _pairs(value: Json) -> tuple[tuple[str, str], ...]:

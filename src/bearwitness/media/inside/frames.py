@@ -18,7 +18,7 @@ from bearwitness.sandbox.tasks import Handler, Task
 from bearwitness_verify import canonical
 
 from .. import wire
-from ..model import BROKEN, CHANNELS, HIDDEN, PIXELS_MAX, SIDE_MAX
+from ..model import BROKEN, CHANNELS, HIDDEN, I420, PIXELS_MAX, SIDE_MAX
 from .decoding import Decoded, Decoder, Told
 from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
@@ -193,6 +193,9 @@ class Scaler:
         if frame.width * frame.height > PIXELS_MAX or max(frame.width, frame.height) > SIDE_MAX:
             raise _RefusedError(f"a frame of {frame.width} x {frame.height} is larger than any decoded here")
         width, height = self._size(frame)
+        if self._wish.pixel == I420:
+            self._put_planes(writer, decoded)
+            return
         scaled = self._reformatter.reformat(
             frame, width, height, self._wish.pixel, interpolation="AREA" if width < frame.width else "BICUBIC"
         )
@@ -202,6 +205,23 @@ class Scaler:
         writer.add(wire.FRAME.pack(*record))
         row_bytes = width * CHANNELS[self._wish.pixel]
         _copy_pixels(writer.room(row_bytes * height), scaled, row_bytes, height)
+
+    def _put_planes(self, writer: wire.BatchWriter, decoded: Decoded) -> None:
+        """Append a frame as I420 in its own size and range, an odd last row or column left out."""
+        frame = decoded.frame
+        width, height = frame.width & ~1, frame.height & ~1
+        if not width or not height:
+            raise _RefusedError("a frame is too small for planes")
+        # As it is if it can be, luma the decoder's to the bit: copied and encoded groups must match.
+        if frame.format.name not in ("yuv420p", "yuvj420p"):
+            frame = self._reformatter.reformat(frame, format="yuv420p")
+        record = (
+            decoded.index, decoded.pts, int(decoded.frame.key_frame), decoded.frame.rotation,
+            width, height, decoded.frame.width, decoded.frame.height,
+        )  # fmt: skip
+        writer.add(wire.FRAME.pack(*record))
+        for number, (columns, rows) in enumerate(((width, height), *((width // 2, height // 2),) * 2)):
+            _copy_pixels(writer.room(columns * rows), frame, columns, rows, number)
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:
         wish, longest = self._wish, max(frame.width, frame.height)
@@ -213,9 +233,9 @@ class Scaler:
         return width, height
 
 
-def _copy_pixels(room: memoryview, frame: VideoFrame, row_bytes: int, height: int) -> None:
-    """Copy the pixels without what FFmpeg leaves at the end of rows."""
-    plane = frame.planes[0]
+def _copy_pixels(room: memoryview, frame: VideoFrame, row_bytes: int, height: int, number: int = 0) -> None:
+    """Copy the pixels of a plane without what FFmpeg leaves at the end of rows."""
+    plane = frame.planes[number]
     stored = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height]
     rows = stored.reshape(height, plane.line_size)
     np.frombuffer(room, np.uint8).reshape(height, row_bytes)[:] = rows[:, :row_bytes]

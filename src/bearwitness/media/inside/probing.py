@@ -61,7 +61,7 @@ def _stream(stream: Stream, rotation: int | None) -> dict[str, Json]:
         "kind": kind if kind in ("video", "audio", "subtitle", "data", "attachment") else "data",
         "codec": _text(context.name) if context is not None else "",
         "profile": _text(context.profile or "") if context is not None else "",
-        "tag": _text(context.codec_tag) if context is not None else "",
+        "tag": _tag(context),
         "time_base": _ratio(base),
         "start": _time(stream.start_time, base),
         "duration": _time(stream.duration, base),
@@ -80,6 +80,7 @@ def _stream(stream: Stream, rotation: int | None) -> dict[str, Json]:
         "dispositions": [_text(name) for name in _dispositions(stream)],
         "decodes": rotation is not None or not video,
         "metadata": _metadata(stream.metadata),
+        "colour": _colour(context) if video else ["2", "2", "2", "0"],
         "extradata": canonical.b64(extradata[:_EXTRADATA_BYTES_MAX]),
     }
 
@@ -116,6 +117,19 @@ def _rotation_of(packet: Any) -> dict[int, int]:
 
 def _dispositions(stream: Stream) -> list[str]:
     return [flag.name for flag in type(stream.disposition) if flag.name and flag in stream.disposition]
+
+
+def _colour(context: Any) -> list[Json]:
+    told = (context.color_primaries, context.color_trc, context.colorspace, context.color_range)
+    return [str(min(255, max(0, int(number)))) for number in told]
+
+
+def _tag(context: Any) -> str:
+    """Return the four characters a container names the codec by, "" where they are none (AVI: 0x00FF)."""
+    try:
+        return "" if context is None else _text(context.codec_tag)
+    except UnicodeDecodeError:
+        return ""
 
 
 def _metadata(tags: dict[str, str]) -> list[Json]:

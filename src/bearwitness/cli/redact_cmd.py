@@ -1,0 +1,298 @@
+"""Hide faces, chosen regions and voices in a file, take out its metadata, attack the result, hand it over.
+
+A plan is made, carried out, and the finished file is decoded afresh and searched for what was to be hidden;
+if anything is found, nothing is handed over. The plan is a text file that people can read and edit: look at
+the contact sheet (obscured) for the numbers of tracks and doubtful frames. What is checked is faces, metadata
+and covered regions; the rest that identifies people is asked of you at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bearwitness.errors import UsageError
+from bearwitness.redact import operations, plan_text
+from bearwitness.redact.footage import Footage
+from bearwitness.redact.geometry import Box
+from bearwitness.redact.plan import FILLS, Plan, Source, require_for
+from bearwitness.redact.redaction import AttackedError, Done, Progress, Setting, Workshop, with_hits
+from bearwitness.redact.residual import CHECKLIST, summary
+from bearwitness.redact.sheet import draw, entries
+from bearwitness.redact.stills import Stills
+from bearwitness.redact.writing import STILLS, container_of
+
+from .output import EXIT_DONE, Output, plural
+
+EXAMPLES = """
+  bearwitness redact clip.mp4 -o clip-redacted.mp4
+  bearwitness redact clip.mp4 --plan-only --save-plan clip.plan --sheet clip.jpg
+  bearwitness redact clip.mp4 -o out.mp4 --plan clip.plan --keep 3 --add-box 10,20,200,40@0-12.5
+  bearwitness redact clip.mp4 -o out.mp4 --voices mute
+"""
+_ROUNDS_MAX = 4
+_NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
+_BOX = re.compile(rf"(\d+),(\d+),(\d+),(\d+)(?:@({_NUMBER})?-({_NUMBER})?)?\Z")
+_RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})\Z")
+_SPLIT = re.compile(rf"(\d+)@({_NUMBER})\Z")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this verb."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="the footage; it is not changed")
+    parser.add_argument(
+        "-o",
+        dest="out",
+        metavar="OUT",
+        type=Path,
+        help="the derivative: .mp4, .mov, .mkv, .webm, .jpg, .png, .tiff, .pdf",
+    )
+    plan = parser.add_argument_group("the plan")
+    plan.add_argument("--plan", metavar="PLAN", type=Path, help="carry out this plan instead of making one")
+    plan.add_argument("--save-plan", metavar="PLAN", type=Path, help="write the plan there, a new file")
+    plan.add_argument("--plan-only", action="store_true", help="make and edit the plan, carry nothing out")
+    plan.add_argument("--keep", metavar="N", type=int, action="append", default=[], help="show track N")
+    plan.add_argument("--hide", metavar="N", type=int, action="append", default=[], help="hide track N")
+    plan.add_argument(
+        "--only", metavar="N", type=int, action="append", default=[], help="hide no other tracks"
+    )
+    plan.add_argument(
+        "--split", metavar="N@S", action="append", default=[], help="cut track N in two at S seconds"
+    )
+    plan.add_argument(
+        "--add-box", metavar="X,Y,W,H@FROM-TO", action="append", default=[],
+        help="hide a box in pixels, from … to … seconds if told",
+    )  # fmt: skip
+    plan.add_argument(
+        "--all-but", action="store_true", help="turn it round: hide everything but the regions of the plan"
+    )
+    plan.add_argument("--fill", choices=FILLS, help="how regions are hidden; mosaic and blur can be undone")
+    plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
+    plan.add_argument("--bodies", action="store_true", help="hide whole persons")
+    sound = parser.add_argument_group("sound")
+    sound.add_argument("--voices", choices=("keep", "mute"), help="mute leaves all sound out (default: keep)")
+    sound.add_argument(
+        "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
+    )
+    parser.add_argument(
+        "--add-hits", action="store_true", help="add what the attack finds to the plan, try again"
+    )
+    parser.add_argument(
+        "--sheet", metavar="JPEG", type=Path, help="write a contact sheet, faces unrecognisable"
+    )
+    parser.add_argument("--clear-sheet", action="store_true", help="do not obscure the sheet's pictures")
+
+
+def run(options: argparse.Namespace, out: Output) -> int:
+    """Run the verb; return its exit code."""
+    if not options.plan_only and options.out is None:
+        raise UsageError("say where the derivative goes with -o OUT, or use --plan-only")
+    if options.out is not None:
+        container_of(options.out)
+    setting = Setting(heads=options.heads, bodies=options.bodies)
+    with Workshop(setting=setting) as workshop, _opened(workshop, options) as (footage, source):
+        plan = _edited(_plan(options, workshop, footage, source, out), options)
+        try:
+            done = None if options.plan_only else _carry_out(workshop, footage, source, plan, options, out)
+            plan = done.plan if done else plan
+        except AttackedError as attacked:
+            _keep(options, footage, attacked.plan, out, attacked)
+            raise
+        _keep(options, footage, plan, out, None)
+    if done is None:
+        out.result(_plan_data(plan), _plan_words(plan, options.save_plan))
+    else:
+        out.result(_data(done), _words(done))
+    return EXIT_DONE
+
+
+@contextlib.contextmanager
+def _opened(workshop: Workshop, options: argparse.Namespace) -> Iterator[tuple[Footage | Stills, Source]]:
+    """Open the file as pictures where pictures are to be written, or by its name where nothing is."""
+    name = (options.out or options.file).suffix.lower()
+    pictures = name in STILLS or (options.out is None and name in (".heic", ".heif", ".webp", ".gif", ".bmp"))
+    if pictures:
+        with workshop.open_stills(options.file) as opened:
+            yield opened
+    else:
+        with workshop.open(options.file) as opened_footage:
+            yield opened_footage
+
+
+def _plan(
+    options: argparse.Namespace, workshop: Workshop, footage: Footage | Stills, source: Source, out: Output
+) -> Plan:
+    if options.plan is not None:
+        try:
+            plan = plan_text.read(options.plan.read_bytes())
+        except OSError as error:
+            raise UsageError(f"{options.plan} can not be read: {error.strerror}") from None
+        require_for(plan, source, footage.name)
+        return plan
+    with _bars(out) as progress:
+        return workshop.plan(footage, source, progress)
+
+
+def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
+    for text in options.split:
+        number, seconds = _matched(_SPLIT, text, "--split", "3@12.5")
+        plan = operations.split(plan, int(number), float(seconds))
+    if options.only:
+        plan = operations.hide_only(plan, options.only)
+    for number in options.keep:
+        plan = operations.keep(plan, number)
+    for number in options.hide:
+        plan = operations.hide(plan, number)
+    for text in options.add_box:
+        x, y, w, h, begin, end = _matched(_BOX, text, "--add-box", "10,20,200,40@0-12.5")
+        plan = operations.add_box(
+            plan, Box(int(x), int(y), max(1, int(w)), max(1, int(h))), _seconds(begin), _seconds(end)
+        )
+    ranges = [_matched(_RANGE, text, "--mute", "12.5-14") for text in options.mute]
+    plan = operations.set_policy(plan, fill=options.fill, voices=options.voices, inverted=options.all_but)
+    return operations.mute(plan, [(_milli(a), _milli(b)) for a, b in ranges]) if ranges else plan
+
+
+def _carry_out(
+    workshop: Workshop,
+    footage: Footage | Stills,
+    source: Source,
+    plan: Plan,
+    options: argparse.Namespace,
+    out: Output,
+) -> Done:
+    for left in range(_ROUNDS_MAX - 1, -1, -1):
+        try:
+            with _bars(out) as progress:
+                return workshop.redact(footage, source, plan, options.out, progress)
+        except AttackedError as attacked:
+            more = with_hits(plan, attacked.report.hits)
+            if not options.add_hits or not left or more == plan:
+                raise
+            out.say(f"the attack found {plural(len(attacked.report.hits), 'thing')}; added to the plan")
+            plan = more
+    raise AssertionError
+
+
+def _keep(
+    options: argparse.Namespace,
+    footage: Footage | Stills,
+    plan: Plan,
+    out: Output,
+    attacked: AttackedError | None,
+) -> None:
+    """Write plan and sheet if they were asked for."""
+    if options.save_plan is not None:
+        _write_new(options.save_plan, plan_text.write(plan).encode())
+    if options.sheet is not None:
+        wanted = entries(plan, attacked.report.hits if attacked else ())
+        _write_new(options.sheet, draw(footage, plan, wanted, clear=options.clear_sheet))
+        if options.clear_sheet:
+            out.say(f"{options.sheet} shows people as they are: keep it as you keep the footage")
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    try:
+        with open(path, "xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already and is not overwritten") from None
+
+
+def _data(done: Done) -> dict[str, Any]:
+    return {
+        "out": str(done.out),
+        "sha256": done.sha256,
+        "plan_sha256": plan_text.digest(done.plan),
+        **_plan_data(done.plan),
+        "copied_packets": [list(pair) for pair in done.rendered.copied] if done.rendered else [],
+        "packets": len(done.rendered.track.packets) if done.rendered else 0,
+        "encoded_whole_because": done.rendered.why_not_copied if done.rendered else "",
+        "sound": list(done.sounds.notes),
+        "checked": done.report.looked_at,
+        "warnings": done.report.warnings,
+        "checklist": list(CHECKLIST),
+    }
+
+
+def _words(done: Done) -> str:
+    rendered = done.rendered
+    reason = f": {rendered.why_not_copied}" if rendered and rendered.why_not_copied else ""
+    copied = (
+        f"{rendered.share_copied:.0%} of the pictures are the original's, bit for bit"
+        if rendered and rendered.copied
+        else f"all pictures were encoded anew{reason}"
+    )
+    return "\n".join(
+        [
+            f"wrote {done.out}",
+            copied,
+            *done.sounds.notes,
+            summary(done.plan, done.report),
+            "Before it is published, someone who knows the place should answer:",
+            *(f"  - {question}" for question in CHECKLIST),
+        ]
+    )
+
+
+def _plan_data(plan: Plan) -> dict[str, Any]:
+    return {
+        "frames": len(plan.times),
+        "tracks": [
+            {
+                "number": t.number, "kind": t.kind, "hide": t.hide, "by": t.by,
+                "from": plan.seconds(t.first), "to": plan.seconds(t.last),
+            }
+            for t in plan.tracks
+        ],
+        "doubts": [{"at": plan.seconds(d.time), "reason": d.reason} for d in plan.doubts],
+    }  # fmt: skip
+
+
+def _plan_words(plan: Plan, saved: Path | None) -> str:
+    lines = [f"{plural(len(plan.times), 'frame')}, {plural(len(plan.tracks), 'track')}"]
+    for t in plan.tracks:
+        state = "hidden" if t.hide else "SHOWN"
+        span = f"{plan.seconds(t.first):9.3f} – {plan.seconds(t.last):.3f} s"
+        lines.append(f"  track {t.number:>3}  {t.kind:<7} {state:<6} {span}")
+    lines += [f"  look at {plan.seconds(d.time):9.3f} s: {d.reason}" for d in plan.doubts]
+    return "\n".join([*lines, f"saved as {saved}" if saved else "not saved: give --save-plan"])
+
+
+@contextlib.contextmanager
+def _bars(out: Output) -> Iterator[Progress]:
+    """Give a function that shows one bar after the other, for whatever is being done."""
+    with contextlib.ExitStack() as stack:
+        at: dict[str, int] = {}
+        step: Callable[[int], None] = lambda done: None  # noqa: E731 - replaced by that of each bar
+
+        def count(what: str, done: int, total: int) -> None:
+            nonlocal step
+            if what not in at:
+                stack.close()
+                at.clear()
+                at[what] = 0
+                step = stack.enter_context(out.bar(what, total or None, "frame"))
+            step(done - at[what])
+            at[what] = done
+
+        yield count
+
+
+def _matched(pattern: re.Pattern[str], text: str, option: str, example: str) -> tuple[str, ...]:
+    match = pattern.match(text)
+    if match is None:
+        raise UsageError(f"{text!r} is not what {option} takes", f"for example: {option} {example}")
+    return match.groups()
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text else None
+
+
+def _milli(text: str) -> int:
+    return round(float(text) * 1000)

@@ -1,0 +1,102 @@
+"""What the gates judge by. A fact is about exact bytes, by their SHA-256, or missing; and missing is no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bearwitness.catalogue.catalogue import Catalogue
+from bearwitness.vault import signed
+from bearwitness.vault.ledger import VAULT, Ledger
+from bearwitness.vault.signed_acts import Signed
+
+from .request import Request
+from .risk_model import RiskReport
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The attack on a finished file: what was found in these bytes that must not be there."""
+
+    sha256: str
+    hits: tuple[str, ...]
+    tool: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """How many faces a detector finds in these bytes at most at once; 0 where it read all and found none."""
+
+    sha256: str
+    faces: int
+    tool: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What metadata these bytes carry besides what their format needs; empty: clean."""
+
+    sha256: str
+    findings: tuple[str, ...]
+    tool: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a compartment's items may be shown: at all, by how many people, by which roles among them."""
+
+    compartment: str
+    releasable: bool
+    approvals: int = 0
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All facts about one request. None says that nobody looked, and refuses.
+
+    `sealed` maps items to the SHA-256 of their sealed bytes (empty for what has none), `rules` to their
+    compartment's rule.
+    """
+
+    now: datetime | None = None
+    signed: Signed | None = None
+    sealed: Mapping[str, str] | None = None
+    frozen: frozenset[str] | None = None
+    rules: Mapping[str, Rule] | None = None
+    attacks: tuple[Attack, ...] = ()
+    looks: tuple[Look, ...] = ()
+    scans: tuple[Scan, ...] = ()
+    risk: RiskReport | None = field(default=None)
+
+
+def rule_of(compartment: str) -> Rule:
+    """Return the rule of a compartment of this version; one that is not known lets nothing out."""
+    return Rule(compartment, releasable=compartment == VAULT)
+
+
+def of_vault(
+    ledger: Ledger,
+    catalogue: Catalogue,
+    request: Request,
+    now: datetime,
+    *,
+    attacks: tuple[Attack, ...] = (),
+    looks: tuple[Look, ...] = (),
+    scans: tuple[Scan, ...] = (),
+    risk: RiskReport | None = None,
+) -> Facts:
+    """Return the facts that the vault holds about `request`, with those that others found out."""
+    rows = [row for item in request.items if (row := catalogue.get(item)) is not None]
+    return Facts(
+        now=now,
+        signed=signed.read(ledger),
+        sealed={row.item: row.sha256.hex() if row.sha256 else "" for row in rows},
+        frozen=ledger.frozen.items,
+        rules={row.item: rule_of(ledger.descriptor(row.delivery).compartment) for row in rows},
+        attacks=attacks,
+        looks=looks,
+        scans=scans,
+        risk=risk,
+    )

@@ -1,0 +1,82 @@
+"""The gates that facts about bytes and circumstances open: attack, metadata, frozen, embargo, and so on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .facts import Facts
+from .gates_of_people import Reasons, name_of
+from .request import PRESS, REDACTED, TEXT, Request
+
+_PRESS_SOURCES_MIN: Final = 2  # "one" is what is assumed where nothing is known: the press is not served then
+
+
+def attack(request: Request, facts: Facts) -> Reasons:
+    """What is called redacted was attacked, in exactly these bytes, and nothing was found."""
+    reasons = []
+    for shown in request.exhibits:
+        if shown.treatment != REDACTED:
+            continue
+        made = [attack for attack in facts.attacks if attack.sha256 == shown.sha256]
+        hits = [hit for attack in made for hit in attack.hits]
+        if not made:
+            reasons.append(f"{name_of(shown)}: no attack was made on exactly these bytes")
+        elif hits:
+            reasons.append(f"{name_of(shown)}: the attack found {len(hits)} things, the first: {hits[0]}")
+        if shown.sha256 in (facts.sealed or {}).values():
+            reasons.append(f"{name_of(shown)}: it is called redacted, and has the bytes of a sealed item")
+    return reasons
+
+
+def conditions(request: Request, facts: Facts) -> Reasons:
+    """Every sharing condition of the profile is stated and met."""
+    del facts
+    return request.conditions.lacking(request.profile)
+
+
+def embargo(request: Request, facts: Facts) -> Reasons:
+    """The embargo is past."""
+    if facts.now is None or facts.now.tzinfo is None:
+        return ["what time it is is not known"]
+    if request.embargo is not None and facts.now < request.embargo:
+        return [f"it is under embargo until {request.embargo.isoformat()}"]
+    return []
+
+
+def frozen(request: Request, facts: Facts) -> Reasons:
+    """No item is frozen."""
+    if facts.frozen is None:
+        return ["which items are frozen is not known"]
+    return [f"{item} is frozen" for item in request.items if item in facts.frozen]
+
+
+def metadata(request: Request, facts: Facts) -> Reasons:
+    """A scan of exactly these bytes found no metadata, or none but what people accepted."""
+    reasons = []
+    accepted = () if request.profile == PRESS else request.metadata
+    for shown in request.exhibits:
+        if shown.treatment == TEXT and shown.sha256 not in (facts.sealed or {}).values():
+            continue  # words that were put together here, and are approved word for word
+        made = [scan for scan in facts.scans if scan.sha256 == shown.sha256]
+        left = [found for scan in made for found in scan.findings if found not in accepted]
+        if not made:
+            reasons.append(f"{name_of(shown)}: nobody looked for metadata in exactly these bytes")
+        elif left:
+            reasons.append(
+                f"{name_of(shown)}: it carries {len(left)} pieces of metadata, the first: {left[0]}"
+            )
+    return reasons
+
+
+def source_risk(request: Request, facts: Facts) -> Reasons:
+    """Enough people are possible as who it came from."""
+    if facts.risk is None or facts.risk.subject != request.subject():
+        return ["there is no report of exactly this request on who could have supplied it"]
+    reasons = []
+    if request.profile == PRESS and request.minimum < _PRESS_SOURCES_MIN:
+        reasons.append("for the press at least two people must be possible as the one it came from")
+    if facts.risk.minimum != request.minimum:
+        reasons.append("the report was made for another least number of possible people than people approved")
+    if facts.risk.blocked or facts.risk.assumed < request.minimum:
+        reasons.append(f"{facts.risk.assumed} people are taken to be possible; {request.minimum} must be")
+    return reasons

@@ -1,0 +1,151 @@
+"""The whole attack on one finished file of footage."""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from typing import Final
+
+from bearwitness.media.model import Frame
+
+from ..cuts import Cuts
+from ..footage import Footage
+from ..geometry import Box, grown
+from ..looking import Looker
+from ..plan import Plan
+from ..tracking import GROW
+from . import faces, pixels, silence, structure_matroska, structure_mp4, traces
+from .hits import Hit, Report
+
+Progress = Callable[[int], None]
+_MILLISECOND: Final = Fraction(1, 1000)
+_LATE_MAX: Final = 50
+_STREAMS: Final = "streams"
+_TIMES: Final = "frame times"
+# What a demuxer makes up of the container's own fields.
+_OWN_TAGS: Final = frozenset(
+    {"major_brand", "minor_version", "compatible_brands", "encoder", "language", "vendor_id"}
+)
+
+
+def attack(
+    original: Footage,
+    finished: Footage,
+    plan: Plan,
+    container: str,
+    sounds: int,
+    looker: Looker,
+    progress: Progress = lambda done: None,
+) -> Report:
+    """Return what is found in `finished`, which was made of `original` by `plan`.
+
+    `sounds` is how many sound tracks were asked for. Raises RefusedError where the finished file does not
+    decode whole; a check that can not run raises, it is never left out.
+    """
+    report = Report()
+    descriptor = finished.source.descriptor
+    if descriptor is None:
+        raise ValueError("the finished file is attacked as a file")
+    with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
+        structure = structure_mp4 if container in ("mp4", "mov") else structure_matroska
+        report.add(structure.CHECK, *structure.check(data, sounds))
+        report.add(traces.CHECK, *traces.check(data, original.tags()))
+    report.add(_STREAMS, len(finished.facts.streams), list(_streams(finished, sounds)))
+    _frames(original, finished, plan, looker, report, progress)
+    if plan.voices == "ranges":
+        for stream in finished.sounds:
+            heard = finished.sound(stream.index)
+            report.add(silence.CHECK, *silence.check(heard, plan.muted, f"sound track {stream.index}"))
+    return report
+
+
+def _streams(finished: Footage, sounds: int) -> Iterator[Hit]:
+    kinds = [stream.kind for stream in finished.facts.streams]
+    if kinds != ["video"] + ["audio"] * sounds:
+        yield Hit(_STREAMS, f"a demuxer sees the streams {', '.join(kinds)} in it")
+    tags = [*finished.facts.metadata, *(tag for s in finished.facts.streams for tag in s.metadata)]
+    for name, value in tags:
+        if name not in _OWN_TAGS or (name == "encoder" and value != "-"):
+            yield Hit(_STREAMS, f"a tag {name!r} stands in it")
+    if finished.facts.chapters:
+        yield Hit(_STREAMS, "it has chapters")
+
+
+def _frames(
+    original: Footage, finished: Footage, plan: Plan, looker: Looker, report: Report, progress: Progress
+) -> None:
+    """Look at every frame: its time, its covered regions, the faces in it."""
+    cuts = Cuts()
+    face_check = faces.FaceCheck(plan, cuts.found)
+    hidden = plan.hidden()
+    beside = _originals(original, plan)
+    found: list[Hit] = []
+    late: list[Hit] = []
+    covered = count = alike = 0
+    expected = iter(plan.times)
+    for frame, detections in looker.look(finished.frames(upright=True)):
+        time = next(expected, None)
+        if time is None or abs(frame.time - time * plan.picture.time_base) > _MILLISECOND:
+            late.append(
+                Hit(_TIMES, f"a frame is shown at {float(frame.time):.3f} s where the original has none")
+            )
+            if time is None or len(late) > _LATE_MAX:
+                break
+        before = next(beside)
+        regions = hidden.get(time, [])
+        found += _regions(frame, before, plan, time, regions)
+        covered += len(regions)
+        if before is not None:
+            pair = before.picture[:, :, 1], frame.picture[:, :, 1]
+            alike += sum(pixels.leaks_coarse(pixels.coarse_likeness(*pair, box)) for box in regions)
+        cuts.take(frame.picture)
+        face_check.take(time, frame.picture.max(axis=2), detections)
+        count += 1
+        progress(1)
+    if (rest := len(plan.times) - count) and not late:
+        late.append(Hit(_TIMES, f"{rest} frames of the original are missing"))
+    report.add(_TIMES, count, late)
+    report.add(pixels.CHECK, covered, found)
+    if plan.fill != "solid":
+        _warn_of_likeness(report, plan.fill, alike, covered)
+    hits, doubts = face_check.judge()
+    report.add(faces.CHECK, count * len(looker.detectors), hits)
+    report.warnings += doubts
+
+
+def _originals(original: Footage, plan: Plan) -> Iterator[Frame | None]:
+    """Yield the original's frames beside the finished ones; None under a solid fill, which needs none."""
+    if plan.fill == "solid":
+        return itertools.repeat(None)
+    return itertools.chain(original.frames(upright=True), itertools.repeat(None))
+
+
+def _regions(
+    frame: Frame, before: Frame | None, plan: Plan, time: int, regions: Sequence[Box]
+) -> Iterator[Hit]:
+    seconds = plan.seconds(time)
+    if plan.inverted:
+        if pixels.not_flat_outside(frame.picture.max(axis=2), regions):
+            yield Hit(pixels.CHECK, f"at {seconds:.3f} s something outside the regions is not filled", time)
+        return
+    if before is None:
+        brightest = frame.picture.max(axis=2)
+        for box in regions:
+            if pixels.not_flat(brightest, box, 0):
+                yield pixels.hit(time, seconds, box, "is not filled")
+        return
+    for box in regions:
+        face = grown(box, 1 / GROW)
+        fine = pixels.fine_likeness(before.picture[:, :, 1], frame.picture[:, :, 1], face)
+        if pixels.leaks_fine(fine):
+            yield pixels.hit(time, seconds, box, f"still has the original's edges in {fine:.0%} of it")
+
+
+def _warn_of_likeness(report: Report, fill: str, alike: int, regions: int) -> None:
+    """Say what a mosaic or blur keeps: it is let through by choice, and never as if it were safe."""
+    report.warnings.append(
+        f"{fill} is not safe, faces under it have been recognised by machines: in {alike} of {regions} "
+        "regions light and dark still lie as on the original"
+    )

@@ -1,0 +1,88 @@
+"""PDF: pages are rendered to pixels in the sandbox (pdfium), and a new PDF is written of pictures alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from bearwitness.errors import MalformedError, RefusedError
+from bearwitness.media.model import PIXELS_MAX, Picture
+from bearwitness.media.source import Source
+from bearwitness.sandbox.client import Sandbox
+from bearwitness.sandbox.limits import Limits
+from bearwitness_verify import canonical
+from bearwitness_verify.canonical import integer, members
+
+TASKS: Final = "bearwitness.redact.locked_pdf"
+_HEAD_BYTES_MAX: Final = 4096
+_LIMITS: Final = Limits(300, 120, 1 << 30, PIXELS_MAX * 3 + _HEAD_BYTES_MAX)
+_MAGIC: Final = b"%PDF-"
+_POINTS: Final = 72
+
+
+def is_pdf(source: Source) -> bool:
+    """Say whether a file begins as PDF files do."""
+    return source.descriptor is not None and os.pread(source.descriptor, len(_MAGIC), 0) == _MAGIC
+
+
+def pages(source: Source, most: int) -> tuple[Picture, ...]:
+    """Return the pages of a PDF as BGR pictures; raise RefusedError, SandboxError."""
+    files, _ = source.handed()
+    found: list[Picture] = []
+    with Sandbox(TASKS) as sandbox:
+        count = 1
+        while len(found) < count:
+            arguments = canonical.dumps({"page": str(len(found))})
+            untrusted = sandbox.call("page", arguments, files, _LIMITS)
+            count, picture = _decode(untrusted)
+            if count > most:
+                raise RefusedError(f"{source.name} has {count} pages, more than are redacted at once")
+            found.append(picture)
+    return tuple(found)
+
+
+def _decode(untrusted: bytes) -> tuple[int, Picture]:
+    head, found_end, pixels = untrusted.partition(b"\n")
+    if not found_end or len(head) > _HEAD_BYTES_MAX:
+        raise MalformedError("the sandbox gave no sound answer about a page")
+    got = members(canonical.loads(head, "a page"), "a page", "height pages width")
+    width, height = (
+        integer(got["width"], "a width", 1, 1 << 16),
+        integer(got["height"], "a height", 1, 1 << 16),
+    )
+    if len(pixels) != width * height * 3:
+        raise MalformedError("a page has more or fewer pixels than it tells")
+    count = integer(got["pages"], "a count of pages", 1, 1 << 20)
+    return count, np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+
+def write(pictures: Sequence[tuple[bytes, int, int]], dpi: int) -> bytes:
+    """Return a PDF of JPEG pictures (bytes, width, height), one a page, with nothing else in it."""
+    kids = " ".join(f"{3 + 3 * n} 0 R" for n in range(len(pictures)))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Count {len(pictures)}/Kids[{kids}]>>".encode(),
+    ]
+    for number, (data, width, height) in enumerate(pictures):
+        at = 3 + 3 * number
+        w, h = width * _POINTS / dpi, height * _POINTS / dpi
+        drawing = f"q {w:.3f} 0 0 {h:.3f} 0 0 cm /P Do Q".encode()
+        objects += [
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {w:.3f} {h:.3f}]/Contents {at + 1} 0 R"
+            f"/Resources<</XObject<</P {at + 2} 0 R>>>>>>".encode(),
+            b"<</Length %d>>stream\n%s\nendstream" % (len(drawing), drawing),
+            b"<</Type/XObject/Subtype/Image/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"
+            b"/Width %d/Height %d/Length %d>>stream\n%s\nendstream" % (width, height, len(data), data),
+        ]
+    out, places = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"), []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % at for at in places)
+    out += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
+    return bytes(out)

@@ -1,0 +1,36 @@
+"""What the sandbox runs for documents: one page of a PDF into pixels (see sandbox/tasks.py)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pypdfium2
+
+from bearwitness.sandbox.tasks import Call, Session, Task
+from bearwitness_verify import canonical
+
+_DPI: Final = 150
+_POINTS: Final = 72
+_SIDE_MAX: Final = 6000  # a page of any size people print
+
+
+def _page(task: Task) -> bytes:
+    """Answer with the size and the count of pages as JSON, 0A, and the pixels of a page as BGR."""
+    wanted = canonical.members(canonical.loads(task.arguments), "arguments", "page")
+    number = canonical.integer(wanted["page"])
+    fd = task.files[0]
+    document = pypdfium2.PdfDocument(os.pread(fd, os.lseek(fd, 0, os.SEEK_END), 0))
+    page = document[number]
+    scale = min(_DPI / _POINTS, _SIDE_MAX / max(page.get_size()))
+    # With everything that is printed: annotations and filled-in forms are seen by whoever opens it.
+    picture = np.ascontiguousarray(page.render(scale=scale, may_draw_forms=True).to_numpy()[:, :, :3])
+    height, width = picture.shape[:2]
+    head = {"height": str(height), "pages": str(len(document)), "width": str(width)}
+    return canonical.dumps(dict(head)) + b"\n" + picture.tobytes()
+
+
+CALLS: Mapping[str, Call] = {"page": _page}
+SESSIONS: Mapping[str, Session] = {}

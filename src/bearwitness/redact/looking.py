@@ -1,0 +1,143 @@
+"""The detectors of plan and attack, over the worker for inference: faces at several sizes, mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from bearwitness.errors import RefusedError
+from bearwitness.inference.faces import AREA_MAX, MODEL, Faces
+from bearwitness.inference.models import model
+from bearwitness.inference.persons import MODEL as PERSONS_MODEL
+from bearwitness.inference.persons import Person, Persons
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media.model import Frame
+
+from .plan import Detector, Picture
+from .tracking import HEADS, WEAK, Detection
+
+MODELS: Final = (MODEL, PERSONS_MODEL)
+BODIES: Final = "bodies"
+# Whoever is seen from behind has a head too, and the detector of persons can not tell: alone, a head does not
+# begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
+_CARRIES: Final = WEAK + 0.05
+_AT_ONCE: Final = 4
+
+
+class Looker(Protocol):
+    """Detectors that look at frames: every frame handed in comes back, in order, with what was seen."""
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Which they are."""
+
+    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        """Yield each frame with all detections in it; raise rather than leave one out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One way to look at a picture: how much it is enlarged, whether left and right are swapped."""
+
+    scale: float
+    mirrored: bool = False
+
+    @property
+    def name(self) -> str:
+        """How plans and reports call it."""
+        return f"{self.scale:g}×{' mirrored' if self.mirrored else ''}"
+
+
+def plan_passes(picture: Picture) -> tuple[Pass, ...]:
+    """Return the passes a plan is made with: native size and twice, both halved for large pictures.
+
+    A large picture needs no enlarging for a face of the smallest size that counts.
+    """
+    base = _base(picture)
+    return Pass(base), Pass(2 * base)
+
+
+def attack_passes(picture: Picture) -> tuple[Pass, ...]:
+    """Return the passes of the attack: those of the plan mirrored, and a size of its own."""
+    base = _base(picture)
+    return Pass(base, mirrored=True), Pass(2 * base, mirrored=True), Pass(0.75 * base)
+
+
+def _base(picture: Picture) -> float:
+    """Return the smaller scale of a plan: 1, halved until the larger is within what the network is given."""
+    base = 1.0
+    while picture.width * picture.height * (2 * base) ** 2 > AREA_MAX:
+        base /= 2
+    return base
+
+
+class FaceLooker:
+    """Looks for faces in frames with one worker and some passes."""
+
+    def __init__(
+        self,
+        worker: InferenceWorker,
+        passes: Sequence[Pass],
+        threshold: float = WEAK,
+        *,
+        persons: bool = False,
+        heads: bool = False,
+        bodies: bool = False,
+    ) -> None:
+        """`persons`: ask the detector of persons as well; `heads`, `bodies`: hide all it finds of them."""
+        self._faces, self._passes, self._threshold = Faces(worker), tuple(passes), threshold
+        self._persons = Persons(worker) if persons or heads or bodies else None
+        self._heads, self._bodies = heads, bodies
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """One for each pass; the weights are the same."""
+        pinned = model(MODEL).sha256
+        found = [Detector(MODEL, pinned, (one.name,), round(self._threshold * 1000)) for one in self._passes]
+        if self._persons is not None:
+            wanted = (HEADS, BODIES) if self._bodies else (HEADS,)
+            found.append(Detector(PERSONS_MODEL, model(PERSONS_MODEL).sha256, wanted, round(WEAK * 1000)))
+        return tuple(found)
+
+    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        """Yield each frame with what was seen in it; raise RefusedError, ChildFailedError."""
+        waiting: list[Frame] = []
+        for frame in frames:
+            waiting.append(frame)
+            if len(waiting) == _AT_ONCE:
+                yield from self._look(waiting)
+                waiting = []
+        yield from self._look(waiting)
+
+    def _look(self, frames: Sequence[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        if not frames:
+            return
+        found: list[list[Detection]] = [[] for _ in frames]
+        pictures = [np.ascontiguousarray(frame.picture) for frame in frames]
+        for one in self._passes:
+            shown = [np.ascontiguousarray(p[:, ::-1]) for p in pictures] if one.mirrored else pictures
+            answers = self._faces.detect(shown, (one.scale,), self._threshold)
+            if len(answers) != len(frames):
+                raise RefusedError("a detector answered for other frames than it was given")
+            for picture, seen, answer in zip(pictures, found, answers, strict=True):
+                for box in answer:
+                    x = picture.shape[1] - box.x - box.w if one.mirrored else box.x
+                    seen.append(Detection(x, box.y, box.w, box.h, box.score, f"faces {one.name}"))
+        if self._persons is not None:
+            answered = self._persons.detect(pictures)
+            if len(answered) != len(frames):
+                raise RefusedError("a detector answered for other frames than it was given")
+            for seen, persons in zip(found, answered, strict=True):
+                seen.extend(one for person in persons for one in self._of_person(person))
+        yield from zip(frames, found, strict=True)
+
+    def _of_person(self, person: Person) -> Iterator[Detection]:
+        head = person.head()
+        if head is not None:
+            score = head.score if self._heads else min(head.score, _CARRIES)
+            yield Detection(head.x, head.y, head.w, head.h, score, HEADS)
+        if self._bodies:
+            yield Detection(person.x, person.y, person.w, person.h, person.score, BODIES)

@@ -1,0 +1,105 @@
+"""What people do to a plan: keep, hide, add a box, split a track, cover all but. Pure: a plan in, a plan out.
+
+The command line and, later, the editor of the review room use these and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bearwitness.errors import RefusedError
+
+from .geometry import Box, clipped
+from .plan import BY_PEOPLE, Plan, Track
+
+
+def keep(plan: Plan, number: int) -> Plan:
+    """Return the plan with a track shown."""
+    return plan.with_track(replace(plan.track(number), hide=False))
+
+
+def hide(plan: Plan, number: int) -> Plan:
+    """Return the plan with a track hidden."""
+    return plan.with_track(replace(plan.track(number), hide=True))
+
+
+def hide_only(plan: Plan, numbers: Iterable[int]) -> Plan:
+    """Return the plan with these tracks hidden and all others of faces, heads and bodies shown."""
+    chosen = set(numbers)
+    for number in chosen:
+        plan.track(number)
+    tracks = tuple(
+        replace(track, hide=track.number in chosen or track.kind in ("overlay", "box"))
+        for track in plan.tracks
+    )
+    return replace(plan, tracks=tracks)
+
+
+def add_box(
+    plan: Plan, box: Box, begin: float | None, end: float | None, kind: str = "box", by: str = BY_PEOPLE
+) -> Plan:
+    """Return the plan with `box` hidden in all frames from `begin` to `end` seconds, None: as far as it goes.
+
+    Raises RefusedError if the box is not on the picture or no frame is in the range.
+    """
+    inside = clipped(box, plan.picture.width, plan.picture.height)
+    if inside is None:
+        raise RefusedError(
+            f"a box at {box.x},{box.y} is not on the picture of {plan.picture.width} × {plan.picture.height}"
+        )
+    times = [
+        time
+        for time in plan.times
+        if (begin is None or plan.seconds(time) >= begin - 1e-6)
+        and (end is None or plan.seconds(time) <= end + 1e-6)
+    ]
+    if not times:
+        raise RefusedError(
+            f"no frame lies between {begin} and {end} s", "times are seconds as a player shows them"
+        )
+    return plan.with_track(
+        Track(plan.next_number(), kind, hide=True, by=by, boxes=dict.fromkeys(times, inside))
+    )
+
+
+def split(plan: Plan, number: int, seconds: float) -> Plan:
+    """Return the plan with a track cut in two: from `seconds` on it has a number of its own.
+
+    Raises RefusedError where one part would be empty.
+    """
+    track = plan.track(number)
+    before = {time: box for time, box in track.boxes.items() if plan.seconds(time) < seconds}
+    after = {time: box for time, box in track.boxes.items() if time not in before}
+    if not before or not after:
+        raise RefusedError(
+            f"track {number} can not be split at {seconds} s: it goes from "
+            f"{plan.seconds(track.first):.3f} to {plan.seconds(track.last):.3f} s"
+        )
+    number_after = plan.next_number()
+    plan = plan.with_track(replace(track, boxes=before))
+    return plan.with_track(replace(track, number=number_after, boxes=after))
+
+
+def mute(plan: Plan, ranges: Iterable[tuple[int, int]]) -> Plan:
+    """Return the plan with sound muted from … to … milliseconds; ranges that touch become one."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted([*plan.muted, *ranges]):
+        if end <= begin:
+            raise RefusedError(f"a range to mute ends ({end} ms) before it begins ({begin} ms)")
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return replace(plan, voices="ranges", muted=tuple(merged))
+
+
+def set_policy(
+    plan: Plan, *, fill: str | None = None, voices: str | None = None, inverted: bool = False
+) -> Plan:
+    """Return the plan with another fill, another way with voices, or turned round; None: as it is."""
+    if fill is not None:
+        plan = replace(plan, fill=fill)
+    if voices is not None:
+        plan = replace(plan, voices=voices, muted=())
+    return replace(plan, inverted=plan.inverted or inverted)

@@ -1,0 +1,246 @@
+"""The door to redaction: look, plan, carry out, attack, hand over. One file of footage after another.
+
+with Workshop() as workshop:
+    footage, source = workshop.open(path)
+    plan = workshop.plan(footage, source)
+    done = workshop.redact(footage, plan, out)          # refuses, with hits, or writes `out`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from bearwitness import media
+from bearwitness.errors import RefusedError, SourceError
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media.source import Source as Bytes
+from bearwitness.sandbox.client import Sandbox
+
+from .attack.attacking import attack
+from .attack.attacking_stills import attack_stills
+from .attack.faces import SEEN
+from .attack.hits import Hit, Report
+from .footage import Footage
+from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
+from .plan import BY_ATTACK, Plan, Source, Track, require_for, source_of
+from .planning import look_at_all, make_plan
+from .rendering import Rendered, render
+from .shown import Shown
+from .sound import Sounds, make_sounds
+from .stills import Stills, covered_pages
+from .stills import write as write_pages
+from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
+
+Progress = Callable[[str, int, int], None]
+"""What is being done, how many frames of it are done, of how many."""
+
+_PIECE: Final = 1 << 20
+
+
+class AttackedError(RefusedError):
+    """The attack found something; `report` says what, `plan` is what was carried out."""
+
+    def __init__(self, report: Report, plan: Plan, name: str) -> None:
+        count = len(report.hits)
+        super().__init__(
+            f"{name} was not handed over: the attack on the finished file found {count} thing(s) that must "
+            f"not be in it, the first: {report.hits[0].check}: {report.hits[0].says}",
+            "see them with --sheet, then run again with --add-hits, which adds them to the plan, or edit it",
+        )
+        self.report, self.plan = report, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A derivative that was handed over, and what was checked of it."""
+
+    out: Path
+    sha256: str
+    plan: Plan
+    rendered: Rendered | None
+    sounds: Sounds
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures."""
+
+    passes: tuple[Pass, ...] = ()
+    attack: tuple[Pass, ...] = ()
+    persons: bool = True
+    heads: bool = False
+    bodies: bool = False
+
+
+class Workshop:
+    """Holds the sandbox and the detectors while files are redacted. For one thread."""
+
+    def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
+        self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
+        self._setting = s = setting or Setting()
+        names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
+        self._worker = InferenceWorker(names, accept_weak=accept_weak)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._worker.close()
+        self._sandbox.close()
+
+    @contextlib.contextmanager
+    def open(self, path: Path) -> Iterator[tuple[Footage, Source]]:
+        """Give the footage of a file and which file it is; raise SourceError."""
+        with _opened(path) as (descriptor, source):
+            yield self.footage(descriptor, path.name), source
+
+    @contextlib.contextmanager
+    def open_stills(self, path: Path) -> Iterator[tuple[Stills, Source]]:
+        """Give the pages of a picture or document and which file it is; raise SourceError."""
+        with _opened(path) as (descriptor, source):
+            yield self.stills(descriptor, path.name), source
+
+    def footage(self, descriptor: int, name: str) -> Footage:
+        """Return the footage of an open file."""
+        return Footage(self._sandbox, Bytes.of_file(descriptor, name))
+
+    def stills(self, descriptor: int, name: str) -> Stills:
+        """Return the pages of an open picture or document."""
+        return Stills(self._sandbox, Bytes.of_file(descriptor, name))
+
+    def plan(self, footage: Footage | Stills, source: Source, progress: Progress) -> Plan:
+        """Look at every frame and return the plan that hides every face; raise RefusedError."""
+        looker = self.looker(footage)
+        total, done = footage.video.frames if isinstance(footage, Footage) else len(footage.pages), 0
+
+        def count(frames: int) -> None:
+            nonlocal done
+            done += frames
+            progress("looking", done, total)
+
+        return make_plan(source, footage, looker, look_at_all(footage, looker, count))
+
+    def looker(self, footage: Shown) -> Looker:
+        """Return the detectors a plan is made with."""
+        s = self._setting
+        passes = s.passes or plan_passes(footage.picture)
+        return FaceLooker(self._worker, passes, persons=s.persons, heads=s.heads, bodies=s.bodies)
+
+    def redact(
+        self, footage: Footage | Stills, source: Source, plan: Plan, out: Path, progress: Progress
+    ) -> Done:
+        """Carry out `plan`, attack the result and write it to `out`.
+
+        Raises AttackedError with what was found, and RefusedError; then nothing is at `out`.
+        """
+        require_for(plan, source, footage.name)
+        _require_whole(plan, footage)
+        container = container_of(out)
+        if out.exists():
+            raise RefusedError(f"{out} exists already and is not overwritten", "choose another name")
+        if isinstance(footage, Stills):
+            return self._redact_stills(footage, plan, out, container, progress)
+        if container not in VIDEO.values():
+            raise RefusedError(f"{footage.name} is footage; {out.name} would be a picture")
+        rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
+        sounds = make_sounds(footage, plan, container)
+        with in_memory("derivative") as descriptor:
+            write_footage(descriptor, container, rendered.track, sounds.tracks)
+            report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
+            if report.hits:
+                raise AttackedError(report, plan, out.name)
+            hand_over(descriptor, out)
+            digest = source_of(_pieces(descriptor)).sha256
+        return Done(out, digest, plan, rendered, sounds, report)
+
+    def _redact_stills(self, stills: Stills, plan: Plan, out: Path, kind: str, progress: Progress) -> Done:
+        if kind not in STILLS.values():
+            raise RefusedError(f"{stills.name} is a picture or document; {out.name} would be footage")
+        data = write_pages(covered_pages(stills, plan), kind)
+        with in_memory("derivative") as descriptor:
+            with os.fdopen(os.dup(descriptor), "wb") as sink:
+                sink.write(data)
+            finished = self.stills(descriptor, "the finished file")
+            looker = FaceLooker(
+                self._worker, self._setting.attack or attack_passes(stills.picture), threshold=SEEN
+            )
+            count = _counting(progress, "attacking", plan)
+            report = attack_stills(stills, finished, plan, kind, looker, count)
+            if report.hits:
+                raise AttackedError(report, plan, out.name)
+            hand_over(descriptor, out)
+            digest = source_of(_pieces(descriptor)).sha256
+        return Done(out, digest, plan, None, Sounds((), ()), report)
+
+    def attack(
+        self, footage: Footage, plan: Plan, descriptor: int, container: str, sounds: int, progress: Progress
+    ) -> Report:
+        """Attack the finished file at `descriptor`; see :mod:`.attack`."""
+        finished = self.footage(descriptor, "the finished file")
+        looker = FaceLooker(
+            self._worker, self._setting.attack or attack_passes(footage.picture), threshold=SEEN
+        )
+        count = _counting(progress, "attacking", plan)
+        return attack(footage, finished, plan, container, sounds, looker, count)
+
+
+def with_hits(plan: Plan, hits: list[Hit]) -> Plan:
+    """Return the plan that also hides what the attack found in frames."""
+    for hit in hits:
+        boxes = {time: box for time, box in hit.boxes.items() if time in set(plan.times)}
+        if boxes:
+            plan = plan.with_track(Track(plan.next_number(), "box", hide=True, by=BY_ATTACK, boxes=boxes))
+    return replace(plan)
+
+
+def _require_whole(plan: Plan, footage: Shown) -> None:
+    """Raise RefusedError unless detectors saw the pictures this plan speaks of, in this shape."""
+    if not plan.detectors or not plan.times:
+        raise RefusedError(
+            "the plan names no detector that looked at the frames, so nobody knows what they show",
+            "make the plan with: bearwitness redact FILE --plan-only",
+        )
+    if plan.picture != footage.picture:
+        raise RefusedError(
+            f"the plan is for pictures of another size or time base than those of {footage.name}"
+        )
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, Source]]:
+    """Give a descriptor for reading, and which file it is by its bytes."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SourceError(f"{path} can not be read: {error.strerror}") from None
+    try:
+        yield descriptor, source_of(_pieces(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _counting(progress: Progress, what: str, plan: Plan) -> Callable[[int], None]:
+    done = 0
+
+    def count(frames: int) -> None:
+        nonlocal done
+        done += frames
+        progress(what, done, len(plan.times))
+
+    return count
+
+
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    at = 0
+    while piece := os.pread(descriptor, _PIECE, at):
+        yield piece
+        at += len(piece)

@@ -1,0 +1,36 @@
+"""What a redaction does not do, in words, for the person who decides to publish."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .attack.hits import Report
+from .plan import Plan
+
+CHECKLIST: Final = (
+    "Do tattoos, scars, clothes, gait or hands identify someone to people who know them?",
+    "Do rooms, windows, furniture, signs or sounds tell the place, and so who could have filmed?",
+    "Do people who were chosen to be shown identify those who are hidden?",
+    "Does anyone say a name, or is a name written somewhere?",
+    "Would someone who was there know who held the camera?",
+)
+
+
+def summary(plan: Plan, report: Report) -> str:
+    """Return what was checked, in figures, and what remains."""
+    hidden = sum(track.hide for track in plan.tracks)
+    shown = len(plan.tracks) - hidden
+    voices = {
+        "keep": "Voices were left as they are: they identify people as well as faces do.",
+        "mute": "The sound was left out.",
+        "ranges": "Sound was muted in the chosen ranges only; voices elsewhere identify people.",
+    }[plan.voices]
+    lines = [
+        f"faces checked: {len(plan.times)} frames, {hidden} track(s) hidden, {shown} shown by choice, "
+        f"{report.looked_at.get('faces', 0)} looks at the finished frames, no hit",
+        "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
+        "frames of the contact sheet. docs/measurements-redact.md says how often.",
+        voices,
+        *report.warnings,
+    ]
+    return "\n".join(lines)

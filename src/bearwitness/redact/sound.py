@@ -1,0 +1,195 @@
+"""Sound of a derivative: left out, copied packet by packet, or with silence where it is muted.
+
+A packet of AAC or Opus stands for its own stretch of time, so a muted one is exchanged for a packet of
+silence made by our own encoder, and all others stay what they were, to the bit and to the tick. A packet
+that holds a program's name goes the same way. What can not be handled so is decoded and written as FLAC, or
+Opus for WebM, in one channel, with silence where it is muted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
+
+from bearwitness.errors import RefusedError
+from bearwitness.media.model import Sound, Stream
+
+from .attack import traces
+from .footage import Footage
+from .muxing.model import AudioTrack, Packet, with_lengths
+from .plan import Plan
+
+Samples: TypeAlias = NDArray[np.float32]
+
+_CARRIED: Final = {
+    "mp4": frozenset({"aac", "mp3", "opus", "flac"}),
+    "mov": frozenset({"aac", "mp3"}),
+    "mkv": frozenset({"aac", "mp3", "opus", "vorbis", "flac"}),
+    "webm": frozenset({"opus", "vorbis"}),
+}
+_NAMES: Final = {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis", "aac_latm": "aac_latm"}
+_SILENT: Final = {"aac": "aac", "opus": "libopus"}
+_OPUS_RATE: Final = 48_000
+_CONFIG_BYTES: Final = {"aac": 2, "opus": 10}
+_SILENT_PACKETS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Sounds:
+    """The sound tracks of a derivative, and what was done to them, in words."""
+
+    tracks: tuple[AudioTrack, ...]
+    notes: tuple[str, ...]
+
+
+def make_sounds(footage: Footage, plan: Plan, container: str) -> Sounds:
+    """Return the sound tracks the plan leaves; raise RefusedError where one can be neither kept nor muted."""
+    streams = footage.sounds
+    tracks: list[AudioTrack] = []
+    notes = [f"{what} left out" for what in footage.left_out]
+    if plan.voices == "mute":
+        return Sounds((), (*notes, *([f"sound left out ({len(streams)} track(s))"] if streams else [])))
+    for stream in streams:
+        track, note = _track(footage, stream, plan, container)
+        if track is not None:
+            tracks.append(track)
+        notes.append(note)
+    return Sounds(tuple(tracks), tuple(notes))
+
+
+def _track(footage: Footage, stream: Stream, plan: Plan, container: str) -> tuple[AudioTrack | None, str]:
+    codec = _NAMES.get(stream.codec, stream.codec)
+    name = f"sound track {stream.index} ({codec})"
+    carried = codec in _CARRIED[container] and _has_config(codec, stream.extradata)
+    if carried and stream.time_base is not None and footage.tells_times(stream.index):
+        packets = with_lengths(footage.packets(stream.index))
+        track = AudioTrack(
+            codec, stream.time_base, stream.sample_rate, stream.channels, stream.extradata, packets
+        )
+        exchange = _to_exchange(track, plan.muted)
+        if not exchange:
+            return track, f"{name} copied"
+        silent = _silence(track)
+        if silent is not None:
+            quiet = [replace(p, data=silent) if n in exchange else p for n, p in enumerate(packets)]
+            return replace(track, packets=quiet), f"{name} copied but for {len(exchange)} packets of silence"
+    made = _encoded(footage, stream, plan, container)
+    return (
+        made,
+        f"{name} decoded and written as {made.codec if made else 'nothing: it is empty'}, one channel",
+    )
+
+
+def _has_config(codec: str, config: bytes) -> bool:
+    return codec == "mp3" or bool(config)
+
+
+def _to_exchange(track: AudioTrack, muted: Sequence[tuple[int, int]]) -> frozenset[int]:
+    """Return which packets must be silent: in or beside a muted range, or holding a program's name."""
+    found = set()
+    base = track.time_base
+    for n, packet in enumerate(track.packets):
+        begin, end = packet.pts * base, (packet.pts + packet.duration) * base
+        # Neighbours overlap: what is heard in a range is partly in the packets before and after it.
+        margin = max(end - begin, Fraction(1, 50))
+        inside = any(
+            begin < Fraction(b, 1000) + margin and end > Fraction(a, 1000) - margin for a, b in muted
+        )
+        if inside or traces.found(packet.data):
+            found.add(n)
+    return frozenset(found)
+
+
+def _silence(track: AudioTrack) -> bytes | None:
+    """Return a packet of silence the track's own decoder takes, None if its kind is not one of ours."""
+    if track.codec not in _SILENT or not 1 <= track.channels <= 2:
+        return None
+    lengths = {p.duration * track.time_base for p in track.packets[:-1] if p.duration}
+    samples = 1024 if track.codec == "aac" else 960
+    rate = _OPUS_RATE if track.codec == "opus" else track.rate
+    if any(abs(length - Fraction(samples, rate)) > Fraction(1, 500) for length in lengths):
+        return None
+    quiet = np.zeros((track.channels, samples * _SILENT_PACKETS), np.float32)
+    packets, config = _encode(_SILENT[track.codec], quiet, rate, 0)
+    size = _CONFIG_BYTES[track.codec]
+    if track.codec == "aac" and config[:size] != track.config[:size]:
+        return None  # another profile or frame length than ours
+    return packets[_SILENT_PACKETS // 2].data
+
+
+def _encode(encoder: str, samples: Samples, rate: int, start: int) -> tuple[list[Packet], bytes]:
+    """Return packets and configuration for samples (channels × count) that begin at `start` samples."""
+    context = AudioCodecContext.create(encoder, "w")
+    if not isinstance(context, AudioCodecContext):
+        raise RefusedError(f"there is no encoder {encoder} here")
+    planar = {"aac": "fltp", "libopus": "flt", "flac": "s16"}[encoder]
+    context.sample_rate, context.format = rate, planar
+    context.layout = "mono" if samples.shape[0] == 1 else "stereo"
+    context.time_base = Fraction(1, rate)
+    context.flags |= 1 << 22 | 1 << 23  # parameters apart from packets; no name of the encoder in them
+    if planar == "s16":
+        data: NDArray[Any] = np.round(samples * 32767).clip(-32768, 32767).astype(np.int16)
+    else:
+        data = samples
+    packed = data if planar == "fltp" else np.ascontiguousarray(data.T).reshape(1, -1)
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(packed), format=planar, layout=context.layout.name)
+    frame.sample_rate = rate
+    context.open()
+    fifo = av.AudioFifo()
+    fifo.write(frame)
+    size = context.frame_size or 4096
+    coded: list[Any] = []
+    for piece in fifo.read_many(size, partial=True):
+        piece.pts, piece.time_base = start, Fraction(1, rate)
+        start += piece.samples
+        coded += context.encode(piece)
+    coded += context.encode(None)
+    packets = [
+        Packet(p.pts or 0, p.pts or 0, p.duration or 0, key=True, data=bytes(p)) for p in coded if p.size
+    ]
+    return packets, bytes(context.extradata or b"")
+
+
+def _encoded(footage: Footage, stream: Stream, plan: Plan, container: str) -> AudioTrack | None:
+    webm = container == "webm"
+    if container == "mov":
+        raise RefusedError(
+            f"{stream.codec} sound can not be written into QuickTime by us",
+            "choose an output that ends in .mp4 or .mkv",
+        )
+    pieces = list(footage.sound(stream.index))
+    if not pieces:
+        return None
+    rate, start = pieces[0].rate, pieces[0].time
+    samples = np.concatenate([_muted(piece, plan.muted) for piece in pieces])[None, :]
+    if webm and rate != _OPUS_RATE:
+        samples = _resampled(samples, rate)
+        rate = _OPUS_RATE
+    codec = "opus" if webm else "flac"
+    packets, config = _encode("libopus" if webm else "flac", samples, rate, round(start * rate))
+    return AudioTrack(codec, Fraction(1, rate), rate, 1, config, packets)
+
+
+def _muted(piece: Sound, muted: Sequence[tuple[int, int]]) -> Samples:
+    samples = piece.samples.copy()
+    for begin, end in muted:
+        first = round((Fraction(begin, 1000) - piece.time) * piece.rate)
+        last = round((Fraction(end, 1000) - piece.time) * piece.rate)
+        samples[max(0, first - 1) : max(0, last + 1)] = 0
+    return samples
+
+
+def _resampled(samples: Samples, rate: int) -> Samples:
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=_OPUS_RATE)
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="flt", layout="mono")
+    frame.sample_rate = rate
+    parts = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([part.to_ndarray() for part in parts], axis=1)

@@ -1,0 +1,4 @@
+bearwitness/1/release
+8576954eeac8fe7241c117b566a19134c13d49f93bc4e1d64a663dcf95d43d87
+
+— bearwitness/fce647d8f934 mH/tmVLJLwKhnEFZCW91WI1aweJ7gAdvRQkuReM4LZxbWv7q9Q+menm7DL2otuj3B81K6w3HrF3SOmPRykotBChiPQc=

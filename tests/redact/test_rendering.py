@@ -1,0 +1,206 @@
+"""Copied groups are the original's bit for bit, covered ones covered, no frame shown at another time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bearwitness.errors import RefusedError
+from bearwitness.redact.footage import Footage
+from bearwitness.redact.geometry import Box
+from bearwitness.redact.operations import set_policy
+from bearwitness.redact.plan import Plan
+from bearwitness.redact.rendering import Rendered, render
+from bearwitness.redact.sound import make_sounds
+from bearwitness.redact.writing import codec_for, container_of, write_footage
+
+from . import clips
+from .conftest import empty_plan, hiding
+
+Open = Callable[[Path], Footage]
+REGION = Box(16, 16, 100, 40)
+MILLISECOND = Fraction(1, 1000)
+# Small groups without the message x264 writes about itself into the first.
+GROUPS = {"x264-params": "keyint=10:min-keyint=10:scenecut=0:bframes=2", "preset": "ultrafast"}
+PLAIN = {"bsf": "filter_units=remove_types=6"}
+
+
+def finish(footage: Footage, plan: Plan, out: Path) -> Rendered:
+    container = container_of(out)
+    rendered = render(footage, plan, codec_for(container))
+    with open(out, "wb") as file:
+        write_footage(file.fileno(), container, rendered.track, make_sounds(footage, plan, container).tracks)
+    return rendered
+
+
+def differences(before: list[Fraction], after: list[Fraction]) -> Fraction:
+    assert len(before) == len(after)
+    return max(abs(a - b) for a, b in zip(before, after, strict=True))
+
+
+def irregular() -> list[int]:
+    return list(itertools.accumulate([900] + [400, 400, 1300, 70, 2000, 390] * 9))
+
+
+COMBINATIONS: list[tuple[str, str, str | None, dict[str, Any]]] = [
+    ("mp4", "libx264", "aac", {"options": GROUPS}),
+    ("mov", "libx264", "aac", {"options": GROUPS, "sound_start": 0.25}),
+    ("mkv", "libx264", "libopus", {"options": GROUPS}),
+    ("mkv", "libx264", "flac", {"options": GROUPS, "times": irregular(), "base": Fraction(1, 10000)}),
+    ("mp4", "libx264", "aac", {"options": GROUPS, "times": irregular(), "base": Fraction(1, 10000)}),
+    ("mp4", "libx265", "aac", {"options": {"x265-params": "log-level=none"}}),
+    ("mp4", "mpeg4", "aac", {}),
+    ("mkv", "mjpeg", "pcm_s16le", {"pixel": "yuvj420p"}),
+    ("webm", "libvpx-vp9", "libopus", {"options": {"deadline": "realtime", "cpu-used": "8"}}),
+    ("webm", "libvpx", "libopus", {"options": {"deadline": "realtime", "cpu-used": "8"}}),
+    ("ts->mp4", "libx264", "aac", {"options": GROUPS}),
+    ("avi->mp4", "mpeg4", "pcm_s16le", {}),
+    ("avi->mkv", "mjpeg", "aac", {"pixel": "yuvj420p"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "codec", "sound", "more"), COMBINATIONS, ids=[f"{s} {c} {a}" for s, c, a, _ in COMBINATIONS]
+)
+def test_every_frame_and_sound_keeps_its_time_to_the_millisecond(
+    suffixes: str, codec: str, sound: str | None, more: dict[str, Any], tmp_path: Path, opened: Open
+) -> None:
+    before_suffix, _, after_suffix = suffixes.partition("->")
+    source = clips.make(tmp_path / f"a.{before_suffix}", codec, sound, **more)
+    footage = opened(source)
+    plan = hiding(empty_plan(source, footage), REGION, 22, 26)
+    out = tmp_path / f"b.{after_suffix or before_suffix}"
+    finish(footage, plan, out)
+    assert differences(clips.frame_times(source), clips.frame_times(out)) <= MILLISECOND
+    if sound:
+        before, after = clips.packets(source, "audio"), clips.packets(out, "audio")
+        assert abs(before[0][0] - after[0][0]) <= MILLISECOND
+        ends = [max(time + length for time, length, _ in run) for run in (before, after)]
+        assert abs(ends[0] - ends[1]) <= 30 * MILLISECOND  # the last packet may be filled up
+    for number, luma in enumerate(clips.lumas(out)):
+        part = luma[20:52, 20:112].astype(int)
+        assert (part.max() < 45) == (22 <= number < 26), number
+
+
+def test_groups_without_a_change_are_copied_bit_for_bit_and_told(tmp_path: Path, opened: Open) -> None:
+    source = clips.make(tmp_path / "a.mkv", options=GROUPS)
+    footage = opened(source)
+    plan = hiding(empty_plan(source, footage), REGION, 22, 26)
+    rendered = finish(footage, plan, tmp_path / "b.mkv")
+    # The first group holds x264's message about itself; the third is covered.
+    assert rendered.copied == ((10, 20), (30, 60))
+    before, after = (clips.packets(tmp_path / name, "video") for name in ("a.mkv", "b.mkv"))
+    for begin, end in rendered.copied:
+        assert [p[2] for p in before[begin:end]] == [p[2] for p in after[begin:end]]
+    changed = [n for n in range(60) if before[n][2] != after[n][2]]
+    assert changed == [*range(10), *range(20, 30)]
+
+
+def test_leading_pictures_of_open_groups_are_encoded_with_their_group(tmp_path: Path, opened: Open) -> None:
+    options = {**GROUPS, "x264-params": GROUPS["x264-params"] + ":open-gop=1"}
+    source = clips.make(tmp_path / "a.mp4", options=options)
+    footage = opened(source)
+    plan = hiding(empty_plan(source, footage), REGION, 40, 42)
+    rendered = finish(footage, plan, tmp_path / "b.mp4")
+    before, after = clips.lumas(source), clips.lumas(tmp_path / "b.mp4")
+    # Nothing decodes wrongly around the joints: outside the region all frames are as they were.
+    for a, b in zip(before, after, strict=True):
+        assert np.abs(a[60:].astype(int) - b[60:].astype(int)).mean() < 4
+    assert rendered.track.packets[0].key
+
+
+def test_groups_encoded_anew_tell_the_same_colours_as_those_that_are_copied(
+    tmp_path: Path, opened: Open
+) -> None:
+    told = {
+        **GROUPS,
+        "x264-params": GROUPS["x264-params"] + ":colorprim=bt709:transfer=bt709:colormatrix=bt709",
+    }
+    for suffix in (".mp4", ".mkv"):
+        source = clips.make(tmp_path / f"a{suffix}", options=told)
+        footage = opened(source)
+        assert footage.video.colour[:3] == (1, 1, 1)
+        finish(footage, hiding(empty_plan(source, footage), REGION, 0, 60), tmp_path / f"b{suffix}")
+        assert opened(tmp_path / f"b{suffix}").video.colour[:3] == (1, 1, 1)
+
+
+def test_a_file_without_a_change_is_still_cleaned_and_whole(tmp_path: Path, opened: Open) -> None:
+    source = clips.make(
+        tmp_path / "a.mp4", "libx264", "aac", options=GROUPS, metadata={"title": "SECRET-TITLE"}
+    )
+    footage = opened(source)
+    finish(footage, empty_plan(source, footage), tmp_path / "b.mp4")
+    data = (tmp_path / "b.mp4").read_bytes()
+    assert b"SECRET-TITLE" in source.read_bytes()
+    assert not any(trace in data for trace in (b"SECRET-TITLE", b"x264", b"Lavf", b"Lavc", b"Handler"))
+    assert len(clips.frame_times(tmp_path / "b.mp4")) == 60
+
+
+def test_everything_but_a_region_can_be_hidden(tmp_path: Path, opened: Open) -> None:
+    source = clips.make(tmp_path / "a.mp4", options=GROUPS)
+    footage = opened(source)
+    plan = hiding(empty_plan(source, footage), REGION, 0, 60)
+    finish(footage, set_policy(plan, inverted=True), tmp_path / "b.mp4")
+    for before, after in zip(clips.lumas(source), clips.lumas(tmp_path / "b.mp4"), strict=True):
+        assert after[60:].max() < 40
+        assert np.abs(before[20:50, 20:110].astype(int) - after[20:50, 20:110]).mean() < 6
+
+
+def test_a_frame_that_does_not_decode_refuses_the_file(tmp_path: Path, opened: Open) -> None:
+    source = clips.make(tmp_path / "a.mp4", options=GROUPS)
+    data = bytearray(source.read_bytes())
+    at = data.find(b"mdat") + 2000
+    data[at : at + 600] = bytes(600)
+    (tmp_path / "hurt.mp4").write_bytes(data)
+    with pytest.raises(RefusedError, match="does not decode whole"):
+        empty_plan(tmp_path / "hurt.mp4", opened(tmp_path / "hurt.mp4"))
+
+
+def test_a_frame_the_plan_has_not_seen_refuses_the_file(tmp_path: Path, opened: Open) -> None:
+    source = clips.make(tmp_path / "a.mp4", "mpeg4")
+    footage = opened(source)
+    plan = empty_plan(source, footage)
+    blind = replace(plan, times=(*plan.times[:30], *plan.times[31:]))
+    with pytest.raises(RefusedError, match="the plan does not know"):
+        finish(footage, blind, tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize("number", [0, 20, 35, 59])
+def test_a_frame_the_plan_has_not_seen_is_not_dropped_either(
+    number: int, tmp_path: Path, opened: Open
+) -> None:
+    source = clips.make(tmp_path / "a.mp4", options=GROUPS)
+    footage = opened(source)
+    plan = empty_plan(source, footage)
+    blind = replace(plan, times=(*plan.times[:number], *plan.times[number + 1 :]))
+    with pytest.raises(RefusedError, match="is not in the plan"):
+        finish(footage, blind, tmp_path / "b.mp4")
+
+
+def test_a_picture_shown_turned_is_covered_where_people_see_it(tmp_path: Path, opened: Open) -> None:
+    flat = clips.make(tmp_path / "flat.mp4", options=GROUPS)
+    footage = opened(flat)
+    rendered = render(footage, empty_plan(flat, footage), "h264")
+    turned = tmp_path / "turned.mp4"
+    with open(turned, "wb") as file:
+        write_footage(file.fileno(), "mp4", replace(rendered.track, quarter_turns=1), ())
+    footage = opened(turned)
+    assert (footage.picture.width, footage.picture.height, footage.quarter_turns) == (
+        clips.HEIGHT,
+        clips.WIDTH,
+        1,
+    )
+    # Upper right of the upright picture is the upper left of the stored one.
+    plan = hiding(empty_plan(turned, footage), Box(clips.HEIGHT - 40, 0, 40, 30), 0, 60)
+    finish(footage, plan, tmp_path / "out.mp4")
+    for luma in clips.lumas(tmp_path / "out.mp4"):
+        assert luma[2:38, 2:28].max() < 45
+        assert luma[60:, 60:].max() > 100
+    assert opened(tmp_path / "out.mp4").quarter_turns == 1

@@ -1,0 +1,148 @@
+"""Pictures and documents: only pixels come over, covered, and what is planted afterwards is found."""
+
+from __future__ import annotations
+
+import io
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bearwitness.errors import RefusedError
+from bearwitness.media.source import Source as Bytes
+from bearwitness.redact import operations, stills
+from bearwitness.redact.attack.attacking_stills import attack_stills
+from bearwitness.redact.attack.hits import Report
+from bearwitness.redact.geometry import Box
+from bearwitness.redact.plan import Plan, source_of
+from bearwitness.redact.stills import Stills, covered_pages
+from bearwitness.sandbox.client import Sandbox
+
+from .conftest import NOBODY
+from .test_attack import Seer
+
+REGION = Box(30, 20, 60, 50)
+SECRET = b"Anna's phone 4711"
+Opener = Callable[[bytes], Stills]
+
+
+@pytest.fixture
+def opener(sandbox: Sandbox, tmp_path: Path) -> Iterator[Opener]:
+    descriptors: list[int] = []
+
+    def open_it(data: bytes) -> Stills:
+        path = tmp_path / f"{len(descriptors)}"
+        path.write_bytes(data)
+        descriptors.append(os.open(path, os.O_RDONLY))
+        return Stills(sandbox, Bytes.of_file(descriptors[-1], "a picture"))
+
+    yield open_it
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def photo(kind: str = "JPEG", pages: int = 1) -> bytes:
+    """Return a picture with a serial, a place and a thumbnail in its metadata."""
+    y, x = np.mgrid[0:150, 0:200]
+    grey = (128 + 60 * np.sin(x / 3) * np.cos(y / 4)).astype(np.uint8)
+    image = Image.fromarray(np.stack([grey, grey[::-1], 255 - grey], axis=2))
+    exif = Image.Exif()
+    exif[0x010F] = SECRET.decode()
+    exif.get_ifd(0x8825)[1] = "N"
+    sink = io.BytesIO()
+    more = {"save_all": True, "append_images": [image] * (pages - 1)} if pages > 1 else {}
+    image.save(sink, kind, exif=exif, **more)
+    return sink.getvalue()
+
+
+def plan_for(pages: Stills, data: bytes) -> Plan:
+    times = tuple(range(len(pages.pages)))
+    bare = Plan(source_of(iter([data])), pages.picture, times, (NOBODY,))
+    return operations.add_box(bare, REGION, None, None)
+
+
+def attacked(original: Stills, data: bytes, kind: str, plan: Plan, opener: Opener) -> Report:
+    return attack_stills(original, opener(data), plan, kind, Seer())
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "tiff", "pdf"])
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "TIFF"])
+def test_only_pixels_come_over_and_the_attack_finds_nothing(source: str, kind: str, opener: Opener) -> None:
+    data = photo(source)
+    assert SECRET in data
+    original = opener(data)
+    plan = plan_for(original, data)
+    made = stills.write(covered_pages(original, plan), kind)
+    assert SECRET not in made
+    report = attacked(original, made, kind, plan, opener)
+    assert report.hits == []
+    assert all(report.looked_at.values())
+    page = opener(made).pages[0]
+    assert page[22:68, 32:88].max() < 25
+    assert np.abs(page[100:140, 100:190].astype(int) - original.pages[0][100:140, 100:190]).mean() < 6
+
+
+def test_every_page_of_a_document_is_covered(opener: Opener) -> None:
+    data = photo("TIFF", pages=3)
+    original = opener(data)
+    plan = plan_for(original, data)
+    for kind in ("tiff", "pdf"):
+        made = opener(stills.write(covered_pages(original, plan), kind))
+        assert len(made.pages) == 3
+        assert all(page[22:68, 32:88].max() < 25 for page in made.pages)
+    with pytest.raises(RefusedError, match="3 pages"):
+        stills.write(covered_pages(original, plan), "jpeg")
+
+
+def _xmp(data: bytes) -> bytes:
+    body = b"http://ns.adobe.com/xap/1.0/\0" + SECRET
+    return data[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + data[2:]
+
+
+def _chunk(data: bytes) -> bytes:
+    body = b"tEXt" + SECRET
+    chunk = len(SECRET).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return data[:33] + chunk + data[33:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("jpeg", _xmp),
+        ("jpeg", lambda d: d + SECRET),
+        ("jpeg", lambda d: d[:2] + b"\xff\xfe\x00\x08secret" + d[2:]),
+        ("png", _chunk),
+        ("png", lambda d: d + photo()),
+        ("tiff", lambda d: d + SECRET),
+        ("pdf", lambda d: d + SECRET),
+        ("pdf", lambda d: d.replace(b"/Type/Catalog", b"/Type/Catalog/Metadata 9 0 R")),
+        ("pdf", lambda d: d.replace(b"xref\n", b"9 0 obj\n<</Author(Anna)>>\nendobj\nxref\n", 1)),
+    ],
+)
+def test_what_is_planted_in_a_finished_picture_is_found(
+    kind: str, change: Callable[[bytes], bytes], opener: Opener
+) -> None:
+    data = photo()
+    original = opener(data)
+    plan = plan_for(original, data)
+    made = stills.write(covered_pages(original, plan), kind)
+    assert "container" in {hit.check for hit in attacked(original, change(made), kind, plan, opener).hits}
+
+
+def test_an_uncovered_region_is_found(opener: Opener) -> None:
+    data = photo()
+    original = opener(data)
+    plan = plan_for(original, data)
+    bare = stills.write(original.pages, "png")
+    assert {hit.check for hit in attacked(original, bare, "png", plan, opener).hits} == {"covered regions"}
+
+
+def test_a_picture_that_is_cut_off_is_refused(opener: Opener) -> None:
+    from bearwitness.media.model import MediaError
+
+    with pytest.raises(MediaError):
+        _ = opener(photo()[:2000]).pages
