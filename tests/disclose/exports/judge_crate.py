@@ -47,7 +47,10 @@ if __name__ == "__main__":
         requirement_severity=models.Severity.REQUIRED,
     )
     context = rdflib.plugins.shared.jsonld.context.Context
-    with patch.object(HttpRequester, "get", answer), patch.object(context, "_fetch_context", fetched):
+    with (
+        patch.object(HttpRequester, "get", answer, create=True),
+        patch.object(context, "_fetch_context", fetched),
+    ):
         result = services.validate(settings)
     for issue in result.get_issues():
         sys.stdout.write(f"{issue.message}\n")

@@ -227,6 +227,12 @@ def test_what_is_there_is_never_written_over(tmp_path: Path, form: str) -> None:
     assert (tmp_path / "out").read_bytes() == b"mine"
 
 
+def test_nothing_is_written_into_the_release_itself(tmp_path: Path) -> None:
+    shutil.copytree(RELEASE, tmp_path / "release")
+    export(tmp_path / "release" / "index", "index", tmp_path / "release").ok(2)
+    assert snapshot(tmp_path / "release", times=False) == snapshot(RELEASE, times=False)
+
+
 def test_a_date_is_refused_where_none_is_told(tmp_path: Path) -> None:
     export(tmp_path / "out", "case", RELEASE, "--date", "2026-05-31").ok(2)
 

@@ -51,6 +51,8 @@ def export(package: Path, destination: Path, form: str, anchors: Anchors, day: s
     `day` is when it is published, for a crate only. Raises UsageError if the destination is there already or
     `day` is missing or of no use, RefusedError if the release does not hold.
     """
+    if destination.resolve().is_relative_to(package.resolve()):
+        raise UsageError(f"{destination} lies in the release itself", "name a destination outside of it")
     made = FORMS[form]
     if made is not None and day is not None:
         raise UsageError(f"the form {form} tells no date", "leave out --date")

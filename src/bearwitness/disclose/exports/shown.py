@@ -19,7 +19,7 @@ from bearwitness_verify import archive, evidence, item_words, leaves, release
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json, integer, text, unb64
 from bearwitness_verify.release import ListedFile, Release, ShownDelivery, ShownItem
-from bearwitness_verify.report import Finding, Report, Verdict, in_words, moment, printable, printable_path
+from bearwitness_verify.report import Finding, Report, Verdict, in_words, moment, printable
 from bearwitness_verify.verify import verify
 
 WHOLE: Final = "whole item"
@@ -27,6 +27,7 @@ CLIP: Final = "clip"
 PACKETS: Final = "packets that prove a clip"
 FIELDS: Final = "fields of an item"
 _NUMBER_DIGITS: Final = 8
+_CHARS_MAX: Final = 32_000  # what a cell of a spreadsheet holds; a path has at most 4,096 bytes on Linux
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ class Exhibit:
     def path(self) -> str:
         """The sealed file's path for people; empty if it is not shown."""
         shown = self.fields.get("path")
-        return "" if shown is None else printable_path(unb64(shown, "a path"))
+        return (
+            ""
+            if shown is None
+            else printable(unb64(shown, "a path").decode("utf-8", "backslashreplace"), _CHARS_MAX)
+        )
 
     @property
     def modified(self) -> str:
@@ -69,7 +74,11 @@ class Exhibit:
         hidden = {"path", "mtime", "sha256", "size", "content", "tracks"}
         if self.fields.get("fate") == {"type": "file"}:
             hidden.add("fate")
-        return {name: printable(in_words(v)) for name, v in sorted(self.fields.items()) if name not in hidden}
+        return {
+            name: printable(in_words(v), _CHARS_MAX)
+            for name, v in sorted(self.fields.items())
+            if name not in hidden
+        }
 
 
 @dataclass(frozen=True)
