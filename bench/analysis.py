@@ -28,16 +28,16 @@ from tests.signals import scenes
 from tests.signals.conftest import frames, sound
 from tests.signals.test_corpus_matching import sketch_file
 
+from bearwitness.inference.models import WHISPER, model, whisper_files
 from bearwitness.signals.candidates import CandidateIndex
 from bearwitness.signals.clock_track import follow_clock
 from bearwitness.signals.hashing import distances, hash_picture
 from bearwitness.signals.hashsearch import HashSearch
-from bearwitness.signals.models import SPEECH_FINDER, TEXT_FINDER, TEXT_READER, whisper_files
 from bearwitness.signals.overlays import find_overlays, read_clock
 from bearwitness.signals.relation import compare
 from bearwitness.signals.shots import ShotFinder
 from bearwitness.signals.sketch import Sketch
-from bearwitness.signals.speech import RATE, SpeechFinder, Transcriber
+from bearwitness.signals.speech import RATE, SpeechFinder, SpeechNetwork, Transcriber
 from bearwitness.signals.text import TextFinder, TextReader
 
 CORPUS = Path(
@@ -222,7 +222,7 @@ def _against(mine: float, peer: float, count: int) -> str:
 def clock() -> None:
     """Share of frames whose clock is read exactly, jump and drift, on all frames."""
     print("burned-in clocks")
-    finder, reader = TextFinder(TEXT_FINDER.load()), TextReader(TEXT_READER.load())
+    finder, reader = TextFinder(model("ocr-find").load()), TextReader(model("ocr-read").load())
     for name, rate in (("video/road-cars-clock.mp4", None), ("video/timecode-25fps.mp4", 25)):
         video = list(frames(CORPUS / name))
         begin = time.perf_counter()
@@ -269,7 +269,8 @@ def speech() -> None:
         each["file"]: each.get("truth") or {}
         for each in json.loads((CORPUS / "corpus.json").read_text())["files"]
     }
-    finder, transcriber = SpeechFinder(SPEECH_FINDER.load()), Transcriber(whisper_files(), 2)
+    finder = SpeechFinder(SpeechNetwork(model("silero-vad").load()).likelihoods)
+    transcriber = Transcriber(whisper_files({name: model(name).load() for name in WHISPER}), 2)
     for name, truth in files.items():
         if not name.startswith("audio/") or not ({"turns", "transcript"} & set(truth)):
             continue

@@ -21,7 +21,7 @@
     │   └── DiedError            1  the children that were asked died of it
     ├── MediaError                   1  a file is no footage, sound or picture, or not as asked (media.model)
     ├── ModelError                   1  weights are missing or not the pinned ones (inference.models)
-    ├── ModelMissingError            1  what an analysis needs is not installed (signals.models)
+    ├── ReaderMissingError           1  the reader of Cyrillic is not installed (signals.cyrillic)
     ├── CosignRefusedError           1  a cosigner does not sign (custody.cosigner)
     ├── AnchorError                  2  what to check against can not be used (bearwitness_verify.anchors)
     └── VerifyError                  1  from the verifier; with Malformed-, Proof-, SignatureError

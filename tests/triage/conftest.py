@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bearwitness import media
+from bearwitness.inference import speech, texts
+from bearwitness.inference.models import ModelError
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.plans import QUICK
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
+from bearwitness.sandbox.status import layers
 from bearwitness.triage.analyser import Material
 from bearwitness.triage.documents import TASKS
 from bearwitness.triage.kinds import guess
@@ -37,6 +41,26 @@ def material(sandboxes: dict[str, Sandbox]) -> Callable[[bytes], Material]:
         return Material("0" * 32, b"a file", kind, source, QUICK, sandboxes.__getitem__, _no_network)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def listener() -> Iterator[InferenceWorker]:
+    """Return a locked worker that reads text and hears speech; skip where it can not be."""
+    lacking = layers().lacking
+    if lacking:
+        pytest.skip(f"this kernel can not lock up inference: {'; '.join(lacking)}")
+    try:
+        made = InferenceWorker([texts.FINDER, texts.READER, speech.MODEL], threads=1)
+    except ModelError as error:
+        pytest.skip(f"{error.message}; {error.hint}")
+    with made:
+        yield made
+
+
+@pytest.fixture
+def heard(material: Callable[[bytes], Material], listener: InferenceWorker) -> Callable[[bytes], Material]:
+    """Return a function that makes material of bytes, with a worker for text and speech."""
+    return lambda data: replace(material(data), inference=lambda: listener)
 
 
 def _no_network() -> InferenceWorker:

@@ -20,7 +20,7 @@ from workbench import TESTS, Bench, children_of, fill, finish, scaled, start, wa
 sys.path.append(str(TESTS / "system"))
 from killing import dying_run, operations
 
-KILLS = scaled(20, 100)
+KILLS = scaled(6, 100)
 SEED = 7
 
 
@@ -28,9 +28,9 @@ SEED = 7
 def many(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """Return a vault with many small files that was never looked at."""
     bench = Bench(tmp_path_factory.mktemp("many"))
-    files: dict[str, bytes | int] = {f"p{n:02}.jpg": jpeg(n) for n in range(12)}
-    files |= {f"d{n:02}.docx": docx(f"document {n}") for n in range(12)}
-    files |= {f"t{n:02}.txt": f"text {n}".encode() for n in range(12)}
+    files: dict[str, bytes | int] = {f"p{n:02}.jpg": jpeg(n) for n in range(6)}
+    files |= {f"d{n:02}.docx": docx(f"document {n}") for n in range(6)}
+    files |= {f"t{n:02}.txt": f"text {n}".encode() for n in range(6)}
     files["broken.jpg"] = jpeg(99)[:30] + bytes(300)
     bench.seal(fill(bench.folder / "drive", files))
     return bench
@@ -82,7 +82,7 @@ def test_workers_and_sandboxes_that_are_killed_cost_nothing_but_time(
     many: Bench, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     generator, killed = random.Random(SEED), set[int]()
-    for number in range(scaled(4, 30)):
+    for number in range(scaled(1, 30)):
         bench = copy(many, tmp_path / f"vault{number}")
         process = start(*words(bench))
 

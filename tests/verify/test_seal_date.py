@@ -21,6 +21,8 @@ def test_stamps_and_cosignatures_are_left_out_where_the_date_is_hidden(
     vault = tmp_path / "vault"
     shutil.copytree(scene.vault, vault)
     text = run("release", "--print-profile", "press").ok().out.replace("approvals = 2", "approvals = 0")
+    text = text.replace('name = "press"', 'name = "a policy of our own"')
+    assert "of our own" in text
     policy = tmp_path / "policy.toml"
     policy.write_text(text if hidden else text.replace("seal_date = false", "seal_date = true"))
     said = ["--statement", f"{scene.items()[path]['item']}: a text"]

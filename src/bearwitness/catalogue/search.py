@@ -21,6 +21,7 @@ from .stems import query, stems
 
 MEDIA: Final = ("video", "sound", "image", "document", "other")  # values of the fact `media`
 SNIPPET_LENGTH: Final = 160
+_NANOSECONDS: Final = 1e9
 _MATCHES_MAX: Final = 20_000
 
 
@@ -106,7 +107,8 @@ def _fact_conditions(wish: Wish) -> list[Select[Any]]:
     if wish.clock is not None:
         first, last = wish.clock
         known = [facts.name == "clock"]
-        known += [] if first is None else [facts.value >= float(first)]
+        until = facts.value + _NANOSECONDS * func.coalesce(facts.end - facts.start, 0.0)
+        known += [] if first is None else [until >= float(first)]
         known += [] if last is None else [facts.value <= float(last)]
         conditions.append(select(facts.item).where(and_(*known)))
     return conditions

@@ -31,6 +31,7 @@ VERBS: Final = {
     "triage": "look at everything, so that nobody must",
     "find": "find items by words, kind, faces, sensitivity, clock",
     "similar": "show which items are copies of which",
+    "clocks": "put all recorders' clocks on one time, tell what contradicts",
     "freeze": "stop key for a suspected minor: nobody sees it any more",
     "thaw": "let frozen items be used again; two people are needed",
     "authorise": "allow faces to be grouped for a case; two people are needed",
@@ -44,6 +45,7 @@ VERBS: Final = {
     "approve": "approve a release request with your own key",
     "consent": "record what people on an item agreed to",
     "receipt": "sign or enter that a release was received",
+    "export": "write a release in forms that others read",
     "keys": "make, wrap, split, combine and rotate keys",
 }
 

@@ -126,6 +126,7 @@ def _exhibits(at: Opened, options: argparse.Namespace, drafted: Draft) -> tuple[
         shown.append((at.catalogue.find(item).item, _sha256(Path(path)), REDACTED))
     if not shown:
         raise UsageError("nothing is asked for", "give --item, --redacted or --draft")
+    at.ledger.frozen.refuse([item for item, _, _ in shown])
     untold = sorted({item for item, _, _ in shown} - nobody - who.keys())
     if untold:
         raise UsageError(

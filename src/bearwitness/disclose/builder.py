@@ -21,7 +21,7 @@ from bearwitness_verify.checkpoint import Checkpoint
 from bearwitness_verify.leaves import item_id
 from bearwitness_verify.release import SIGNATURE_NAME, STATEMENT_NAME
 
-from . import footage, proofs
+from . import footage, proofs, webpage
 from .clip_choice import Asked, Taken
 from .clips import write_clip
 from .exhibits import write_exhibit
@@ -99,7 +99,13 @@ class Builder:
         vault = self._ledger.vault.config.vault_key
         text = instructions(vault, [f.name for f in self._files], deliveries, self._folder).encode()
         (self._folder / INSTRUCTIONS_NAME).write_bytes(text)
-        files = [File(INSTRUCTIONS_NAME, len(text), sha256(text).hexdigest()), *self._files]
+        page = webpage.page()
+        (self._folder / webpage.NAME).write_bytes(page)
+        files = [
+            File(INSTRUCTIONS_NAME, len(text), sha256(text).hexdigest()),
+            File(webpage.NAME, len(page), sha256(page).hexdigest()),
+            *self._files,
+        ]
         listed: list[Json] = [
             {"bytes": str(f.size), "name": f.name, "sha256": f.sha256}
             for f in sorted(files, key=lambda f: f.name)

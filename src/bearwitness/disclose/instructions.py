@@ -36,6 +36,10 @@ proof that they were in it, byte for byte. It says nothing of what else is in th
    It prints what it checked and one verdict. "CONSISTENT ONLY" means that you
    gave no key, and proves nothing about who made this.
 
+Without that program: index.html in this release checks the same in a browser, offline, but
+for time stamps. Better is a copy of that page from someone you trust: whoever forges a
+release can forge the page in it.
+
 The SHA-256 of each file is in release.json, "files"; sha256sum shows the same:
 
 {exhibits}

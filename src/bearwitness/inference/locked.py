@@ -11,21 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bearwitness.sandbox.tasks import Handler
+from bearwitness.signals.speech import SpeechNetwork
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
 from . import wire
-from .inside import centerface, movenet, opennsfw
+from .inside import centerface, listening, movenet, opennsfw
 from .inside.networks import Network, new_core
+from .models import WHISPER, whisper_files
 
 Ask = Callable[["Inference", dict[str, Json], list[wire.Array]], list[NDArray[Any]]]
 
 
 class Inference:
-    """The networks of one worker."""
+    """The networks of one worker, and the `tools` that run networks of their own, both by name."""
 
-    def __init__(self, networks: dict[str, Network]) -> None:
-        self.networks = networks
+    def __init__(self, networks: dict[str, Network], tools: dict[str, Any]) -> None:
+        self.networks, self.tools = networks, tools
 
     def answer(self, question: bytes) -> bytearray:
         """Answer one question of the parent."""
@@ -63,10 +65,37 @@ def _precision(inference: Inference, head: dict[str, Json], _: list[wire.Array])
     return [np.frombuffer(told.encode(), np.uint8)]
 
 
+def _find_text(inference: Inference, _: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    return listening.find_text(inference.tools["ocr-find"], arrays)
+
+
+def _read_text(inference: Inference, _: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    return listening.read_text(inference.tools["ocr-read"], arrays)
+
+
+def _hear_speech(inference: Inference, _: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    return listening.hear_speech(inference.tools["silero-vad"], arrays)
+
+
+def _write_down(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    (samples,) = arrays
+    return listening.write_down(inference.tools[_TRANSCRIBER], samples, canonical.text(head["language"]))
+
+
+_TRANSCRIBER: Final = "whisper-base"
+_TOOLS: Final[Mapping[str, Callable[[bytes], Any]]] = {
+    "ocr-find": listening.warm_finder,
+    "ocr-read": listening.warm_reader,
+    "silero-vad": SpeechNetwork,
+}
 ASKS: Final[Mapping[str, Ask]] = {
     "faces": _faces,
     "persons": _persons,
     "sensitive": _sensitive,
+    "find text": _find_text,
+    "read text": _read_text,
+    "hear speech": _hear_speech,
+    "write down": _write_down,
     "run": _run,
     "precision": _precision,
 }
@@ -75,18 +104,26 @@ _WARM_SIZE: Final = (64, 64)
 
 def open_inference(arguments: bytes) -> Handler:
     """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
-    got = canonical.members(canonical.loads(arguments), "arguments", "exact models threads")
-    core = new_core()
-    networks = {}
+    got = canonical.members(canonical.loads(arguments), "arguments", "exact kept_area models threads")
+    threads = int(canonical.text(got["threads"]))
+    kept_area = int(canonical.text(got["kept_area"]))
+    core, networks = new_core(), {}
+    tools: dict[str, Any] = {}
+    parts: dict[str, bytes] = {}
     for each in canonical.array(got["models"]):
         model = canonical.members(each, "a model", "name path sha256")
-        weights = Path(canonical.text(model["path"])).read_bytes()
+        name, weights = canonical.text(model["name"]), Path(canonical.text(model["path"])).read_bytes()
         if hashlib.sha256(weights).hexdigest() != model["sha256"]:
-            raise ValueError(f"the weights of {model['name']} are not the pinned ones")
-        networks[canonical.text(model["name"])] = Network(
-            core, weights, int(canonical.text(got["threads"])), exact=bool(got["exact"])
-        )
-    inference = Inference(networks)
+            raise ValueError(f"the weights of {name} are not the pinned ones")
+        if name in WHISPER:
+            parts[name] = weights
+        elif name in _TOOLS:
+            tools[name] = _TOOLS[name](weights)
+        else:
+            networks[name] = Network(core, weights, threads, exact=bool(got["exact"]), kept_area=kept_area)
+    if parts:
+        tools[_TRANSCRIBER] = listening.warm_transcriber(whisper_files(parts), threads)
+    inference = Inference(networks, tools)
     _warm_up(inference)
     return inference.answer
 

@@ -7,6 +7,7 @@ which uses the very bytes it hashed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -60,6 +61,10 @@ class Model:
             )
         return data
 
+    def load(self) -> bytes:
+        """Return the weights from where they are installed; raise ModelError as locate and read do."""
+        return self.read(self.locate())
+
 
 def _models(*models: Model) -> dict[str, Model]:
     return {model.name: model for model in models}
@@ -96,20 +101,11 @@ MODELS: Final = _models(
     Model(
         "silero-vad",
         "speech",
-        "silero-vad",
-        "silero_vad/data/silero_vad.onnx",
-        "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
+        "faster-whisper",
+        "faster_whisper/assets/silero_vad_v6.onnx",
+        "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2",
         "MIT",
-        "https://github.com/snakers4/silero-vad, in the wheel of silero-vad",
-    ),
-    Model(
-        "silero-vad-openvino",
-        "speech",
-        "silero-vad",
-        "silero_vad/data/silero_vad_openvino_16k.onnx",
-        "7776b81ad1b0350c15d7f1555943b9232eb53e9ca5d989c6d0cea9ebc8664d87",
-        "MIT",
-        "https://github.com/snakers4/silero-vad, in the wheel of silero-vad",
+        "https://github.com/snakers4/silero-vad, in the wheel of faster-whisper",
     ),
     Model(
         "ocr-find",
@@ -185,6 +181,28 @@ MODELS: Final = _models(
     ),
 )
 """By name."""
+
+WHISPER: Final = (
+    "whisper-base-1",
+    "whisper-base-2",
+    "whisper-base-config",
+    "whisper-base-tokenizer",
+    "whisper-base-vocabulary",
+)
+"""The files of Whisper base (Radford et al. 2022) for CTranslate2; its weights come in two parts."""
+
+
+def whisper_files(parts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of Whisper by the names CTranslate2 knows, from the bytes of all WHISPER by name."""
+    files = {MODELS[name].file.rsplit("/", 1)[-1]: parts[name] for name in WHISPER}
+    files["model.bin"] = files.pop("model.bin.part1") + files.pop("model.bin.part2")
+    return files
+
+
+def joint_sha256(names: Sequence[str]) -> str:
+    """Return one hash for several models: of their names and hashes, as `sha256sum` lists files."""
+    listed = "".join(f"{MODELS[name].sha256}  {name}\n" for name in sorted(names))
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def model(name: str) -> Model:

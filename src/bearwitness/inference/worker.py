@@ -19,6 +19,7 @@ _LIMITS: Final = WorkerLimits(
     start_seconds=120, answer_seconds=300, memory_bytes=3 << 30, answer_bytes_max=256 << 20
 )
 QUESTION_BYTES_MAX: Final = 256 << 20
+KEPT_AREA: Final = 4_000_000
 
 
 class InferenceWorker(Worker):
@@ -34,6 +35,7 @@ class InferenceWorker(Worker):
         *,
         threads: int | None = None,
         exact: bool = True,
+        kept_area: int = KEPT_AREA,
         brought: Mapping[str, tuple[Path, str]] | None = None,
         accept_weak: bool = False,
         _layers: frozenset[str] | None = None,
@@ -43,7 +45,8 @@ class InferenceWorker(Worker):
         With `exact` results are those of single precision on every machine. Without, a processor that has
         bfloat16 uses it: about twice as fast, and scores differ in the third digit. `brought` gives, by name,
         the file and SHA-256 of weights that take the place of the pinned ones: they must fit the same
-        code, and their hash is checked like theirs.
+        code, and their hash is checked like theirs. A network is compiled for each size of picture, and
+        `kept_area` pixels of such are kept, at some 150 bytes each.
         """
         own = {
             name: (model(name).locate(), model(name).sha256) for name in names if name not in (brought or {})
@@ -57,13 +60,25 @@ class InferenceWorker(Worker):
         super().__init__(
             "bearwitness.inference.locked",
             "inference",
-            canonical.dumps({"exact": exact, "models": listed, "threads": str(count)}).decode(),
+            canonical.dumps(
+                {"exact": exact, "kept_area": str(kept_area), "models": listed, "threads": str(count)}
+            ).decode(),
             _LIMITS,
             folders=sorted({str(place.parent) for place in places}),
             accept_weak=accept_weak,
             _layers=_layers,
         )
         self.names = tuple(names)
+
+    def memory_bytes(self) -> int:
+        """Return how much memory the process holds now, 0 where there is none."""
+        if not self.pid:
+            return 0
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1])
+        except (OSError, ValueError, IndexError):
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
         """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense."""

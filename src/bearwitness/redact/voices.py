@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from bearwitness.errors import ChildFailedError, RefusedError
+from bearwitness.errors import RefusedError
+from bearwitness.inference.models import model
+from bearwitness.inference.speech import Speech
 from bearwitness.inference.worker import InferenceWorker
-from bearwitness.signals.arrays import Floats
-from bearwitness.signals.models import SPEECH_FINDER
 from bearwitness.signals.speech import RATE, SpeechFinder
 
 from . import operations
@@ -36,25 +36,18 @@ _PIECE: Final = 60 * RATE
 
 def detector() -> Detector:
     """Return what looks for speech, as plans name it."""
-    return Detector(NAME, SPEECH_FINDER.sha256, ("speech",), _THRESHOLD)
+    return Detector(NAME, model(NAME).sha256, ("speech",), _THRESHOLD)
 
 
 class Listener:
-    """Finds speech; starts its worker when it is first needed. Raises ModelMissingError."""
+    """Finds speech; starts its worker when it is first needed. Raises ModelError."""
 
     def __init__(self, *, accept_weak: bool = False) -> None:
-        brought = {NAME: (SPEECH_FINDER.locate(), SPEECH_FINDER.sha256)}
-        self._worker = InferenceWorker((NAME,), threads=1, brought=brought, accept_weak=accept_weak)
+        self._worker = InferenceWorker((NAME,), threads=1, accept_weak=accept_weak)
 
     def close(self) -> None:
         """End the worker."""
         self._worker.close()
-
-    def _infer(self, inputs: list[Floats]) -> Sequence[Floats]:
-        answer = self._worker.compute("run", {"model": NAME}, inputs)
-        if len(answer) != 3 or answer[0].size != len(inputs[0]):
-            raise ChildFailedError("the worker for speech answered for other sound than it was given")
-        return answer
 
     def speech(self, footage: Footage) -> list[tuple[int, int]]:
         """Return ranges in milliseconds of the footage's clock in which somebody speaks, of all its tracks.
@@ -64,7 +57,7 @@ class Listener:
         return [turn for stream in footage.sounds for turn in self._of_track(footage, stream.index)]
 
     def _of_track(self, footage: Footage, stream: int) -> list[tuple[int, int]]:
-        finder = SpeechFinder.asking(self._infer)
+        finder = SpeechFinder(Speech(self._worker).likelihoods)
         start: Fraction | None = None
         taken = 0
         for piece in footage.sound(stream, RATE):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bearwitness.signals.arrays import Bits, Ints
 from bearwitness.signals.features import mirrored
 from bearwitness.signals.hashsearch import HashSearch
-from bearwitness.signals.placing import Tip
+from bearwitness.signals.placing import Tip, fits
 from bearwitness.signals.sketch import Sketch
 
 VOTES = 8
@@ -54,30 +54,46 @@ class CandidateIndex:
         self._hashes = HashSearch(table)
 
     def pairs(self) -> dict[tuple[int, int], tuple[Tip, ...]]:
-        """Return all pairs worth comparing, the smaller number first, each with the frames to look at."""
+        """Return all pairs worth comparing, the smaller number first, each with the frames to look at.
+
+        Where no hash is near, features must agree on a placement too: of footage that is not related a
+        quarter shares enough features by chance (a checked shirt, blinds, lettering), and hardly any places.
+        """
         found: dict[tuple[int, int], list[tuple[int, Tip]]] = {}
+        near: set[tuple[int, int]] = set()
         for number, sketch in enumerate(self._sketches):
-            for other, voted in self._like(sketch).items():
+            hashed = self._near(sketch)
+            near |= {(min(number, other), max(number, other)) for other in hashed}
+            for other, voted in self._like(sketch, hashed).items():
                 if other == number:
                     continue
                 tips = found.setdefault((min(number, other), max(number, other)), [])
                 tips += voted if number < other else [(votes, tip.turned()) for votes, tip in voted]
-        return {pair: _best(found[pair]) for pair in sorted(found)}
+        best = {pair: _best(found[pair]) for pair in sorted(found)}
+        return {
+            (one, other): tips
+            for (one, other), tips in best.items()
+            if (one, other) in near or fits(self._sketches[one], self._sketches[other], tips)
+        }
 
     def like(self, sketch: Sketch) -> dict[int, tuple[Tip, ...]]:
         """Return the numbers of the sketches worth comparing with this one (itself among them, if it is in
         the index), with the frames to look at.
         """
-        return {other: _best(voted) for other, voted in sorted(self._like(sketch).items())}
+        found = self._like(sketch, self._near(sketch))
+        return {other: _best(voted) for other, voted in sorted(found.items())}
 
-    def _like(self, sketch: Sketch) -> dict[int, list[tuple[int, Tip]]]:
-        found: dict[int, list[tuple[int, Tip]]] = {}
+    def _near(self, sketch: Sketch) -> set[int]:
+        """Return the numbers of the sketches of which a hash is near to one of this."""
         queries = [turned for frame in sketch.frames if frame.inner.usable for turned in frame.inner.turned]
         queries += [frame.whole.bits for frame in sketch.frames if frame.whole.usable]
-        if queries and len(self._hashes):
-            hits = self._hashes.within(np.frombuffer(b"".join(queries), dtype=np.uint8).reshape(-1, 32))
-            for row in np.unique(hits.found):
-                found.setdefault(self._hash_owner[row], [])
+        if not queries or not len(self._hashes):
+            return set()
+        hits = self._hashes.within(np.frombuffer(b"".join(queries), dtype=np.uint8).reshape(-1, 32))
+        return {self._hash_owner[row] for row in np.unique(hits.found)}
+
+    def _like(self, sketch: Sketch, near: set[int]) -> dict[int, list[tuple[int, Tip]]]:
+        found: dict[int, list[tuple[int, Tip]]] = {number: [] for number in near}
         for index in sketch.anchors:
             features = sketch.frames[index].features
             if features is None:

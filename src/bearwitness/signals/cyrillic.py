@@ -10,9 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from bearwitness.errors import BearwitnessError
 from bearwitness.signals.arrays import Grey
-from bearwitness.signals.models import ModelMissingError
 from bearwitness.signals.text import Line
+
+
+class ReaderMissingError(BearwitnessError):
+    """The program that reads Cyrillic is not installed."""
+
 
 _SECONDS = 20
 _HEIGHT = 64
@@ -22,7 +27,7 @@ _HEIGHT = 64
 def tesseract() -> str:
     """Return where Tesseract is.
 
-    Raises ModelMissingError if it, or its Russian, is not installed.
+    Raises ReaderMissingError if it, or its Russian, is not installed.
     """
     path = shutil.which("tesseract")
     if path:
@@ -31,7 +36,7 @@ def tesseract() -> str:
         )
         if "rus" in listed.stdout.split():
             return path
-    raise ModelMissingError(
+    raise ReaderMissingError(
         "Cyrillic text can not be read: Tesseract with Russian is not installed",
         "on Debian: sudo apt install tesseract-ocr-rus",
     )
@@ -41,7 +46,7 @@ def read_cyrillic(grey: Grey) -> Line:
     """Return one line of Russian or Latin text, light on dark or dark on light; sureness 0 where nothing was
     read.
 
-    A top-hat takes the scene behind the letters away. Raises ModelMissingError as `tesseract` does.
+    A top-hat takes the scene behind the letters away. Raises ReaderMissingError as `tesseract` does.
     """
     page = b"P5 %d %d 255\n" % tuple(_letters(grey).shape[::-1]) + _letters(grey).tobytes()
     command = [tesseract(), "stdin", "stdout", "-l", "rus+eng", "--psm", "7", "tsv"]

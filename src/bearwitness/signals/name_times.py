@@ -8,7 +8,8 @@ from datetime import date, datetime
 from fractions import Fraction
 
 DAY = 86_400
-_UNIX = date(1970, 1, 1).toordinal() * DAY
+UNIX = date(1970, 1, 1).toordinal() * DAY
+"""The year 1970, in seconds since 1 January of the year 1."""
 
 _JOINED = r"(?P<y>19[789]\d|20\d\d)(?P<mo>[01]\d)(?P<d>[0-3]\d)"
 _PARTED = r"(?P<y>19[789]\d|20\d\d)(?P<s>[-_.])(?P<mo>[01]?\d)(?P=s)(?P<d>[0-3]?\d)"
@@ -57,7 +58,7 @@ def name_times(name: str) -> tuple[NameTime, ...]:
         return _roles([timed[place] for place in sorted(timed)])
     found = [
         NameTime(
-            _UNIX + Fraction(int(match[1])) + Fraction(int(match[2] or 0), 1000), Fraction(1), "utc", "start"
+            UNIX + Fraction(int(match[1])) + Fraction(int(match[2] or 0), 1000), Fraction(1), "utc", "start"
         )
         for match in _EPOCH.finditer(last)
     ]

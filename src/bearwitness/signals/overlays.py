@@ -88,7 +88,7 @@ def _standing(boxes: list[Box], times: int) -> list[Box]:
     """
     groups: list[list[Box]] = []
     for box in boxes:
-        near = next((group for group in groups if _overlap(group[0], box) >= _SAME), None)
+        near = next((group for group in groups if overlap(group[0], box) >= _SAME), None)
         if near is None:
             groups.append([box])
         else:
@@ -100,7 +100,8 @@ def _standing(boxes: list[Box], times: int) -> list[Box]:
     ]
 
 
-def _overlap(one: Box, other: Box) -> float:
+def overlap(one: Box, other: Box) -> float:
+    """Return how much of the smaller box lies in the other, 0 to 1."""
     both = Box(
         max(one.left, other.left),
         max(one.top, other.top),

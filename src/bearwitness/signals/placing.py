@@ -66,6 +66,11 @@ def proposals(a: Sketch, b: Sketch, tips: Sequence[Tip] | None = None, most: int
     return [Proposal(*each) for each in groups[:most]]
 
 
+def fits(a: Sketch, b: Sketch, tips: Sequence[Tip]) -> bool:
+    """Say whether features of any of the tipped frames agree on how A lies in B; the first one ends it."""
+    return any(_by_features(a, b, [tip]) for tip in tips)
+
+
 def _spread(sketch: Sketch) -> list[int]:
     anchors = sketch.anchors
     if len(anchors) <= _MOST_ANCHORS:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 from typing import Any
 
 from bearwitness.errors import RefusedError
+
+_DOWNLOADER = "huggingface_hub"
+_EMPTY = ModuleType(_DOWNLOADER)
 
 
 def openvino() -> Any:
@@ -30,10 +34,27 @@ def openvino() -> Any:
     return silent
 
 
-def hush() -> None:
-    """Set what keeps ONNX Runtime and the Hugging Face client, which faster-whisper imports, from calling
-    out.
+def whisper() -> Any:
+    """Return the module faster_whisper, imported with an empty module in the place of its downloader.
+
+    It imports huggingface_hub to fetch models by name; models here come as bytes, and what is not there can
+    not be called. Raises RefusedError if something else imported the downloader before.
     """
+    hush()
+    there = sys.modules.get(_DOWNLOADER)
+    if there is not None and there is not _EMPTY:
+        raise RefusedError(
+            "a downloader of models is loaded in this process, so no transcript is made with it",
+            "import bearwitness.signals.quiet before huggingface_hub, or: pip uninstall huggingface-hub",
+        )
+    sys.modules[_DOWNLOADER] = _EMPTY
+    import faster_whisper as silent
+
+    return silent
+
+
+def hush() -> None:
+    """Set what keeps ONNX Runtime and the Hugging Face client from calling out, should they be there."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from bearwitness.signals.arrays import Floats
-from bearwitness.signals.quiet import hush, openvino
+from bearwitness.signals.quiet import openvino, whisper
 
 RATE = 16_000
 """Samples a second both models want; mono, -1 to 1."""
 
-Infer = Callable[[list[Floats]], Sequence[Floats]]
-"""Windows and two states in; probabilities and the two states after them out."""
-
 _WINDOW = 512
 _CONTEXT = 64
+_STATE = 128
 _BATCH = 1024  # windows a call, always as many, so that nothing is compiled later
 _ON, _OFF = 0.5, 0.35
 
@@ -36,10 +34,21 @@ class Turn:
     sure: float
 
 
-class SpeechFinder:
-    """Finds speech in sound handed in block by block; keeps one number for each 32 ms.
+BLOCK = _BATCH * _WINDOW
+"""Samples that the network takes at once."""
 
-    weights: the bytes of models.SPEECH_FINDER.
+Ask = Callable[[Floats, Floats], tuple[Floats, Floats]]
+
+
+def silence() -> Floats:
+    """Return what the network remembers before the first block: its two states, and the end of the sound."""
+    return np.zeros(2 * _STATE + _CONTEXT, dtype=np.float32)
+
+
+class SpeechNetwork:
+    """Silero VAD, without a memory of its own: what it remembers goes in and comes out.
+
+    weights: the bytes of the model "silero-vad".
     """
 
     def __init__(self, weights: bytes) -> None:
@@ -49,25 +58,34 @@ class SpeechFinder:
         compiled = core.compile_model(
             model, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         )
-        request: Any = compiled.create_infer_request()
-        self._begin(lambda inputs: [np.array(request.infer(inputs)[number]) for number in range(3)])
+        self._request: Any = compiled.create_infer_request()
+        self.likelihoods(np.zeros(BLOCK, dtype=np.float32), silence())
 
-    @classmethod
-    def asking(cls, infer: Infer) -> Self:
-        """Return a finder whose network runs elsewhere, in a locked worker: `infer` asks it."""
-        finder = cls.__new__(cls)
-        finder._begin(infer)
-        return finder
+    def likelihoods(self, samples: Floats, memory: Floats) -> tuple[Floats, Floats]:
+        """Return the probability of speech in each window of BLOCK samples, and the memory for the next.
 
-    def _begin(self, infer: Infer) -> None:
-        self._infer = infer
-        self._reset()
-        self._run(np.zeros(_BATCH * _WINDOW, dtype=np.float32))
+        Each window sees the end of the one before.
+        """
+        windows = samples.reshape(_BATCH, _WINDOW)
+        states = [part.reshape(1, 1, _STATE) for part in (memory[:_STATE], memory[_STATE : 2 * _STATE])]
+        before = np.concatenate([memory[None, 2 * _STATE :], windows[:-1, -_CONTEXT:]])
+        answer = self._request.infer([np.concatenate([before, windows], axis=1), *states])
+        likely, *after = (np.array(answer[number]).ravel() for number in range(3))
+        return likely, np.concatenate([*after, windows[-1, -_CONTEXT:]])
+
+
+class SpeechFinder:
+    """Finds speech in sound handed in block by block; keeps one number for each 32 ms.
+
+    ask: SpeechNetwork.likelihoods, or what asks a locked worker for the same.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
         self._reset()
 
     def _reset(self) -> None:
-        self._state = [np.zeros((1, 1, 128), dtype=np.float32)] * 2
-        self._tail = np.zeros(_CONTEXT, dtype=np.float32)
+        self._memory = silence()
         self._rest = np.empty(0, dtype=np.float32)
         self._taken = 0
         self._likely: list[Floats] = []
@@ -76,10 +94,9 @@ class SpeechFinder:
         """Take the next samples (n,), mono at RATE."""
         self._taken += len(samples)
         self._rest = np.concatenate([self._rest, samples.astype(np.float32)])
-        size = _BATCH * _WINDOW
-        while len(self._rest) >= size:
-            self._likely.append(self._run(self._rest[:size]))
-            self._rest = self._rest[size:]
+        while len(self._rest) >= BLOCK:
+            self._likely.append(self._run(self._rest[:BLOCK]))
+            self._rest = self._rest[BLOCK:]
 
     def finish(
         self,
@@ -97,7 +114,7 @@ class SpeechFinder:
         widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
         the next sound.
         """
-        padded = np.zeros(_BATCH * _WINDOW, dtype=np.float32)
+        padded = np.zeros(BLOCK, dtype=np.float32)
         padded[: len(self._rest)] = self._rest
         likely = np.concatenate([*self._likely, self._run(padded)])
         length = self._taken / RATE
@@ -105,12 +122,8 @@ class SpeechFinder:
         return _turns(likely[: -(-int(length * RATE) // _WINDOW)], length, join, shortest, pad, on, off)
 
     def _run(self, samples: Floats) -> Floats:
-        """Return the probability of speech in each window; each sees the end of the one before."""
-        windows = samples.reshape(_BATCH, _WINDOW)
-        before = np.concatenate([self._tail[None], windows[:-1, -_CONTEXT:]])
-        likely, *state = self._infer([np.concatenate([before, windows], axis=1), *self._state])
-        self._state, self._tail = state, windows[-1, -_CONTEXT:]
-        return likely.ravel()
+        likely, self._memory = self._ask(samples, self._memory)
+        return likely
 
 
 def _turns(
@@ -165,13 +178,10 @@ class Transcript:
 
 
 class Transcriber:
-    """Writes down speech. files: models.whisper_files(), or those of another CTranslate2 Whisper model."""
+    """Writes down speech. files: of a Whisper model for CTranslate2 (inference.models.whisper_files)."""
 
     def __init__(self, files: dict[str, bytes], threads: int = 1) -> None:
-        hush()
-        from faster_whisper import WhisperModel
-
-        self._model: Any = WhisperModel(
+        self._model: Any = whisper().WhisperModel(
             "in memory", device="cpu", compute_type="int8", cpu_threads=threads, files=dict(files)
         )
 
@@ -179,7 +189,7 @@ class Transcriber:
         """Return what is said in the turns of a sound (n,), mono at RATE; the language is heard from it
         unless given.
         """
-        chunks = _chunks(turns)
+        chunks = stretches(turns)
         if language is None:
             language, sure = self._language(sound, chunks)
         else:
@@ -218,7 +228,7 @@ class Transcriber:
         return said
 
 
-def _chunks(turns: Sequence[Turn], longest: float = 28.0, gap: float = 3.0) -> list[tuple[float, float]]:
+def stretches(turns: Sequence[Turn], longest: float = 28.0, gap: float = 3.0) -> list[tuple[float, float]]:
     """Join turns into stretches Whisper hears at once (30 s): more context, fewer calls. A longer turn stays
     whole.
     """

@@ -58,7 +58,7 @@ def _planes(grey: Grey) -> Floats:
 class TextFinder:
     """Finds lines of text; about 100 ms a frame, so ask once a shot.
 
-    weights: the bytes of models.TEXT_FINDER, from `TEXT_FINDER.load()` or hashed by whoever read them.
+    weights: the bytes of the model "ocr-find".
     """
 
     def __init__(self, weights: bytes) -> None:
@@ -94,7 +94,7 @@ def _clip(edges: list[float], columns: int, rows: int) -> Box:
 
 
 class TextReader:
-    """Reads one line of text at a time; about 30 ms. weights: the bytes of models.TEXT_READER."""
+    """Reads one line of text at a time; about 30 ms. weights: the bytes of "ocr-read"."""
 
     def __init__(self, weights: bytes) -> None:
         characters = notes(weights)["character"].split("\n")

@@ -127,8 +127,8 @@ class Fact:
 
     Names are ``<what>`` or ``<what>.<of it>`` in small letters. Known to ``find``: `media` (text), `duration`
     (seconds), `faces`, `persons` (most at once), `sensitivity` (0 to 1), `clock` (number: nanoseconds since
-    1970, as shown), `speech` (seconds), `language` (text). `start` and `end` are seconds of the stream's
-    clock.
+    1970, as shown at `start`, running on to `end`), `speech` (seconds), `language` (text). `start` and `end`
+    are seconds of the stream's clock.
     """
 
     name: str

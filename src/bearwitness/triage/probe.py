@@ -14,7 +14,7 @@ class Probe(Analyser):
     """The first question to every item; it looks into footage and sound, of others it tells the kind."""
 
     name = "probe"
-    version = "1"
+    version = "2"
     kinds = frozenset(KINDS)
     wants = (Bytes(),)
 
@@ -38,6 +38,8 @@ class _Probe(Analysis):
         facts = [Fact("media", kind), Fact("container", told.container)]
         if told.duration is not None:
             facts.append(Fact("duration", _seconds(told.duration)))
+        if told.start is not None:
+            facts.append(Fact("starts", _seconds(told.start)))
         if picture is not None:
             facts += [
                 Fact("codec", picture.codec),

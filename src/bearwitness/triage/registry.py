@@ -20,11 +20,14 @@ ANALYSERS: Final = {
     "faces": "bearwitness.triage.seeing:FaceBoxes",
     "persons": "bearwitness.triage.seeing:PersonBoxes",
     "sensitivity": "bearwitness.triage.seeing:Sensitivity",
+    "speech": "bearwitness.triage.speaking:SpeechTurns",
+    "clock": "bearwitness.triage.reading:Clock",
     "document": "bearwitness.triage.documents:Documents",
 }
 """Name (which is also the kind of result) to module and class; the class takes no arguments."""
 
 OPTIONAL: Final = {
+    "transcript": "bearwitness.triage.speaking:Transcribed",
     "brightness": "bearwitness.triage.example_analyser:Brightness",
 }
 """Those that run only when asked for by name."""

@@ -20,6 +20,7 @@ from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame, Picture
 from bearwitness_verify.canonical import Json
 
+from . import lasting
 from .analyser import IMAGE, NOT_MINE, VIDEO, Analyser, Analysis, Fact, Frames, Material, Model, Result, Still
 from .models import BroughtModel
 
@@ -55,6 +56,10 @@ class _Seeing(Analyser):
     def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
         """Return what is in each picture, as plain JSON."""
 
+    def settled(self, seen: Sequence[Any]) -> list[Any]:
+        """Return what is believed of what was seen in all pictures of an item, in order of time."""
+        return list(seen)
+
     @abstractmethod
     def facts(self, seen: Sequence[Any]) -> list[Fact]:
         """Return what is searched, of what was seen in all pictures."""
@@ -84,9 +89,10 @@ class _Batched(Analysis):
         self._see()
         if not self._seen:
             return NOT_MINE
-        found = [[time, seen] for time, seen in zip(self._times, self._seen, strict=True)]
+        settled = self._analyser.settled(self._seen)
+        found = [[time, seen] for time, seen in zip(self._times, settled, strict=True)]
         details = {"pictures": len(found), "seen": found, "troubles": len(self._material.troubles)}
-        return Result(facts=self._analyser.facts(self._seen), details=details)
+        return Result(facts=self._analyser.facts(settled), details=details)
 
 
 def _box(x: float, y: float, w: float, h: float, score: float, picture: Picture) -> list[float]:
@@ -95,19 +101,25 @@ def _box(x: float, y: float, w: float, h: float, score: float, picture: Picture)
 
 
 class FaceBoxes(_Seeing):
-    """Faces, by CenterFace at one and two times the size."""
+    """Faces, by CenterFace at one and two times the size: sure ones, and what continues them (lasting.py)."""
 
     name = "faces"
     network = faces.MODEL
-    usual_threshold = faces.THRESHOLD
+    version = "2"
+    usual_threshold = 0.5
+    unsure = 0.3  # of the threshold: what scores less is not looked at
 
     def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
         """Return for each picture its faces: box and score."""
-        found = faces.Faces(worker).detect(pictures, threshold=self.threshold)
+        found = faces.Faces(worker).detect(pictures, threshold=self.threshold * self.unsure)
         return [
             [_box(f.x, f.y, f.w, f.h, f.score, picture) for f in each]
             for picture, each in zip(pictures, found, strict=True)
         ]
+
+    def settled(self, seen: Sequence[Any]) -> list[Any]:
+        """Return the faces that are sure or continue a sure one."""
+        return lasting.believed(seen, self.threshold)
 
     def facts(self, seen: Sequence[Any]) -> list[Fact]:
         """Return the most faces at once."""

@@ -70,8 +70,9 @@ def similar(
     pairs = list(_equal(catalogue))
     stored = sketches(ledger, catalogue)
     names = list(stored)
-    for one, other in CandidateIndex(list(stored.values())).pairs() if names else ():
-        relation = compare(stored[names[one]], stored[names[other]])
+    candidates = CandidateIndex(list(stored.values())).pairs() if names else {}
+    for (one, other), tips in candidates.items():
+        relation = compare(stored[names[one]], stored[names[other]], tips)
         progress(1)
         if relation is not None:
             pairs.append(Pair(names[one], names[other], relation))

@@ -24,6 +24,8 @@ from .looking import Looked, look
 
 STEP: Final = "look"
 _PARTS_MAX: Final = 8
+_KEPT_AREA: Final = 2_100_000  # pixels: a square picture of 640 at one and two times its size
+_MEMORY_MAX: Final = 900 << 20  # of a worker between two items: what is compiled for many sizes adds up
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,11 @@ class Looker:
             inference=self._worker,
         )
         looked = look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
-        if self._inference is not None and any(each.again for each in looked):
-            self._inference.close()  # a fresh one for the second try: this one may have run out of something
+        if self._inference is not None and (
+            any(each.again for each in looked)  # a fresh one for the second try
+            or self._inference.memory_bytes() > _MEMORY_MAX
+        ):
+            self._inference.close()
             self._inference = None
         return looked
 
@@ -87,7 +92,11 @@ class Looker:
         """Return the inference worker of this process; one thread, for there are as many processes."""
         if self._inference is None:
             self._inference = InferenceWorker(
-                self._networks, threads=1, brought=self._brought, accept_weak=self._accept_weak
+                self._networks,
+                threads=1,
+                kept_area=_KEPT_AREA,
+                brought=self._brought,
+                accept_weak=self._accept_weak,
             )
         return self._inference
 

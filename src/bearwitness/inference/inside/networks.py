@@ -11,7 +11,6 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
 
-_KEPT_AREA: Final = 4_000_000  # pixels of all compiled sizes, times streams; each takes some 150 bytes
 _STREAMS_AREA: Final = 1_000_000  # larger pictures are worked on one by one, by all threads
 _REQUESTS_MAX: Final = 4
 
@@ -30,13 +29,14 @@ class Preparation:
 class Network:
     """Weights and what was compiled of them.
 
+    `kept_area` are pixels of all compiled sizes, times streams, that are kept; each takes some 150 bytes.
     With `exact` single precision everywhere: processors that would use bfloat16 give other results than those
     that can not, and the same footage must give the same boxes on every machine.
     """
 
-    def __init__(self, core: ov.Core, weights: bytes, threads: int, *, exact: bool) -> None:
+    def __init__(self, core: ov.Core, weights: bytes, threads: int, *, exact: bool, kept_area: int) -> None:
         self._core, self._model = core, core.read_model(weights)  # finding a reader for it opens files
-        self._threads, self._exact = threads, exact
+        self._threads, self._exact, self._kept_area = threads, exact, kept_area
         self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
 
     @property
@@ -61,7 +61,9 @@ class Network:
 
     def _keep(self, key: tuple[int, ...], model: ov.Model, area: int) -> None:
         streams = self._threads if area <= _STREAMS_AREA else 1
-        while self._compiled and area * streams + sum(c.cost for c in self._compiled.values()) > _KEPT_AREA:
+        while (
+            self._compiled and area * streams + sum(c.cost for c in self._compiled.values()) > self._kept_area
+        ):
             self._compiled.popitem(last=False)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",

@@ -1,0 +1,258 @@
+"""Text burned into pictures, and the clock among it: read frame by frame, followed, its jumps found.
+
+The footage is looked at in windows of half a minute. Where one of a window's small pictures shows any text,
+the window is decoded once more at its own size: for a few frames, which say what stands there, and, where
+that is a time of day, for all. So footage without text costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+
+from bearwitness import media
+from bearwitness.inference.models import MODELS
+from bearwitness.inference.texts import FINDER, READER, Texts
+from bearwitness.media.frames import frames
+from bearwitness.media.model import GRAY8, DecodeTrouble, Frame, Stream
+from bearwitness.signals.arrays import Grey
+from bearwitness.signals.borders import Box
+from bearwitness.signals.clock_track import ClockTrack, Reading, Run, follow_clock
+from bearwitness.signals.name_times import UNIX
+from bearwitness.signals.overlays import Overlay, cut, find_overlays, overlap, read_clock
+from bearwitness_verify.canonical import Json
+
+from .analyser import (
+    IMAGE,
+    NOT_MINE,
+    VIDEO,
+    Analyser,
+    Analysis,
+    Fact,
+    Frames,
+    Material,
+    Model,
+    Result,
+    Still,
+    Text,
+)
+
+_WINDOW: Final = 30
+_LOOK_EVERY: Final = Fraction(_WINDOW, 2)
+_PROBE_EVERY: Final = Fraction(2)
+_SIDE: Final = 1920
+_SHORT: Final = 60  # seconds; every frame of shorter footage is read
+_READ_EVERY: Final = Fraction(1, 5)
+_STILL_TEXTS_MAX: Final = 40
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class Clock(Analyser):
+    """Burned-in text and clocks, by PP-OCR (Latin letters and digits) and signals/clock_track.py."""
+
+    name = "clock"
+    version = "1"
+    kinds = frozenset({VIDEO, IMAGE})
+    wants = (Frames(every=_LOOK_EVERY, max_side=640, pixel=GRAY8), Still(max_side=_SIDE, pixel=GRAY8))
+    networks = (FINDER, READER)
+    model = Model(READER, MODELS[READER].sha256)
+    parameters: Mapping[str, Json] = {"finder": MODELS[FINDER].sha256, "every": str(_READ_EVERY)}
+
+    def begin(self, material: Material) -> Analysis:
+        """Begin with an item."""
+        return _Still(material) if material.kind == IMAGE else _Reading(material)
+
+
+class _Still(Analysis):
+    def __init__(self, material: Material) -> None:
+        self._material, self._lines = material, list[list[Any]]()
+
+    def frame(self, frame: Frame) -> None:
+        texts, grey = Texts(self._material.inference()), frame.picture
+        for box in texts.find(grey)[:_STILL_TEXTS_MAX]:
+            line = texts.read(cut(grey, box))
+            if _is_text(line.text):
+                self._lines.append([*_parts(box, grey), line.text, round(line.sure, 4)])
+
+    def finish(self) -> Result:
+        found = [Text("overlay", line[4]) for line in self._lines]
+        return Result(texts=found, details={"lines": self._lines})
+
+
+@dataclass
+class _Place:
+    """A place at which a clock was seen, and what its pixels were."""
+
+    box: Box
+    lines: list[Reading] = field(default_factory=list)
+
+
+class _Reading(Analysis):
+    """Notes which windows show text, then decodes those once more."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self._windows: dict[int, bool] = {}
+        self._overlays: list[tuple[int, Overlay, list[float]]] = []
+        self._places: list[_Place] = []
+        self._troubles: list[DecodeTrouble] = []
+
+    def frame(self, frame: Frame) -> None:
+        number = int(frame.time // _WINDOW)
+        if not self._windows.get(number):
+            self._windows[number] = bool(Texts(self._material.inference()).find(frame.picture))
+
+    def finish(self) -> Result:
+        if not self._windows:
+            return NOT_MINE
+        for number in sorted(number for number, text in self._windows.items() if text):
+            self._look_again(number)
+        rate = self._stream().rate
+        tracks = [(place, follow_clock(place.lines, rate)) for place in self._places]
+        clocks = [(place, track) for place, track in tracks if track is not None]
+        facts = [fact for _, track in clocks for fact in _facts(track)]
+        texts = [
+            Text("overlay", overlay.text, start=float(number * _WINDOW), end=float((number + 1) * _WINDOW))
+            for number, overlay, _ in self._overlays
+            if _is_text(overlay.text)
+        ]
+        lines = [
+            [number * _WINDOW, *parts, overlay.text, overlay.clock]
+            for number, overlay, parts in self._overlays
+        ]
+        details = {
+            "overlays": lines,
+            "clocks": [{"box": _whole(place.box), **_told(track)} for place, track in clocks],
+            "troubles": len(self._material.troubles) + len(self._troubles),
+        }
+        return Result(facts=facts, texts=texts, details=details)
+
+    def _stream(self) -> Stream:
+        stream = self._material.probe().first("video")
+        if stream is None:
+            raise AssertionError("pictures came of a stream")
+        return stream
+
+    def _frames(self, number: int, every: Fraction | None) -> Iterator[tuple[Fraction, Grey]]:
+        found = frames(
+            self._material.sandbox(media.TASKS),
+            self._material.source,
+            stream=self._stream().index,
+            troubles=self._troubles,
+            max_side=_SIDE,
+            pixel=GRAY8,
+            start=Fraction(number * _WINDOW),
+            end=Fraction((number + 1) * _WINDOW),
+            every=every,
+            upright=True,
+            plan=self._material.plan,
+        )
+        return ((frame.time, frame.picture) for frame in found)
+
+    def _look_again(self, number: int) -> None:
+        texts = Texts(self._material.inference())
+        probes = [np.array(grey) for _, grey in self._frames(number, _PROBE_EVERY)]
+        found = find_overlays(probes, texts.find, texts.read)
+        self._overlays += [(number, overlay, _parts(overlay.box, probes[0])) for overlay in found]
+        clocks = [overlay.box for overlay in found if overlay.clock]
+        if clocks:
+            self._read(number, clocks, texts)
+
+    def _read(self, number: int, boxes: list[Box], texts: Texts) -> None:
+        duration = self._material.probe().duration
+        every = None if duration is not None and duration <= _SHORT else _READ_EVERY
+        crops: list[list[tuple[Fraction, Grey]]] = [[] for _ in boxes]
+        for time, grey in self._frames(number, every):
+            for kept, box in zip(crops, boxes, strict=True):
+                kept.append((time, np.array(cut(grey, box))))
+        for kept, box in zip(crops, boxes, strict=True):
+            if kept:
+                rows, columns = kept[0][1].shape
+                self._place(box).lines += read_clock(kept, Box(0, 0, columns, rows), texts.read)
+
+    def _place(self, box: Box) -> _Place:
+        """Return the place the box is at: a clock stands where it stood in the window before."""
+        for place in self._places:
+            if overlap(place.box, box) >= 0.5:
+                return place
+        self._places.append(_Place(box))
+        return self._places[-1]
+
+
+def _is_text(text: str) -> bool:
+    """Say whether there is more in it than a stroke that was taken for a letter."""
+    return sum(character.isalnum() for character in text) >= 2
+
+
+def shown_at(run: Run, time: Fraction) -> Fraction:
+    """Return what a clock shows at a media time, in seconds since 1 January of the year 1 or of the day."""
+    return time + run.fit.at(time)
+
+
+def _facts(track: ClockTrack) -> list[Fact]:
+    """Return what is searched: each run's first moment and how long it lasts, and each jump."""
+    facts = []
+    for run in track.runs:
+        start, end = round(float(run.start), 6), round(float(run.end), 6)
+        shown = shown_at(run, run.start)
+        if track.order is not None:
+            facts.append(Fact("clock", round((shown - UNIX) * _NANOSECONDS), start, end))
+        else:
+            facts.append(Fact("clock.time", _time_of_day(shown), start, end))
+    facts += [
+        Fact("clock.jump", round(jump.seconds, 3), float(jump.after), float(jump.before))
+        for jump in track.jumps
+    ]
+    if track.ambiguous:
+        facts.append(Fact("clock.ambiguous", "day and month may be swapped"))
+    return facts
+
+
+def _time_of_day(seconds: Fraction) -> str:
+    whole = int(seconds) % 86_400
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _told(track: ClockTrack) -> dict[str, Any]:
+    return {
+        "order": track.order,
+        "ambiguous": track.ambiguous,
+        "readings": [[round(float(r.time), 6), r.text, round(r.sure, 4), r.agrees] for r in track.readings],
+        "runs": [
+            {
+                "start": round(float(run.start), 6),
+                "end": round(float(run.end), 6),
+                "middle": round(float(run.fit.middle), 6),
+                "shown": round(float(shown_at(run, run.fit.middle)), 6),
+                "error": run.fit.error,
+                "drift": run.fit.drift,
+                "drift_error": run.fit.drift_error,
+                "readings": run.readings,
+            }
+            for run in track.runs
+        ],
+        "jumps": [
+            {
+                "after": round(float(jump.after), 6),
+                "before": round(float(jump.before), 6),
+                "seconds": jump.seconds,
+                "error": jump.error,
+            }
+            for jump in track.jumps
+        ],
+    }
+
+
+def _parts(box: Box, grey: Grey) -> list[float]:
+    """Return left, top, width and height in parts of the picture."""
+    rows, columns = grey.shape
+    sides = (box.left / columns, box.top / rows, (box.right - box.left) / columns)
+    return [round(side, 4) for side in (*sides, (box.bottom - box.top) / rows)]
+
+
+def _whole(box: Box) -> list[int]:
+    return [box.left, box.top, box.right, box.bottom]
