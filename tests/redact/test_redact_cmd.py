@@ -193,7 +193,7 @@ def test_muted_ranges_are_silent_and_the_rest_is_the_originals(
     assert [packet[0] for packet in before] == [packet[0] for packet in after]
     same = [a[2] == b[2] for a, b in zip(before, after, strict=True)]
     assert 0.5 < sum(same) / len(same) < 0.8
-    assert run(clip, "-o", tmp_path / "mute.mp4", "--voices", "mute") == 0
+    assert run(clip, "-o", tmp_path / "mute.mp4", "--voices", "none") == 0
     with pytest.raises(StopIteration):
         clips.packets(tmp_path / "mute.mp4", "audio")
 

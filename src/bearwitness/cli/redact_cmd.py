@@ -12,10 +12,11 @@ import argparse
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bearwitness.errors import UsageError
+from bearwitness.errors import RefusedError, UsageError
 from bearwitness.redact import operations, plan_text
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
@@ -27,14 +28,17 @@ from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
 
 from .output import EXIT_DONE, Output, plural
+from .redacting import Deliver, add_vault_options, how_to_approve, opened_item, refuse_mixed, to_file
 
 EXAMPLES = """
   bearwitness redact clip.mp4 -o clip-redacted.mp4
   bearwitness redact clip.mp4 --plan-only --save-plan clip.plan --sheet clip.jpg
   bearwitness redact clip.mp4 -o out.mp4 --plan clip.plan --keep 3 --add-box 10,20,200,40@0-12.5
   bearwitness redact clip.mp4 -o out.mp4 --voices mute
+  bearwitness redact 5f3a9c… --vault vault --identity anna.key --save-plan p.plan --sheet p.jpg
 """
 _ROUNDS_MAX = 4
+_VOICES = {"keep": "keep", "mute": "keep", "none": "mute"}  # of a plan; speech is muted once it is found
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _BOX = re.compile(rf"(\d+),(\d+),(\d+),(\d+)(?:@({_NUMBER})?-({_NUMBER})?)?\Z")
 _RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})\Z")
@@ -43,7 +47,9 @@ _SPLIT = re.compile(rf"(\d+)@({_NUMBER})\Z")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="the footage; it is not changed")
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="the footage, or with --vault an item's id; it is not changed"
+    )
     parser.add_argument(
         "-o",
         dest="out",
@@ -51,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the derivative: .mp4, .mov, .mkv, .webm, .jpg, .png, .tiff, .pdf",
     )
+    add_vault_options(parser)
     plan = parser.add_argument_group("the plan")
     plan.add_argument("--plan", metavar="PLAN", type=Path, help="carry out this plan instead of making one")
     plan.add_argument("--save-plan", metavar="PLAN", type=Path, help="write the plan there, a new file")
@@ -74,7 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
     plan.add_argument("--bodies", action="store_true", help="hide whole persons")
     sound = parser.add_argument_group("sound")
-    sound.add_argument("--voices", choices=("keep", "mute"), help="mute leaves all sound out (default: keep)")
+    sound.add_argument(
+        "--voices",
+        choices=("keep", "mute", "none"),
+        help="mute: silence wherever somebody speaks; none: no sound at all (default: keep)",
+    )
     sound.add_argument(
         "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
     )
@@ -89,15 +100,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
-    if not options.plan_only and options.out is None:
-        raise UsageError("say where the derivative goes with -o OUT, or use --plan-only")
+    refuse_mixed(options)
     if options.out is not None:
         container_of(options.out)
     setting = Setting(heads=options.heads, bodies=options.bodies)
-    with Workshop(setting=setting) as workshop, _opened(workshop, options) as (footage, source):
+    with Workshop(setting=setting) as workshop, _opened(workshop, options, out) as opened:
+        footage, source, deliver = opened
         plan = _edited(_plan(options, workshop, footage, source, out), options)
+        if options.voices == "mute" and isinstance(footage, Footage):
+            plan = workshop.mute_speech(footage, plan)
         try:
-            done = None if options.plan_only else _carry_out(workshop, footage, source, plan, options, out)
+            done = (
+                None
+                if options.plan_only
+                else _carry_out(workshop, footage, source, plan, options, out, deliver)
+            )
             plan = done.plan if done else plan
         except AttackedError as attacked:
             _keep(options, footage, attacked.plan, out, attacked)
@@ -111,16 +128,26 @@ def run(options: argparse.Namespace, out: Output) -> int:
 
 
 @contextlib.contextmanager
-def _opened(workshop: Workshop, options: argparse.Namespace) -> Iterator[tuple[Footage | Stills, Source]]:
-    """Open the file as pictures where pictures are to be written, or by its name where nothing is."""
+def _opened(
+    workshop: Workshop, options: argparse.Namespace, out: Output
+) -> Iterator[tuple[Footage | Stills, Source, Deliver]]:
+    """Open the file as pictures where pictures are to be written, or by its name where nothing is.
+
+    With it comes what delivers a finished derivative: to a file, or into the vault.
+    """
+    if options.vault is not None:
+        with opened_item(options, workshop, out) as item:
+            yield item
+        return
+    deliver = partial(to_file, options.out)
     name = (options.out or options.file).suffix.lower()
     pictures = name in STILLS or (options.out is None and name in (".heic", ".heif", ".webp", ".gif", ".bmp"))
     if pictures:
-        with workshop.open_stills(options.file) as opened:
-            yield opened
+        with workshop.open_stills(options.file) as (pages, source):
+            yield pages, source, deliver
     else:
-        with workshop.open(options.file) as opened_footage:
-            yield opened_footage
+        with workshop.open(options.file) as (footage, source):
+            yield footage, source, deliver
 
 
 def _plan(
@@ -153,7 +180,9 @@ def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
             plan, Box(int(x), int(y), max(1, int(w)), max(1, int(h))), _seconds(begin), _seconds(end)
         )
     ranges = [_matched(_RANGE, text, "--mute", "12.5-14") for text in options.mute]
-    plan = operations.set_policy(plan, fill=options.fill, voices=options.voices, inverted=options.all_but)
+    plan = operations.set_policy(
+        plan, fill=options.fill, voices=_VOICES.get(options.voices), inverted=options.all_but
+    )
     return operations.mute(plan, [(_milli(a), _milli(b)) for a, b in ranges]) if ranges else plan
 
 
@@ -164,11 +193,18 @@ def _carry_out(
     plan: Plan,
     options: argparse.Namespace,
     out: Output,
+    deliver: Deliver,
 ) -> Done:
+    target = options.out or Path(f"copy.{options.kind}")
+    if options.out is not None and options.out.exists():
+        raise RefusedError(f"{target} exists already and is not overwritten", "choose another name")
+    name = f"the copy of {footage.name}" if options.out is None else target.name
     for left in range(_ROUNDS_MAX - 1, -1, -1):
         try:
             with _bars(out) as progress:
-                return workshop.redact(footage, source, plan, options.out, progress)
+                made = workshop.make(footage, source, plan, container_of(target), name, progress)
+                with made as finished:
+                    return deliver(finished)
         except AttackedError as attacked:
             more = with_hits(plan, attacked.report.hits)
             if not options.add_hits or not left or more == plan:
@@ -205,7 +241,7 @@ def _write_new(path: Path, data: bytes) -> None:
 
 def _data(done: Done) -> dict[str, Any]:
     return {
-        "out": str(done.out),
+        "out": None if done.out is None else str(done.out),
         "sha256": done.sha256,
         "plan_sha256": plan_text.digest(done.plan),
         **_plan_data(done.plan),
@@ -229,7 +265,7 @@ def _words(done: Done) -> str:
     )
     return "\n".join(
         [
-            f"wrote {done.out}",
+            f"wrote {done.out}" if done.out else how_to_approve(plan_text.digest(done.plan)),
             copied,
             *done.sounds.notes,
             summary(done.plan, done.report),

@@ -9,6 +9,7 @@ from datetime import datetime
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.vault import signed
 from bearwitness.vault.ledger import VAULT, Ledger
+from bearwitness.vault.redactions import TOOL, redactions_of
 from bearwitness.vault.signed_acts import Signed
 
 from .request import Request
@@ -17,11 +18,15 @@ from .risk_model import RiskReport
 
 @dataclass(frozen=True)
 class Attack:
-    """The attack on a finished file: what was found in these bytes that must not be there."""
+    """The attack on a finished file: what was found in these bytes that must not be there.
+
+    `lacking` says why the plan of the redaction does not count as approved, empty if it does.
+    """
 
     sha256: str
     hits: tuple[str, ...]
     tool: str
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,15 +92,23 @@ def of_vault(
     scans: tuple[Scan, ...] = (),
     risk: RiskReport | None = None,
 ) -> Facts:
-    """Return the facts that the vault holds about `request`, with those that others found out."""
+    """Return the facts that the vault holds about `request`, with those that others found out.
+
+    Attacks on redacted copies are read from what the log binds, with the approvals of their plans.
+    """
+    known = signed.read(ledger)
+    made = tuple(
+        Attack(one.sha256, one.hits, f"{TOOL} {one.version}", one.lacking(known))
+        for one in redactions_of(ledger, request.items)
+    )
     rows = [row for item in request.items if (row := catalogue.get(item)) is not None]
     return Facts(
         now=now,
-        signed=signed.read(ledger),
+        signed=known,
         sealed={row.item: row.sha256.hex() if row.sha256 else "" for row in rows},
         frozen=ledger.frozen.items,
         rules={row.item: rule_of(ledger.descriptor(row.delivery).compartment) for row in rows},
-        attacks=attacks,
+        attacks=(*attacks, *made),
         looks=looks,
         scans=scans,
         risk=risk,

@@ -12,7 +12,7 @@ _PRESS_SOURCES_MIN: Final = 2  # "one" is what is assumed where nothing is known
 
 
 def attack(request: Request, facts: Facts) -> Reasons:
-    """What is called redacted was attacked, in exactly these bytes, and nothing was found."""
+    """What is called redacted was attacked in exactly these bytes, without a hit, and its plan approved."""
     reasons = []
     for shown in request.exhibits:
         if shown.treatment != REDACTED:
@@ -23,6 +23,8 @@ def attack(request: Request, facts: Facts) -> Reasons:
             reasons.append(f"{name_of(shown)}: no attack was made on exactly these bytes")
         elif hits:
             reasons.append(f"{name_of(shown)}: the attack found {len(hits)} things, the first: {hits[0]}")
+        elif all(attack.lacking for attack in made):
+            reasons.append(f"{name_of(shown)}: {made[0].lacking}")
         if shown.sha256 in (facts.sealed or {}).values():
             reasons.append(f"{name_of(shown)}: it is called redacted, and has the bytes of a sealed item")
     return reasons

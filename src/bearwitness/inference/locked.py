@@ -59,6 +59,12 @@ def _run(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) 
     return [output for outputs in compiled.run(sets) for output in outputs]
 
 
+def _precision(inference: Inference, head: dict[str, Json], _: list[wire.Array]) -> list[NDArray[Any]]:
+    """Answer with the name of the numbers a network works with, as bytes."""
+    told = inference.networks[canonical.text(head["model"])].precision
+    return [np.frombuffer(told.encode(), np.uint8)]
+
+
 def _find_text(inference: Inference, _: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
     return listening.find_text(inference.tools["ocr-find"], arrays)
 
@@ -91,6 +97,7 @@ ASKS: Final[Mapping[str, Ask]] = {
     "hear speech": _hear_speech,
     "write down": _write_down,
     "run": _run,
+    "precision": _precision,
 }
 _WARM_SIZE: Final = (64, 64)
 

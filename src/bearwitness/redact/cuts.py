@@ -35,9 +35,13 @@ class Cuts:
 def _thumbnail(picture: Picture) -> NDArray[np.float32]:
     grey = picture[::4, ::4]
     plain = grey.mean(axis=2, dtype=np.float32) if grey.ndim == 3 else grey.astype(np.float32)
-    rows = [part.mean(axis=0) for part in np.array_split(plain, _THUMB[0], axis=0) if part.size]
-    columns = [part.mean(axis=1) for part in np.array_split(np.stack(rows), _THUMB[1], axis=1) if part.size]
+    down, across = (_edges(plain.shape[axis], _THUMB[axis]) for axis in (0, 1))
+    sums = np.add.reduceat(np.add.reduceat(plain, down[:-1], axis=0), across[:-1], axis=1)
     small = np.zeros(_THUMB, np.float32)
-    found = np.stack(columns).T
-    small[: found.shape[0], : found.shape[1]] = found
+    small[: sums.shape[0], : sums.shape[1]] = sums / np.outer(np.diff(down), np.diff(across))
     return small
+
+
+def _edges(length: int, parts: int) -> NDArray[np.intp]:
+    """Return where about equal parts of a side begin and the last ends, as many as there is room for."""
+    return np.unique(np.linspace(0, length, min(parts, length) + 1).astype(np.intp))

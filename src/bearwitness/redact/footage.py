@@ -149,9 +149,12 @@ class Footage:
                 )
         troubles.clear()
 
-    def sound(self, stream: int) -> Iterator[Sound]:
-        """Yield a sound stream as one channel of samples; raise RefusedError where it does not decode."""
-        rate = self.facts.streams[stream].sample_rate or _SOUND_RATE
+    def sound(self, stream: int, rate: int = 0) -> Iterator[Sound]:
+        """Yield a sound stream as one channel of samples; raise RefusedError where it does not decode.
+
+        `rate`: samples a second, 0: its own.
+        """
+        rate = rate or self.facts.streams[stream].sample_rate or _SOUND_RATE
         troubles: list[DecodeTrouble] = []
         for piece in sound(self.sandbox, self.source, stream=stream, rate=rate, troubles=troubles):
             self._refuse(troubles)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
-from bearwitness.errors import RefusedError
+from bearwitness.errors import ChildFailedError, RefusedError
 from bearwitness.inference.faces import AREA_MAX, MODEL, Faces
 from bearwitness.inference.models import model
 from bearwitness.inference.persons import MODEL as PERSONS_MODEL
@@ -16,7 +17,7 @@ from bearwitness.inference.persons import Person, Persons
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame
 
-from .plan import Detector, Picture
+from .plan import PRECISIONS, Detector, Picture
 from .tracking import HEADS, WEAK, Detection
 
 MODELS: Final = (MODEL, PERSONS_MODEL)
@@ -25,6 +26,7 @@ BODIES: Final = "bodies"
 # begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
 _CARRIES: Final = WEAK + 0.05
 _AT_ONCE: Final = 4
+_BATCH_BYTES: Final = 24 << 20  # three batches are in memory at a time
 
 
 class Looker(Protocol):
@@ -74,6 +76,20 @@ def _base(picture: Picture) -> float:
     return base
 
 
+def batched(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    """Yield all frames in order, in batches of bounded size and number, none empty."""
+    batch: list[Frame] = []
+    taken = 0
+    for frame in frames:
+        batch.append(frame)
+        taken += frame.picture.nbytes
+        if len(batch) == _AT_ONCE or taken >= _BATCH_BYTES:
+            yield batch
+            batch, taken = [], 0
+    if batch:
+        yield batch
+
+
 class FaceLooker:
     """Looks for faces in frames with one worker and some passes."""
 
@@ -88,6 +104,7 @@ class FaceLooker:
         bodies: bool = False,
     ) -> None:
         """`persons`: ask the detector of persons as well; `heads`, `bodies`: hide all it finds of them."""
+        self._worker = worker
         self._faces, self._passes, self._threshold = Faces(worker), tuple(passes), threshold
         self._persons = Persons(worker) if persons or heads or bodies else None
         self._heads, self._bodies = heads, bodies
@@ -96,25 +113,43 @@ class FaceLooker:
     def detectors(self) -> tuple[Detector, ...]:
         """One for each pass; the weights are the same."""
         pinned = model(MODEL).sha256
-        found = [Detector(MODEL, pinned, (one.name,), round(self._threshold * 1000)) for one in self._passes]
+        precision = self._precision(MODEL)
+        found = [
+            Detector(MODEL, pinned, (one.name,), round(self._threshold * 1000), precision)
+            for one in self._passes
+        ]
         if self._persons is not None:
             wanted = (HEADS, BODIES) if self._bodies else (HEADS,)
-            found.append(Detector(PERSONS_MODEL, model(PERSONS_MODEL).sha256, wanted, round(WEAK * 1000)))
+            pinned, precision = model(PERSONS_MODEL).sha256, self._precision(PERSONS_MODEL)
+            found.append(Detector(PERSONS_MODEL, pinned, wanted, round(WEAK * 1000), precision))
         return tuple(found)
 
-    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
-        """Yield each frame with what was seen in it; raise RefusedError, ChildFailedError."""
-        waiting: list[Frame] = []
-        for frame in frames:
-            waiting.append(frame)
-            if len(waiting) == _AT_ONCE:
-                yield from self._look(waiting)
-                waiting = []
-        yield from self._look(waiting)
+    def _precision(self, name: str) -> str:
+        """Ask the worker what numbers it works with: only it knows what its processor has."""
+        answer = self._worker.compute("precision", {"model": name}, [])
+        told = answer[0].tobytes() if len(answer) == 1 and answer[0].dtype == np.uint8 else b""
+        for known in PRECISIONS:
+            if told == known.encode():
+                return known
+        raise ChildFailedError("the worker does not tell what numbers its networks work with")
 
-    def _look(self, frames: Sequence[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
-        if not frames:
-            return
+    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        """Yield each frame with what was seen in it; raise RefusedError, ChildFailedError.
+
+        While the worker looks at one batch, whoever takes these in uses the one before it, and the next is
+        decoded. The worker is for one thread at a time: ask nothing else of it meanwhile.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            busy: Future[list[tuple[Frame, list[Detection]]]] | None = None
+            for batch in batched(frames):
+                coming = thread.submit(self._look, batch)
+                if busy is not None:
+                    yield from busy.result()
+                busy = coming
+            if busy is not None:
+                yield from busy.result()
+
+    def _look(self, frames: Sequence[Frame]) -> list[tuple[Frame, list[Detection]]]:
         found: list[list[Detection]] = [[] for _ in frames]
         pictures = [np.ascontiguousarray(frame.picture) for frame in frames]
         for one in self._passes:
@@ -132,7 +167,7 @@ class FaceLooker:
                 raise RefusedError("a detector answered for other frames than it was given")
             for seen, persons in zip(found, answered, strict=True):
                 seen.extend(one for person in persons for one in self._of_person(person))
-        yield from zip(frames, found, strict=True)
+        return list(zip(frames, found, strict=True))
 
     def _of_person(self, person: Person) -> Iterator[Detection]:
         head = person.head()

@@ -18,6 +18,7 @@ from bearwitness.errors import RefusedError
 from .geometry import Box
 
 KINDS: Final = ("face", "head", "body", "overlay", "box")
+PRECISIONS: Final = ("f32", "bf16", "f16")
 FILLS: Final = ("solid", "mosaic", "blur")
 VOICES: Final = ("keep", "mute", "ranges")
 BY_PEOPLE: Final = "people"
@@ -45,12 +46,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """What looked for regions: its name, the SHA-256 of its weights, sizes and threshold in thousandths."""
+    """What looked for regions: its name, the SHA-256 of its weights, sizes and threshold in thousandths.
+
+    `precision`: the numbers it worked with. The plan carries the boxes, so that frames made of it are
+    the same on a machine that has others.
+    """
 
     name: str
     sha256: str
     scales: tuple[str, ...]
     threshold: int
+    precision: str = "f32"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from .plan import (
     BY_PEOPLE,
     FILLS,
     KINDS,
+    PRECISIONS,
     VOICES,
     Detector,
     Doubt,
@@ -123,7 +124,13 @@ def _value(plan: Plan) -> dict[str, Json]:
         "muted": [f"{begin} {end}" for begin, end in plan.muted],
         "metadata": "remove",
         "detectors": [
-            {"name": d.name, "sha256": d.sha256, "scales": list(d.scales), "threshold": str(d.threshold)}
+            {
+                "name": d.name,
+                "precision": d.precision,
+                "sha256": d.sha256,
+                "scales": list(d.scales),
+                "threshold": str(d.threshold),
+            }
             for d in plan.detectors
         ],
         "frames": list(runs(plan.times)),
@@ -203,12 +210,13 @@ def _read_runs(value: Json) -> tuple[int, ...]:
 
 
 def _read_detector(value: Json) -> Detector:
-    found = members(value, "a detector", "name scales sha256 threshold")
+    found = members(value, "a detector", "name precision scales sha256 threshold")
     return Detector(
         text(found["name"], "the name of a detector"),
         _hash(found["sha256"], "the hash of a detector"),
         tuple(text(one, "a scale") for one in array(found["scales"], "the scales")),
         integer(found["threshold"], "a threshold", 0, 1000),
+        _one_of(found["precision"], "the precision of a detector", PRECISIONS),
     )
 
 

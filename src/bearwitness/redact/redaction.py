@@ -35,6 +35,7 @@ from .shown import Shown
 from .sound import Sounds, make_sounds
 from .stills import Stills, covered_pages
 from .stills import write as write_pages
+from .voices import Listener, mute_speech
 from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
 
 Progress = Callable[[str, int, int], None]
@@ -58,9 +59,21 @@ class AttackedError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A derivative that was handed over, and what was checked of it."""
+    """A derivative that was handed over, or entered in a vault (`out` is None), and what was checked."""
 
-    out: Path
+    out: Path | None
+    sha256: str
+    plan: Plan
+    rendered: Rendered | None
+    sounds: Sounds
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A derivative that was attacked and let through; `descriptor` is its file in memory."""
+
+    descriptor: int
     sha256: str
     plan: Plan
     rendered: Rendered | None
@@ -70,23 +83,28 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures."""
+    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures.
+
+    `exact`: single precision even where the processor has bfloat16. The plan says which was used.
+    """
 
     passes: tuple[Pass, ...] = ()
     attack: tuple[Pass, ...] = ()
     persons: bool = True
     heads: bool = False
     bodies: bool = False
+    exact: bool = False
 
 
 class Workshop:
     """Holds the sandbox and the detectors while files are redacted. For one thread."""
 
     def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
+        self._accept_weak = accept_weak
         self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
         self._setting = s = setting or Setting()
         names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
-        self._worker = InferenceWorker(names, accept_weak=accept_weak)
+        self._worker = InferenceWorker(names, exact=s.exact, accept_weak=accept_weak)
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +131,10 @@ class Workshop:
         """Return the footage of an open file."""
         return Footage(self._sandbox, Bytes.of_file(descriptor, name))
 
+    def of_item(self, item: Bytes, *, stills: bool) -> Footage | Stills:
+        """Return the footage, or the pages, of something that gives its bytes by ranges."""
+        return Stills(self._sandbox, item) if stills else Footage(self._sandbox, item)
+
     def stills(self, descriptor: int, name: str) -> Stills:
         """Return the pages of an open picture or document."""
         return Stills(self._sandbox, Bytes.of_file(descriptor, name))
@@ -129,6 +151,14 @@ class Workshop:
 
         return make_plan(source, footage, looker, look_at_all(footage, looker, count))
 
+    def mute_speech(self, footage: Footage, plan: Plan) -> Plan:
+        """Return the plan that mutes wherever somebody speaks; raises as :class:`.voices.Listener` does."""
+        listener = Listener(accept_weak=self._accept_weak)
+        try:
+            return mute_speech(plan, listener.speech(footage))
+        finally:
+            listener.close()
+
     def looker(self, footage: Shown) -> Looker:
         """Return the detectors a plan is made with."""
         s = self._setting
@@ -142,44 +172,54 @@ class Workshop:
 
         Raises AttackedError with what was found, and RefusedError; then nothing is at `out`.
         """
-        require_for(plan, source, footage.name)
-        _require_whole(plan, footage)
-        container = container_of(out)
         if out.exists():
             raise RefusedError(f"{out} exists already and is not overwritten", "choose another name")
-        if isinstance(footage, Stills):
-            return self._redact_stills(footage, plan, out, container, progress)
-        if container not in VIDEO.values():
-            raise RefusedError(f"{footage.name} is footage; {out.name} would be a picture")
-        rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
-        sounds = make_sounds(footage, plan, container)
-        with in_memory("derivative") as descriptor:
-            write_footage(descriptor, container, rendered.track, sounds.tracks)
-            report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
-            if report.hits:
-                raise AttackedError(report, plan, out.name)
-            hand_over(descriptor, out)
-            digest = source_of(_pieces(descriptor)).sha256
-        return Done(out, digest, plan, rendered, sounds, report)
+        with self.make(footage, source, plan, container_of(out), out.name, progress) as made:
+            hand_over(made.descriptor, out)
+        return Done(out, made.sha256, plan, made.rendered, made.sounds, made.report)
 
-    def _redact_stills(self, stills: Stills, plan: Plan, out: Path, kind: str, progress: Progress) -> Done:
-        if kind not in STILLS.values():
-            raise RefusedError(f"{stills.name} is a picture or document; {out.name} would be footage")
-        data = write_pages(covered_pages(stills, plan), kind)
+    @contextlib.contextmanager
+    def make(
+        self,
+        footage: Footage | Stills,
+        source: Source,
+        plan: Plan,
+        container: str,
+        name: str,
+        progress: Progress,
+    ) -> Iterator[Finished]:
+        """Give the finished file in memory, attacked without a hit; raises as :meth:`redact`."""
+        require_for(plan, source, footage.name)
+        _require_whole(plan, footage)
+        rendered, sounds = None, Sounds((), ())
         with in_memory("derivative") as descriptor:
-            with os.fdopen(os.dup(descriptor), "wb") as sink:
-                sink.write(data)
-            finished = self.stills(descriptor, "the finished file")
-            looker = FaceLooker(
-                self._worker, self._setting.attack or attack_passes(stills.picture), threshold=SEEN
-            )
-            count = _counting(progress, "attacking", plan)
-            report = attack_stills(stills, finished, plan, kind, looker, count)
+            if isinstance(footage, Stills):
+                report = self._make_stills(footage, plan, descriptor, container, progress)
+            elif container not in VIDEO.values():
+                raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
+            else:
+                rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
+                sounds = make_sounds(footage, plan, container)
+                write_footage(descriptor, container, rendered.track, sounds.tracks)
+                report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
             if report.hits:
-                raise AttackedError(report, plan, out.name)
-            hand_over(descriptor, out)
+                raise AttackedError(report, plan, name)
             digest = source_of(_pieces(descriptor)).sha256
-        return Done(out, digest, plan, None, Sounds((), ()), report)
+            yield Finished(descriptor, digest, plan, rendered, sounds, report)
+
+    def _make_stills(
+        self, stills: Stills, plan: Plan, descriptor: int, kind: str, progress: Progress
+    ) -> Report:
+        if kind not in STILLS.values():
+            raise RefusedError(f"{stills.name} is a picture or document; footage can not be made of it")
+        data = write_pages(covered_pages(stills, plan), kind)
+        with os.fdopen(os.dup(descriptor), "wb") as sink:
+            sink.write(data)
+        finished = self.stills(descriptor, "the finished file")
+        looker = FaceLooker(
+            self._worker, self._setting.attack or attack_passes(stills.picture), threshold=SEEN
+        )
+        return attack_stills(stills, finished, plan, kind, looker, _counting(progress, "attacking", plan))
 
     def attack(
         self, footage: Footage, plan: Plan, descriptor: int, container: str, sounds: int, progress: Progress

@@ -98,11 +98,20 @@ class SpeechFinder:
             self._likely.append(self._run(self._rest[:BLOCK]))
             self._rest = self._rest[BLOCK:]
 
-    def finish(self, join: float = 0.7, shortest: float = 0.2, pad: float = 0.2) -> tuple[Turn, ...]:
+    def finish(
+        self,
+        join: float = 0.7,
+        shortest: float = 0.2,
+        pad: float = 0.2,
+        *,
+        on: float = _ON,
+        off: float = _OFF,
+    ) -> tuple[Turn, ...]:
         """Return the turns: pauses shorter than `join` belong to a turn, shorter sounds than `shortest` are
         none.
 
-        Each turn is widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
+        Speech begins where it is as likely as `on` and ends where it is less likely than `off`. Each turn is
+        widened by `pad` on both sides, for speech fades in and out. The finder is then ready for
         the next sound.
         """
         padded = np.zeros(BLOCK, dtype=np.float32)
@@ -110,18 +119,20 @@ class SpeechFinder:
         likely = np.concatenate([*self._likely, self._run(padded)])
         length = self._taken / RATE
         self._reset()
-        return _turns(likely[: -(-int(length * RATE) // _WINDOW)], length, join, shortest, pad)
+        return _turns(likely[: -(-int(length * RATE) // _WINDOW)], length, join, shortest, pad, on, off)
 
     def _run(self, samples: Floats) -> Floats:
         likely, self._memory = self._ask(samples, self._memory)
         return likely
 
 
-def _turns(likely: Floats, length: float, join: float, shortest: float, pad: float) -> tuple[Turn, ...]:
-    """Speech begins above _ON and ends below _OFF; then pauses are bridged and scraps dropped."""
+def _turns(
+    likely: Floats, length: float, join: float, shortest: float, pad: float, on: float, off: float
+) -> tuple[Turn, ...]:
+    """Speech begins above `on` and ends below `off`; then pauses are bridged and scraps dropped."""
     speaking, spoken = False, np.zeros(len(likely), dtype=np.int8)
     for index, value in enumerate(likely):
-        speaking = bool(value >= (_OFF if speaking else _ON))
+        speaking = bool(value >= (off if speaking else on))
         spoken[index] = speaking
     edges = np.flatnonzero(np.diff(np.concatenate([[0], spoken, [0]])))
     joined: list[list[int]] = []

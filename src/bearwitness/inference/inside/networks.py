@@ -39,6 +39,11 @@ class Network:
         self._threads, self._exact, self._kept_area = threads, exact, kept_area
         self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
 
+    @property
+    def precision(self) -> str:
+        """What numbers this processor works with: f32, bf16 or f16, by what was compiled last."""
+        return next(reversed(self._compiled.values())).precision
+
     def for_pictures(self, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> Compiled:
         """Return the network for BGR pictures of `size` (height, width), scaled to `wanted` inside it."""
         key = (*size, *wanted)
@@ -84,6 +89,7 @@ class Compiled:
     def __init__(self, compiled: ov.CompiledModel, requests: int, cost: int) -> None:
         self._requests = [compiled.create_infer_request() for _ in range(min(_REQUESTS_MAX, requests))]
         self.cost = cost
+        self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         self.inputs = [sorted(port.get_names()) for port in compiled.inputs]
 
     def run(self, batches: list[list[NDArray[Any]]]) -> list[list[NDArray[Any]]]:

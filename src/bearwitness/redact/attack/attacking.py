@@ -95,13 +95,14 @@ def _frames(
                 break
         before = next(beside)
         regions = hidden.get(time, [])
-        found += _regions(frame, before, plan, time, regions)
+        bright = pixels.brightest(frame.picture)
+        found += _regions(frame, bright, before, plan, time, regions)
         covered += len(regions)
         if before is not None:
             pair = before.picture[:, :, 1], frame.picture[:, :, 1]
             alike += sum(pixels.leaks_coarse(pixels.coarse_likeness(*pair, box)) for box in regions)
         cuts.take(frame.picture)
-        face_check.take(time, frame.picture.max(axis=2), detections)
+        face_check.take(time, bright, detections)
         count += 1
         progress(1)
     if (rest := len(plan.times) - count) and not late:
@@ -123,17 +124,16 @@ def _originals(original: Footage, plan: Plan) -> Iterator[Frame | None]:
 
 
 def _regions(
-    frame: Frame, before: Frame | None, plan: Plan, time: int, regions: Sequence[Box]
+    frame: Frame, bright: pixels.Luma, before: Frame | None, plan: Plan, time: int, regions: Sequence[Box]
 ) -> Iterator[Hit]:
     seconds = plan.seconds(time)
     if plan.inverted:
-        if pixels.not_flat_outside(frame.picture.max(axis=2), regions):
+        if pixels.not_flat_outside(bright, regions):
             yield Hit(pixels.CHECK, f"at {seconds:.3f} s something outside the regions is not filled", time)
         return
     if before is None:
-        brightest = frame.picture.max(axis=2)
         for box in regions:
-            if pixels.not_flat(brightest, box, 0):
+            if pixels.not_flat(bright, box, 0):
                 yield pixels.hit(time, seconds, box, "is not filled")
         return
     for box in regions:

@@ -41,7 +41,7 @@ def attack_stills(
         if before is None or not _same_size(before, frame.picture):
             report.hits.append(Hit(_SIZES, f"page {number + 1} has another size than the original's", number))
             continue
-        brightest = frame.picture.max(axis=2)
+        brightest = pixels.brightest(frame.picture)
         regions = [box for one in hidden.get(number, []) if (box := on_page(one, frame.picture)) is not None]
         if plan.inverted:
             bad = [Hit(pixels.CHECK, f"page {number + 1} shows something outside the regions", number)]

@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bearwitness.media.model import Picture
+
 from ..geometry import Box, clipped
 from .hits import Hit
 
@@ -31,6 +33,12 @@ _CELLS_LEAKING_MAX: Final = 0.25  # a coarse mosaic of a face has some 0.05, hal
 _COARSE: Final = 8
 _COARSE_AGREEMENT: Final = 0.7
 _COARSE_LEVELS: Final = 4.0
+
+
+def brightest(bgr: Picture) -> Luma:
+    """Return the largest of the three colours of each pixel; plane by plane, which is the faster way."""
+    found: Luma = np.maximum(np.maximum(bgr[:, :, 0], bgr[:, :, 1]), bgr[:, :, 2])
+    return found
 
 
 def not_flat(luma: Luma, box: Box, black: int) -> bool:

@@ -1,0 +1,84 @@
+"""What `redact` does with an item of a vault: opens it in memory, enters the copy encrypted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bearwitness import __version__
+from bearwitness.errors import UsageError
+from bearwitness.redact.footage import Footage
+from bearwitness.redact.items import derivation, enter, open_item
+from bearwitness.redact.plan import Source
+from bearwitness.redact.redaction import Done, Finished, Workshop
+from bearwitness.redact.stills import Stills
+from bearwitness.redact.writing import STILLS, VIDEO, container_of, hand_over
+from bearwitness.vault.redactions import APPROVAL
+
+from .output import Output
+from .unlocking import opened
+
+Deliver = Callable[[Finished], Done]
+KINDS = tuple(sorted(suffix.removeprefix(".") for suffix in (*VIDEO, *STILLS)))
+
+
+def add_vault_options(parser: argparse.ArgumentParser) -> None:
+    """Add --vault, --identity and --as, which make FILE an item of a vault."""
+    group = parser.add_argument_group("an item of a vault")
+    group.add_argument("--vault", metavar="VAULT", type=Path, help="FILE is an item's id in this vault")
+    group.add_argument(
+        "--identity",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="an identity file or a share (repeatable)",
+    )
+    group.add_argument(
+        "--as", dest="kind", choices=KINDS, default="mp4", help="what the copy in the vault is (default: mp4)"
+    )
+
+
+def refuse_mixed(options: argparse.Namespace) -> None:
+    """Raise UsageError unless the options are those of a plain file, or those of an item."""
+    if options.vault is not None and options.out is not None:
+        raise UsageError(
+            "a copy of an item stays in the vault, encrypted: -o writes plain files only",
+            "leave -o away; --as says what the copy is",
+        )
+    if options.vault is None and not options.plan_only and options.out is None:
+        raise UsageError("say where the derivative goes with -o OUT, or use --plan-only")
+
+
+def to_file(path: Path, made: Finished) -> Done:
+    """Write a finished file to `path`."""
+    hand_over(made.descriptor, path)
+    return Done(path, made.sha256, made.plan, made.rendered, made.sounds, made.report)
+
+
+@contextmanager
+def opened_item(
+    options: argparse.Namespace, workshop: Workshop, out: Output
+) -> Iterator[tuple[Footage | Stills, Source, Deliver]]:
+    """Give an item as footage or pages, which file it is, and what enters a finished copy of it."""
+    container = container_of(Path(f"copy.{options.kind}"))
+    with opened(options, out) as at:
+        at.vault.signer()  # before hours of work, not after
+        row = at.catalogue.find(str(options.file))
+
+        def deliver(made: Finished) -> Done:
+            """Enter a finished copy."""
+            enter(at.vault, at.unlocked, row, derivation(row.item, made, container, __version__))
+            return Done(None, made.sha256, made.plan, made.rendered, made.sounds, made.report)
+
+        with open_item(at.ledger, row) as (item, source):
+            yield workshop.of_item(item, stills=container in STILLS.values()), source, deliver
+
+
+def how_to_approve(digest: str) -> str:
+    """Return what two people have to do before the copy may be shown."""
+    return (
+        "entered in the vault, encrypted; it may be shown once two people have seen and approved its plan:\n"
+        f'  bearwitness approve --subject {digest} --purpose "{APPROVAL}" …'
+    )

@@ -1,0 +1,113 @@
+"""Items of a vault: read in memory, redacted, the copy entered as an encrypted derivative."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from bearwitness.catalogue.catalogue import ItemRow
+from bearwitness.custody import entries
+from bearwitness.custody.items import commit
+from bearwitness.errors import RefusedError, TamperedError, UsageError
+from bearwitness.jobs.model import job_id
+from bearwitness.media.source import Source as Bytes
+from bearwitness.vault import redactions
+from bearwitness.vault.change import Change
+from bearwitness.vault.delivery import Record
+from bearwitness.vault.derivatives import DONE, Derivation, next_numbers, put
+from bearwitness.vault.item_reader import ItemReader
+from bearwitness.vault.keyring import Unlocked
+from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.vault import Vault
+from bearwitness_verify.canonical import Json
+
+from . import plan_text
+from .plan import Source, source_of
+from .redaction import Finished
+
+VERSION: Final = "1"
+_PIECE: Final = 1 << 20
+_PATIENCE_SECONDS: Final = 60
+
+
+@contextmanager
+def open_item(ledger: Ledger, row: ItemRow) -> Iterator[tuple[Bytes, Source]]:
+    """Give an item's bytes, decrypted in memory as they are asked for, and which file it is.
+
+    Raises FrozenError for what is frozen, UsageError for what has no bytes of its own, TamperedError where
+    they are not those that were sealed.
+    """
+    ledger.frozen.refuse([row.item])
+    if row.same_as:
+        raise UsageError(f"item {row.item} is another name of item {row.same_as}", f"redact {row.same_as}")
+    if row.fate.get("type") != "file" or row.sha256 is None or not row.bytes:
+        raise UsageError(f"item {row.item} has no bytes that could be redacted")
+    opened = ledger.open_delivery(row.delivery)
+    for line in opened.lines(row.part):
+        if isinstance(line, Record) and commit(line.values, line.secret) == row.leaf:
+            reader = ItemReader(opened, line)
+            break
+    else:
+        raise TamperedError(f"item {row.item} is not in its delivery any more")
+    source = source_of(reader.read(at, min(_PIECE, reader.size - at)) for at in range(0, reader.size, _PIECE))
+    if source.sha256 != row.sha256.hex():
+        raise TamperedError(f"the bytes of item {row.item} are not those that were sealed")
+    yield Bytes.of_ranges(reader.read, reader.size, f"item {row.item}"), source
+
+
+def derivation(item: str, finished: Finished, container: str, tool_version: str) -> Derivation:
+    """Return what is entered of a finished copy; raise RefusedError if the attack found anything.
+
+    The parameters name the plan's digest, the container and every detector with its weights and precision.
+    """
+    if finished.report.hits:
+        raise RefusedError("the attack found something in this copy, so it is not entered")
+    plan = finished.plan
+    digest = plan_text.digest(plan)
+    detectors: list[Json] = [
+        {"name": d.name, "precision": d.precision, "scales": [*d.scales], "sha256": d.sha256}
+        for d in plan.detectors
+    ]
+    parameters: dict[str, Json] = {
+        "build": tool_version, "container": container, "detectors": detectors, "plan": digest,
+        "source": plan.source.sha256,
+    }  # fmt: skip
+    hits = [f"{hit.check}: {hit.says}" for hit in finished.report.hits]
+    report = finished.report
+    return Derivation(
+        job=job_id(item, redactions.KIND, VERSION, None, parameters),
+        kind=redactions.KIND,
+        tool=redactions.TOOL,
+        version=VERSION,
+        model=None,
+        parameters=parameters,
+        time=entries.now(),
+        outcome=DONE,
+        files={
+            redactions.ATTACK: redactions.encode_attack(
+                finished.sha256, digest, hits, report.looked_at, report.warnings
+            ),
+            redactions.COPY: os.pread(finished.descriptor, os.fstat(finished.descriptor).st_size, 0),
+            redactions.PLAN: plan_text.write(plan).encode(),
+        },
+    )
+
+
+def enter(vault: Vault, unlocked: Unlocked, row: ItemRow, made: Derivation) -> None:
+    """Enter a copy in the log with its files, under the vault's lock, which is held for this alone.
+
+    Raises FrozenError if the item was frozen meanwhile, RefusedError if it was destroyed or entered already.
+    """
+    with vault.writing(_PATIENCE_SECONDS):
+        ledger = Ledger(vault, unlocked)
+        ledger.frozen.refuse([row.item])
+        opened = ledger.open_delivery(row.delivery)
+        known = (line for line in opened.lines(row.part) if isinstance(line, Record))
+        if not any(commit(line.values, line.secret) == row.leaf for line in known):
+            raise RefusedError(f"item {row.item} was destroyed meanwhile; nothing was entered")
+        number = next_numbers(vault.log.effects()).get((row.delivery, row.item), 0)
+        change = Change(vault)
+        fields, effect = put(change, opened, row.item, number, [made])
+        change.commit_entries([vault.entry(fields, effect)])

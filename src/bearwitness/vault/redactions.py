@@ -1,0 +1,114 @@
+"""Redacted copies of items among the derivatives of a vault: how they are entered, what the log says.
+
+A redaction is a result of kind ``redaction`` (docs/format.md, 5.3) with three files: the copy, its plan,
+and what the attack on exactly these bytes found. It may be shown once two people approved its plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bearwitness.custody.statements import HEX64
+from bearwitness.errors import MalformedError, TamperedError
+from bearwitness_verify import canonical
+from bearwitness_verify.canonical import Json
+
+from .delivery import OpenDelivery
+from .derivatives import DONE, OpenDerived, read_key_path
+from .ledger import Act, Ledger
+from .signed_acts import Signed
+
+KIND: Final = "redaction"
+TOOL: Final = "bearwitness redact"
+APPROVAL: Final = "plan of the redaction"
+"""For what people approve the digest of a plan."""
+APPROVALS_MIN: Final = 2
+COPY: Final = "copy"
+PLAN: Final = "plan.json"
+ATTACK: Final = "attack.json"
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """A redacted copy: SHA-256 of its bytes, digest of its plan, what the attack found, which entry."""
+
+    item: str
+    sha256: str
+    plan: str
+    hits: tuple[str, ...]
+    version: str
+    entry: int
+
+    def lacking(self, signed: Signed) -> str:
+        """Return why its plan does not count as approved, empty if it does."""
+        people = len(signed.approvers(self.plan, APPROVAL))
+        if people >= APPROVALS_MIN:
+            return ""
+        return (
+            f"its plan {self.plan} needs the approval of {APPROVALS_MIN} people as {APPROVAL!r}; "
+            f"the log has {people}"
+        )
+
+
+def encode_attack(
+    sha256: str, plan: str, hits: Sequence[str], looked_at: Mapping[str, int], warnings: Sequence[str]
+) -> bytes:
+    """Return the file that says what the attack on the copy `sha256` found."""
+    checked: dict[str, Json] = {name: str(count) for name, count in looked_at.items()}
+    told: dict[str, Json] = {
+        "checked": checked, "hits": [*hits], "plan": plan, "sha256": sha256, "type": "attack", "v": "1",
+        "warnings": [*warnings],
+    }  # fmt: skip
+    return canonical.dumps(told)
+
+
+def redactions_of(ledger: Ledger, items: Collection[str]) -> list[Redaction]:
+    """Return the redacted copies of `items` that are in the vault; what is frozen is not opened.
+
+    Raises TamperedError where a derivative is not the one its entry tells of.
+    """
+    expected, effects = ledger.vault.expected_files(), ledger.vault.log.effects()
+    opened: dict[str, OpenDelivery] = {}
+    found: list[Redaction] = []
+    for index, effect in enumerate(effects):
+        for path in effect:
+            place = read_key_path(path)
+            if place is None or path not in expected or place[1] not in items:
+                continue
+            if place[1] in ledger.frozen.items:
+                continue
+            if place[0] not in opened:
+                opened[place[0]] = ledger.open_delivery(place[0])
+            act = next(ledger.acts(size=index + 1, start=index))
+            found += _redactions(act, ledger.open_derived(opened[place[0]], path))
+    return found
+
+
+def _redactions(act: Act, derived: OpenDerived) -> Iterator[Redaction]:
+    if act.body is None or act.body.kind != "derived":
+        raise TamperedError(f"entry {act.index} brings derivatives and does not say so")
+    for told in canonical.array(act.body.fields["results"], "the results of an entry"):
+        if not isinstance(told, dict) or (told["kind"], told["outcome"]) != (KIND, DONE):
+            continue
+        job = canonical.text(told["job"], "a job")
+        if derived.digests.get(job) != told["digest"]:
+            raise TamperedError(f"the derivatives at {derived.path} are not those their entry tells of")
+        version = canonical.text(told["version"], "a version")
+        yield _redaction(derived, job, version, act.index)
+
+
+def _redaction(derived: OpenDerived, job: str, version: str, entry: int) -> Redaction:
+    what = f"the attack at {derived.path}"
+    if {COPY, PLAN, ATTACK} != set(derived.jobs[job]):
+        raise MalformedError(f"the redaction at {derived.path} is not whole")
+    names = "checked hits plan sha256 type v warnings"
+    got = canonical.members(canonical.loads(derived.read(job, ATTACK), what), what, names)
+    sha256, plan = canonical.text(got["sha256"], what), canonical.text(got["plan"], what)
+    if (got["type"], got["v"]) != ("attack", "1") or not HEX64.match(plan):
+        raise MalformedError(f"{what} is of no version known here")
+    if sha256 != derived.jobs[job][COPY].sha256:
+        raise TamperedError(f"{what} was made on other bytes than those of the copy")
+    hits = tuple(canonical.text(hit, what) for hit in canonical.array(got["hits"], what))
+    return Redaction(derived.item, sha256, plan, hits, version, entry)

@@ -1,0 +1,136 @@
+"""Items of a vault: the copy lies encrypted beside them, and is shown only if two approved its plan."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bearwitness.catalogue.catalogue import Catalogue
+from bearwitness.disclose import facts, gates_of_bytes
+from bearwitness.disclose.request import Request, Shown
+from bearwitness.redact import redaction
+from bearwitness.redact.tracking import Detection
+from bearwitness.vault import keyring, redactions
+from bearwitness.vault.ledger import VAULT, Ledger
+from bearwitness.vault.opening import open_vault_proper
+from people import MET, PURPOSE, Group
+from workbench import files_of, run
+
+from . import clips
+from .test_attack import Seer
+from .test_rendering import GROUPS
+
+FACE = Detection(24, 20, 32, 32, 0.9, "faces 1×")
+
+
+class Studio(Group):
+    """A group whose vault holds a clip; detectors are exchanged for ones that see a face in it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        drive = folder / "second"
+        drive.mkdir()
+        clips.make(drive / "clip.mp4", "libx264", "aac", options=GROUPS)
+        self.seal(drive)
+        self.clip = self.items()["clip.mp4"]["item"]
+
+    def ledger(self) -> Ledger:
+        vault = open_vault_proper(self.vault)
+        return Ledger(vault, keyring.unlock(vault, keyring.load_given([str(self.anna)], lambda _: "")))
+
+    def copies(self) -> list[redactions.Redaction]:
+        return redactions.redactions_of(self.ledger(), [self.clip])
+
+    def reasons(self, sha256: str) -> list[str]:
+        """Return what the gate says of showing these bytes as redacted."""
+        asked = Request("press", "The Paper", PURPOSE, (Shown(self.clip, sha256, "redacted", ()),), MET, 3)
+        ledger, catalogue = self.ledger(), Catalogue.in_memory(VAULT)
+        catalogue.refresh(ledger)
+        known = facts.of_vault(ledger, catalogue, asked, datetime.now(UTC))
+        catalogue.close()
+        return gates_of_bytes.attack(asked, known)
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    return Studio(tmp_path_factory.mktemp("studio"))
+
+
+@pytest.fixture
+def seers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Seer]:
+    chosen = {"plan": Seer(dict.fromkeys(range(22, 38), FACE)), "attack": Seer()}
+
+    def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:
+        return chosen["attack" if threshold else "plan"]
+
+    monkeypatch.setattr(redaction, "FaceLooker", looker)
+    return chosen
+
+
+@pytest.fixture
+def made(studio: Studio, seers: dict[str, Seer]) -> dict[str, Any]:
+    """Return the answer for the one copy that this vault holds."""
+    if studio.copies():
+        return {"sha256": studio.copies()[0].sha256, "plan_sha256": studio.copies()[0].plan}
+    answer: dict[str, Any] = studio.do("redact", studio.clip)
+    return answer
+
+
+def test_a_copy_lies_encrypted_in_the_vault_and_nowhere_else(studio: Studio, made: dict[str, Any]) -> None:
+    (copy,) = studio.copies()
+    assert (copy.sha256, copy.plan, copy.hits) == (made["sha256"], made["plan_sha256"], ())
+    ledger = studio.ledger()
+    row = next(p for p in ledger.vault.expected_files() if f"derived/{studio.clip}-" in p)
+    opened = ledger.open_derived(ledger.open_delivery(row.split("/")[1]), row)
+    (job,) = opened.jobs
+    data = opened.read(job, redactions.COPY)
+    file = studio.folder / "copy.mp4"
+    file.write_bytes(data)
+    for luma in clips.lumas(file)[22:38]:
+        assert luma[22:50, 26:54].max() < 45
+    assert not any(b"ftypisom" in path.read_bytes() for path in files_of(studio.vault))
+    studio.is_clean()
+
+
+def test_the_gate_opens_for_exactly_these_bytes_once_two_people_approved_the_plan(
+    studio: Studio, made: dict[str, Any]
+) -> None:
+    words = ["--subject", made["plan_sha256"], "--purpose", redactions.APPROVAL]
+    assert "the log has 0" in studio.reasons(made["sha256"])[0]
+    studio.as_("Anna", "approve", *words)
+    studio.as_("Anna", "approve", *words)
+    assert "the log has 1" in studio.reasons(made["sha256"])[0]
+    studio.as_("Ben", "approve", "--subject", made["plan_sha256"], "--purpose", "something else")
+    assert "the log has 1" in studio.reasons(made["sha256"])[0]
+    studio.as_("Ben", "approve", *words)
+    assert studio.reasons(made["sha256"]) == []
+    assert "no attack was made on exactly these bytes" in studio.reasons("ff" * 32)[0]
+
+
+def test_what_the_attack_refuses_is_not_entered(studio: Studio, made: dict[str, Any], seers: Any) -> None:
+    seers["plan"], seers["attack"] = Seer(), Seer(dict.fromkeys(range(5, 20), FACE))
+    before = len(studio.ledger().vault.log.effects())
+    done = run(*studio.words("redact", studio.clip))
+    assert done.code == 1
+    assert "the attack on the finished file found" in done.err
+    assert len(studio.ledger().vault.log.effects()) == before
+
+
+def test_a_copy_of_an_item_is_never_written_in_the_clear(studio: Studio, tmp_path: Path) -> None:
+    done = run(*studio.words("redact", studio.clip, "-o", tmp_path / "out.mp4"))
+    assert "stays in the vault" in done.err
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_frozen_item_is_refused(tmp_path: Path, seers: dict[str, Seer]) -> None:
+    studio = Studio(tmp_path / "held")
+    done = run("freeze", "--vault", studio.vault, "--identity", studio.anna, "--item", studio.clip,
+        "--ground", "a child is seen", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    done = run(*studio.words("redact", studio.clip))
+    assert done.code != 0
+    assert f"item {studio.clip} is frozen" in done.err
+    assert studio.copies() == []

@@ -1,0 +1,70 @@
+"""Looking in batches while others are decoded: no frame is lost, and plans tell the precision."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bearwitness.errors import ChildFailedError
+from bearwitness.media.model import Frame
+from bearwitness.redact import plan_text
+from bearwitness.redact.looking import FaceLooker, Pass, batched
+from bearwitness.redact.plan import Picture, Plan, Source
+
+
+class Worker:
+    """In the place of the worker: finds one face in each frame, at the brightness of its first pixel."""
+
+    def __init__(self, precision: bytes = b"bf16", fails_at: int = -1) -> None:
+        self._precision, self._fails_at = precision, fails_at
+
+    def compute(self, ask: str, head: object, arrays: list[Any]) -> list[Any]:
+        if ask == "precision":
+            return [np.frombuffer(self._precision, np.uint8)]
+        if any(int(picture[0, 0, 0]) == self._fails_at for picture in arrays):
+            raise ChildFailedError("it died")
+        return [np.array([[p[0, 0, 0], 0, 9, 9, 0.9] + [0] * 10], np.float32) for p in arrays]
+
+
+def frames(count: int, side: int = 64) -> list[Frame]:
+    return [
+        Frame(n, n, Fraction(n), True, 0, side, side, np.full((side, side, 3), n, np.uint8))
+        for n in range(count)
+    ]
+
+
+def looker(worker: Any) -> FaceLooker:
+    return FaceLooker(worker, (Pass(1.0),))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 23])
+def test_every_frame_comes_back_in_order_with_its_own_detections(count: int) -> None:
+    seen = list(looker(Worker()).look(iter(frames(count))))
+    assert [frame.pts for frame, _ in seen] == list(range(count))
+    assert [round(found[0].x) for _, found in seen] == list(range(count))
+
+
+def test_a_worker_that_dies_in_a_later_batch_ends_the_looking() -> None:
+    taken = []
+    with pytest.raises(ChildFailedError):
+        taken += [frame.pts for frame, _ in looker(Worker(fails_at=9)).look(iter(frames(23)))]
+    assert taken == []
+
+
+def test_batches_of_large_pictures_are_small() -> None:
+    assert [len(batch) for batch in batched(frames(5, side=3000))] == [1, 1, 1, 1, 1]
+
+
+def test_the_plan_says_which_numbers_were_used_and_is_read_back_so() -> None:
+    detectors = looker(Worker()).detectors
+    assert [one.precision for one in detectors] == ["bf16"]
+    plan = Plan(Source("00" * 32, 1), Picture(2, 2, Fraction(1)), (0,), detectors)
+    assert plan_text.read(plan_text.write(plan).encode()) == plan
+
+
+def test_a_worker_that_does_not_tell_its_numbers_is_refused() -> None:
+    with pytest.raises(ChildFailedError, match="what numbers"):
+        _ = looker(Worker(precision=b"int4")).detectors
