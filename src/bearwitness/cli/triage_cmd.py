@@ -27,9 +27,9 @@ from bearwitness.triage.running import Report, Triage, local_executor
 from bearwitness.vault.derivatives import FAILED
 from bearwitness.vault.permissions import noted
 from bearwitness_verify.canonical import Json
-from bearwitness_verify.report import printable
+from bearwitness_verify.report import printable, printable_path
 
-from .options import add_identity, add_vault, ask_openly
+from .options import add_identity, add_vault, ask_openly, path_text
 from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
 from .unlocking import Opened, opened
 
@@ -107,8 +107,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
             weak = bool(lacking)
             report = triage.run(local_executor(options.workers), accept_weak=weak, progress=progress)
         seconds = round(footage_seconds(at.catalogue), 3)
+        paths = {item: _path(at, item) for item, _, _ in report.failures}
     counts = {"already": plan.already, "frozen": plan.frozen, "late": late, "files": len(plan.places)}
-    data = _data(report, **counts, footage_seconds=seconds, lacking=list(lacking))
+    data = _data(report, paths, **counts, footage_seconds=seconds, lacking=list(lacking))
     out.result(data, _text(data))
     return EXIT_LOSSES if report.failures else EXIT_DONE
 
@@ -171,20 +172,38 @@ def _view(jobs: int, size: int) -> Iterator[Callable[[Counts, Report], None]]:
         yield show
 
 
-def _data(report: Report, **more: Any) -> dict[str, Any]:
+def _path(at: Opened, item: str) -> str:
+    row = at.catalogue.get(item)
+    return path_text(row.path) if row else item
+
+
+def _data(report: Report, paths: dict[str, str], **more: Any) -> dict[str, Any]:
     return {
         "entered": report.entered,
         "dropped": report.dropped,
-        "failures": [{"item": i, "kind": kind, "reason": reason} for i, kind, reason in report.failures],
+        "failures": [
+            {"item": item, "kind": kind, "path": paths[item], "reason": reason}
+            for item, kind, reason in report.failures
+        ],
         **more,
     }
 
 
-def _text(data: dict[str, Any]) -> str:
-    lines = [
-        f" x  item {failure['item']}, {failure['kind']}: {printable(failure['reason'], 200)}"
-        for failure in data["failures"]
+def _failed(failures: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each file and reason, however many kinds failed for it."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        reason = failure["reason"].replace(f"item {failure['item']}", "it")
+        kinds.setdefault((failure["path"], reason), []).append(failure["kind"])
+    return [
+        f" x  {printable_path(path.encode('utf-8', 'surrogateescape'))}: {printable(reason, 200)} "
+        f"({', '.join(sorted(names))})"
+        for (path, reason), names in kinds.items()
     ]
+
+
+def _text(data: dict[str, Any]) -> str:
+    lines = _failed(data["failures"])
     done = {name: number for name, number in data["entered"].items() if name != FAILED}
     told = ", ".join(f"{number:,} {name}" for name, number in sorted(done.items())) or "nothing new"
     lines.append(f"entered in the log: {told}; {plural(len(data['failures']), 'failure')}")
