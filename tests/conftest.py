@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from priority import stay_ordinary
+
+stay_ordinary()
+
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
