@@ -10,7 +10,8 @@ import ctypes
 import struct
 
 _VERSION_3 = 0x20080522
-_SYS_NICE = 1 << 23
+_CAP_SYS_NICE = 23
+_PR_CAPBSET_DROP = 24
 
 
 def stay_ordinary() -> None:
@@ -20,6 +21,7 @@ def stay_ordinary() -> None:
     sets = ctypes.create_string_buffer(24)
     if libc.capget(header, sets) != 0:
         return
+    libc.prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE)  # else root has it back with the next program it starts
     effective, permitted, inheritable, *high = struct.unpack("@6I", sets.raw)
-    low = [one & ~_SYS_NICE for one in (effective, permitted, inheritable)]
+    low = [one & ~(1 << _CAP_SYS_NICE) for one in (effective, permitted, inheritable)]
     libc.capset(header, ctypes.create_string_buffer(struct.pack("@6I", *low, *high)))

