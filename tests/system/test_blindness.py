@@ -169,7 +169,7 @@ def test_no_hash_name_size_time_or_byte_of_an_unshown_file_stands_in_any_release
 
 
 def stands_in(form: bytes, text: bytes) -> bool:
-    """Say whether a trace stands in a text; a short number only by itself, for hashes hold any five digits."""
+    """Say whether a trace stands in a text; a short number only by itself: hashes hold any five digits."""
     if form.isdigit() and len(form) < 10:
         return re.search(rb"(?<![0-9A-Za-z_+/-])" + form + rb"(?![0-9A-Za-z_+/-])", text) is not None
     return form in text
