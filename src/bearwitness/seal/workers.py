@@ -71,11 +71,15 @@ class WorkerPool:
         return any(worker.owes for worker in self._workers)
 
     def submit(self, batch: Batch) -> bool:
-        """Give `batch` to an idle worker; False if there is none."""
+        """Give `batch` to an idle worker; False if there is none, or it died, which `collect` then tells."""
         for worker in self._workers:
             if worker.idle:
-                worker.connection.send(batch)
                 worker.idle = False
+                try:
+                    worker.connection.send(batch)
+                except ConnectionError:
+                    self._failure = _killed()
+                    return False
                 worker.owes += 1
                 return True
         return False
@@ -90,10 +94,8 @@ class WorkerPool:
             worker = busy[connection]  # type: ignore[index]
             try:
                 answer = worker.connection.recv()
-            except EOFError:
-                self._failure = BearwitnessError(
-                    "a worker process was killed", "the machine may be out of memory; run the command again"
-                )
+            except (EOFError, OSError):  # its end of the pipe is closed, reset, or shut in mid-message
+                self._failure = _killed()
                 continue
             if answer == READY:
                 worker.idle = True
@@ -113,6 +115,12 @@ class WorkerPool:
                 worker.process.kill()
             worker.process.join()
         self._workers = []
+
+
+def _killed() -> BearwitnessError:
+    return BearwitnessError(
+        "a worker process was killed", "the machine may be out of memory; run the command again"
+    )
 
 
 def _error_of(answer: Failure, place: str) -> BearwitnessError:
