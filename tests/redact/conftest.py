@@ -5,16 +5,42 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bearwitness import media
 from bearwitness.media.source import Source as Bytes
-from bearwitness.redact import operations
+from bearwitness.redact import operations, redaction
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.plan import Detector, Plan, source_of
 from bearwitness.sandbox.client import Sandbox
+
+
+class Deaf:
+    """In the place of what hears speech: hears in each track what it is told to."""
+
+    def __init__(self, *turns: tuple[int, int]) -> None:
+        self.turns = list(turns)
+
+    def speech(self, footage: Footage) -> list[tuple[int, int]]:
+        return self.turns if footage.sounds else []
+
+    def of_track(self, footage: Footage, stream: int, *_: object, **__: object) -> tuple[int, Any]:
+        return footage.facts.streams[stream].sample_rate, []
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def ears(monkeypatch: pytest.MonkeyPatch) -> Deaf:
+    """Exchange the detector of speech, so that no worker starts; return what hears instead."""
+    deaf = Deaf()
+    monkeypatch.setattr(redaction, "Listener", lambda **_: deaf)
+    return deaf
+
 
 NOBODY = Detector("nobody", "00" * 32, ("1×",), 0)
 

@@ -13,7 +13,7 @@ import av
 import pytest
 
 from bearwitness.media.model import Frame
-from bearwitness.redact import operations
+from bearwitness.redact import operations, redaction, voices
 from bearwitness.redact.attack.attacking import attack
 from bearwitness.redact.attack.hits import Report
 from bearwitness.redact.footage import Footage
@@ -49,6 +49,7 @@ class Bench:
 
     def __init__(self, folder: Path, opened: Open) -> None:
         self._folder, self._opened = folder, opened
+        self.hears: list[tuple[int, int]] = []
         self.source = clips.make(folder / "a.mp4", "libx264", "aac", options=GROUPS)
         self.footage = opened(self.source)
         self.plan = hiding(empty_plan(self.source, self.footage), REGION, 20, 40)
@@ -62,12 +63,15 @@ class Bench:
             write_footage(file.fileno(), container, rendered.track, tracks)
         return out
 
+    def reopened(self, out: Path) -> Footage:
+        return self._opened(out)
+
     def attack(
         self, out: Path, plan: Plan | None = None, looker: Seer | None = None, sounds: int = 1
     ) -> Report:
-        finished: Footage = self._opened(out)
         return attack(
-            self.footage, finished, plan or self.plan, container_of(out), sounds, looker or Seer()
+            self.footage, self.reopened(out), plan or self.plan, container_of(out), sounds, looker or Seer(),
+            hear=lambda footage, stream, unheard: (1, self.hears),
         )  # fmt: skip
 
 
@@ -181,6 +185,35 @@ def test_an_unmuted_word_is_found(bench: Bench) -> None:
     assert checks(report) == {"muted sound"}
     earlier = bench.attack(bench.finish(operations.mute(bench.plan, [(500, 1000)]), "short.mp4"), muted)
     assert checks(earlier) == {"muted sound"}
+
+
+def test_speech_outside_of_what_was_muted_refuses_and_says_what_to_mute(bench: Bench) -> None:
+    muted = voices.mute_speech(bench.plan, [(500, 1200)])
+    out = bench.finish(muted)
+    bench.hears = [(300, 480), (1180, 1400), (1500, 1540)]
+    report = bench.attack(out, muted)
+    assert [(hit.check, hit.mute) for hit in report.hits] == [
+        ("speech", (300, 480)),
+        ("speech", (1200, 1400)),
+    ]
+    more = redaction.with_hits(muted, report.hits)
+    assert more.muted == ((300, 480), (500, 1400))
+    assert bench.attack(bench.finish(more, "more.mp4"), more).hits == []
+
+
+def test_speech_outside_of_chosen_ranges_is_named_for_a_person(bench: Bench) -> None:
+    muted = operations.mute(bench.plan, [(500, 1200)])
+    bench.hears = [(1180, 1400)]
+    report = bench.attack(bench.finish(muted), muted)
+    assert report.hits == []
+    assert "1.200 to 1.400 s" in report.warnings[0]
+
+
+def test_an_attack_that_nobody_listens_for_does_not_pass(bench: Bench) -> None:
+    muted = operations.mute(bench.plan, [(500, 1200)])
+    out = bench.finish(muted)
+    with pytest.raises(ValueError, match="nobody listens"):
+        attack(bench.footage, bench.reopened(out), muted, "mp4", 1, Seer())
 
 
 def test_sound_that_was_to_be_left_out_is_found(bench: Bench) -> None:

@@ -20,6 +20,7 @@ from people import MET, PURPOSE, Group
 from workbench import files_of, run
 
 from . import clips
+from .conftest import Deaf
 from .test_attack import Seer
 from .test_rendering import GROUPS
 
@@ -60,7 +61,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 
 @pytest.fixture
-def seers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Seer]:
+def seers(monkeypatch: pytest.MonkeyPatch, ears: Deaf) -> dict[str, Seer]:
     chosen = {"plan": Seer(dict.fromkeys(range(22, 38), FACE)), "attack": Seer()}
 
     def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:

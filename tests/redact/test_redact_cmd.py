@@ -16,6 +16,7 @@ from bearwitness.redact import plan_text, redaction
 from bearwitness.redact.tracking import Detection
 
 from . import clips
+from .conftest import Deaf
 from .test_attack import Seer
 from .test_rendering import GROUPS
 
@@ -30,7 +31,7 @@ class Detectors:
 
 
 @pytest.fixture
-def detectors(monkeypatch: pytest.MonkeyPatch) -> Detectors:
+def detectors(monkeypatch: pytest.MonkeyPatch, ears: Deaf) -> Detectors:
     chosen = Detectors()
 
     def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:
@@ -183,6 +184,33 @@ def test_a_frame_no_detector_saw_refuses_the_file(
     setattr(detectors, stage, Forgetful())
     assert run(clip, "-o", tmp_path / "out.mp4") == 1
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "muted"),
+    [
+        ([], [(400, 900)]),
+        (["--mute", "1.2-1.4"], [(400, 900), (1200, 1400)]),
+        (["--voices", "keep"], []),
+        (["--voices", "keep", "--mute", "1.2-1.4"], [(1200, 1400)]),
+    ],
+)
+def test_who_speaks_is_muted_unless_something_else_was_asked_for(
+    words: list[str],
+    muted: list[tuple[int, int]],
+    clip: Path,
+    tmp_path: Path,
+    detectors: Detectors,
+    ears: Deaf,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ears.turns = [(400, 900)]
+    saved = tmp_path / "p.json"
+    assert run(clip, "-o", tmp_path / "out.mp4", "--save-plan", saved, *words) == 0
+    assert list(plan_text.read(saved.read_bytes()).muted) == muted
+    ears.turns = []
+    assert run(clip, "-o", tmp_path / "again.mp4", "--plan", saved) == 0
+    assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "out.mp4").read_bytes()
 
 
 def test_muted_ranges_are_silent_and_the_rest_is_the_originals(

@@ -34,11 +34,12 @@ EXAMPLES = """
   bearwitness redact clip.mp4 -o clip-redacted.mp4
   bearwitness redact clip.mp4 --plan-only --save-plan clip.plan --sheet clip.jpg
   bearwitness redact clip.mp4 -o out.mp4 --plan clip.plan --keep 3 --add-box 10,20,200,40@0-12.5
-  bearwitness redact clip.mp4 -o out.mp4 --voices mute
+  bearwitness redact clip.mp4 -o out.mp4 --voices keep --mute 12.5-14
   bearwitness redact 5f3a9c… --vault vault --identity anna.key --save-plan p.plan --sheet p.jpg
 """
 _ROUNDS_MAX = 4
-_VOICES = {"keep": "keep", "mute": "keep", "none": "mute"}  # of a plan; speech is muted once it is found
+_MUTE = "mute"
+_VOICES = {"keep": "keep", _MUTE: "keep", "none": "mute"}  # of a plan; speech is muted once it is found
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _BOX = re.compile(rf"(\d+),(\d+),(\d+),(\d+)(?:@({_NUMBER})?-({_NUMBER})?)?\Z")
 _RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})\Z")
@@ -84,7 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sound.add_argument(
         "--voices",
         choices=("keep", "mute", "none"),
-        help="mute: silence wherever somebody speaks; none: no sound at all (default: keep)",
+        help="mute: silence wherever somebody speaks (the default, unless a plan is given); "
+        "keep: sound stays, but for ranges of --mute; none: no sound at all",
     )
     sound.add_argument(
         "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
@@ -107,7 +109,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
     with Workshop(setting=setting) as workshop, _opened(workshop, options, out) as opened:
         footage, source, deliver = opened
         plan = _edited(_plan(options, workshop, footage, source, out), options)
-        if options.voices == "mute" and isinstance(footage, Footage):
+        if _mutes_speech(options) and isinstance(footage, Footage):
             plan = workshop.mute_speech(footage, plan)
         try:
             done = (
@@ -125,6 +127,11 @@ def run(options: argparse.Namespace, out: Output) -> int:
     else:
         out.result(_data(done), _words(done))
     return EXIT_DONE
+
+
+def _mutes_speech(options: argparse.Namespace) -> bool:
+    """Say whether speech is looked for: unless something else was asked for, or a plan says what to do."""
+    return bool(options.voices == _MUTE or (options.voices is None and options.plan is None))
 
 
 @contextlib.contextmanager

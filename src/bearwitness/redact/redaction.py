@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,10 +23,12 @@ from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import Source as Bytes
 from bearwitness.sandbox.client import Sandbox
 
+from . import operations
 from .attack.attacking import attack
 from .attack.attacking_stills import attack_stills
 from .attack.faces import SEEN
 from .attack.hits import Hit, Report
+from .attack.speech import Hear
 from .footage import Footage
 from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
 from .plan import BY_ATTACK, Plan, Source, Track, require_for, source_of
@@ -35,7 +38,7 @@ from .shown import Shown
 from .sound import Sounds, make_sounds
 from .stills import Stills, covered_pages
 from .stills import write as write_pages
-from .voices import Listener, mute_speech
+from .voices import NARROW, Listener, mute_speech
 from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
 
 Progress = Callable[[str, int, int], None]
@@ -153,11 +156,8 @@ class Workshop:
 
     def mute_speech(self, footage: Footage, plan: Plan) -> Plan:
         """Return the plan that mutes wherever somebody speaks; raises as :class:`.voices.Listener` does."""
-        listener = Listener(accept_weak=self._accept_weak)
-        try:
+        with self._listener() as listener:
             return mute_speech(plan, listener.speech(footage))
-        finally:
-            listener.close()
 
     def looker(self, footage: Shown) -> Looker:
         """Return the detectors a plan is made with."""
@@ -230,16 +230,27 @@ class Workshop:
             self._worker, self._setting.attack or attack_passes(footage.picture), threshold=SEEN
         )
         count = _counting(progress, "attacking", plan)
-        return attack(footage, finished, plan, container, sounds, looker, count)
+        with self._listener() as ears:
+            hear: Hear = partial(ears.of_track, how=NARROW)
+            return attack(footage, finished, plan, container, sounds, looker, count, hear)
+
+    @contextlib.contextmanager
+    def _listener(self) -> Iterator[Listener]:
+        """Give what hears speech; its worker starts once something is to be heard."""
+        listener = Listener(accept_weak=self._accept_weak)
+        try:
+            yield listener
+        finally:
+            listener.close()
 
 
 def with_hits(plan: Plan, hits: list[Hit]) -> Plan:
-    """Return the plan that also hides what the attack found in frames."""
+    """Return the plan that also hides what the attack found in frames, and mutes what it heard."""
     for hit in hits:
         boxes = {time: box for time, box in hit.boxes.items() if time in set(plan.times)}
         if boxes:
             plan = plan.with_track(Track(plan.next_number(), "box", hide=True, by=BY_ATTACK, boxes=boxes))
-    return replace(plan)
+    return operations.mute(plan, heard) if (heard := [hit.mute for hit in hits if hit.mute]) else plan
 
 
 def _require_whole(plan: Plan, footage: Shown) -> None:

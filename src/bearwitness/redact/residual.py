@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from .attack.hits import Report
+from .attack.speech import LISTENS
 from .plan import Plan
 
 CHECKLIST: Final = (
@@ -15,15 +16,22 @@ CHECKLIST: Final = (
     "Would someone who was there know who held the camera?",
 )
 
+_MUTED: Final = (
+    "Sound is silent wherever speech was heard, and none was heard in the rest of it. Speech that is "
+    "drowned, shouted, sung or whispered is missed at times: listen to what is left."
+)
+_CHOSEN: Final = "Sound was muted in the chosen ranges only; voices elsewhere identify people."
+
 
 def summary(plan: Plan, report: Report) -> str:
     """Return what was checked, in figures, and what remains."""
     hidden = sum(track.hide for track in plan.tracks)
     shown = len(plan.tracks) - hidden
+    listened = any(detector.name == LISTENS for detector in plan.detectors)
     voices = {
         "keep": "Voices were left as they are: they identify people as well as faces do.",
         "mute": "The sound was left out.",
-        "ranges": "Sound was muted in the chosen ranges only; voices elsewhere identify people.",
+        "ranges": _MUTED if listened else _CHOSEN,
     }[plan.voices]
     lines = [
         f"faces checked: {len(plan.times)} frames, {hidden} track(s) hidden, {shown} shown by choice, "

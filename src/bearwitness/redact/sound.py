@@ -169,7 +169,7 @@ def _encoded(footage: Footage, stream: Stream, plan: Plan, container: str) -> Au
     if not pieces:
         return None
     rate, start = pieces[0].rate, pieces[0].time
-    samples = np.concatenate([_muted(piece, plan.muted) for piece in pieces])[None, :]
+    samples = np.concatenate([silenced(piece, plan.muted) for piece in pieces])[None, :]
     if webm and rate != _OPUS_RATE:
         samples = _resampled(samples, rate)
         rate = _OPUS_RATE
@@ -178,7 +178,8 @@ def _encoded(footage: Footage, stream: Stream, plan: Plan, container: str) -> Au
     return AudioTrack(codec, Fraction(1, rate), rate, 1, config, packets)
 
 
-def _muted(piece: Sound, muted: Sequence[tuple[int, int]]) -> Samples:
+def silenced(piece: Sound, muted: Sequence[tuple[int, int]]) -> Samples:
+    """Return the samples of a piece, silent in the ranges given in milliseconds of the footage's clock."""
     samples = piece.samples.copy()
     for begin, end in muted:
         first = round((Fraction(begin, 1000) - piece.time) * piece.rate)

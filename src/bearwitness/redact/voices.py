@@ -6,7 +6,7 @@ What is no speech to it (a shout in noise, singing, a murmur) is not found: docs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Final
@@ -22,6 +22,7 @@ from bearwitness.signals.speech import RATE, SpeechFinder
 from . import operations
 from .footage import Footage
 from .plan import Detector, Plan
+from .sound import silenced
 
 NAME: Final = "silero-vad"
 # Too much silence costs little, a syllable left tells who speaks: far more is taken for speech than the usual
@@ -33,10 +34,34 @@ _THRESHOLD: Final = round(_ON * 1000)
 _GAP_MAX: Final = 3600 * RATE
 _PIECE: Final = 60 * RATE
 
+Range = tuple[int, int]
+"""From … to … in milliseconds of the footage's clock."""
+
 
 def detector() -> Detector:
     """Return what looks for speech, as plans name it."""
     return Detector(NAME, model(NAME).sha256, ("speech",), _THRESHOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How sure somebody must be heard to begin and to go on, for how long, and how far a turn is widened.
+
+    `join`: shorter pauses, in seconds, belong to a turn.
+    """
+
+    on: float
+    off: float
+    shortest: float
+    pad: float
+    join: float
+
+
+WIDE: Final = Hearing(_ON, _OFF, _SHORTEST_SECONDS, PAD_SECONDS, 0.7)
+"""For a plan."""
+# For the attack: what is left between muted turns is heard without its surroundings, and each hit refuses the
+# file; so surer than a plan has to be, and not widened.
+NARROW: Final = Hearing(0.5, 0.35, 0.1, 0.0, 0.1)
 
 
 class Listener:
@@ -49,14 +74,20 @@ class Listener:
         """End the worker."""
         self._worker.close()
 
-    def speech(self, footage: Footage) -> list[tuple[int, int]]:
+    def speech(self, footage: Footage) -> list[Range]:
         """Return ranges in milliseconds of the footage's clock in which somebody speaks, of all its tracks.
 
         Raises RefusedError where sound does not decode, ChildFailedError where the worker fails.
         """
-        return [turn for stream in footage.sounds for turn in self._of_track(footage, stream.index)]
+        return [turn for stream in footage.sounds for turn in self.of_track(footage, stream.index)[1]]
 
-    def _of_track(self, footage: Footage, stream: int) -> list[tuple[int, int]]:
+    def of_track(
+        self, footage: Footage, stream: int, unheard: Sequence[Range] = (), how: Hearing = WIDE
+    ) -> tuple[int, list[Range]]:
+        """Return how many samples of a track were heard, and when somebody speaks in it.
+
+        In `unheard` ranges it is taken for silent. Raises as :meth:`speech` does.
+        """
         finder = SpeechFinder(Speech(self._worker).likelihoods)
         start: Fraction | None = None
         taken = 0
@@ -69,13 +100,13 @@ class Listener:
                 silence = min(gap, _PIECE)
                 finder.add(np.zeros(silence, np.float32))
                 taken, gap = taken + silence, gap - silence
-            finder.add(piece.samples)
+            finder.add(silenced(piece, unheard))
             taken += len(piece.samples)
         if start is None:
-            return []
+            return 0, []
         begin = float(start)
-        turns = finder.finish(shortest=_SHORTEST_SECONDS, pad=PAD_SECONDS, on=_ON, off=_OFF)
-        return [(max(0, floor((begin + t.start) * 1000)), ceil((begin + t.end) * 1000)) for t in turns]
+        turns = finder.finish(how.join, how.shortest, how.pad, on=how.on, off=how.off)
+        return taken, [(max(0, floor((begin + t.start) * 1000)), ceil((begin + t.end) * 1000)) for t in turns]
 
 
 def mute_speech(plan: Plan, ranges: Sequence[tuple[int, int]]) -> Plan:

@@ -16,7 +16,7 @@ from ..geometry import Box, grown
 from ..looking import Looker
 from ..plan import Plan
 from ..tracking import GROW
-from . import faces, pixels, silence, structure_matroska, structure_mp4, traces
+from . import faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
 
 Progress = Callable[[int], None]
@@ -38,11 +38,13 @@ def attack(
     sounds: int,
     looker: Looker,
     progress: Progress = lambda done: None,
+    hear: speech.Hear | None = None,
 ) -> Report:
     """Return what is found in `finished`, which was made of `original` by `plan`.
 
-    `sounds` is how many sound tracks were asked for. Raises RefusedError where the finished file does not
-    decode whole; a check that can not run raises, it is never left out.
+    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges. Raises
+    RefusedError where the finished file does not decode whole; a check that can not run raises, it is never
+    left out.
     """
     report = Report()
     descriptor = finished.source.descriptor
@@ -58,6 +60,11 @@ def attack(
         for stream in finished.sounds:
             heard = finished.sound(stream.index)
             report.add(silence.CHECK, *silence.check(heard, plan.muted, f"sound track {stream.index}"))
+        if hear is None:
+            raise ValueError("nobody listens for speech outside of what was muted")
+        listened, hits, warnings = speech.check(finished, plan, hear)
+        report.add(speech.CHECK, listened, hits)
+        report.warnings += warnings
     return report
 
 

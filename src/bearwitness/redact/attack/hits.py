@@ -12,13 +12,15 @@ from ..geometry import Box
 class Hit:
     """Something in the finished file that must not be there.
 
-    `time` in ticks where it is in a frame; `boxes` is what a plan would have to hide as well, by time.
+    `time` in ticks where it is in a frame; `boxes` is what a plan would have to hide as well, by time,
+    and `mute` what it would have to mute, in milliseconds.
     """
 
     check: str
     says: str
     time: int | None = None
     boxes: Mapping[int, Box] = field(default_factory=dict)
+    mute: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
