@@ -9,11 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
-from PIL import Image
+import pytest
+from PIL import Image, ImageDraw, ImageFont
 
+from bearwitness.signals import cyrillic
 from bearwitness.triage.analyser import Material
+from bearwitness.triage.cyrillic_lines import missing
 from bearwitness.triage.looking import look
 from bearwitness.triage.reading import Clock
 from bearwitness.vault.derivatives import DONE
@@ -64,3 +68,66 @@ def test_words_in_a_picture_become_text_that_can_be_searched(heard: Make) -> Non
     (text,) = result(heard, data.getvalue())["texts"]
     assert text["field"] == "overlay"
     assert "CAMERA" in text["text"]
+
+
+def recording(lines: Callable[[int], list[tuple[tuple[int, int], str]]], seconds: int = 4) -> bytes:
+    """Return a video of a grey scene with lines of text burned in, five frames a second."""
+    font = ImageFont.truetype("DejaVuSans.ttf", 24)
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("libx264", rate=5, options={"preset": "ultrafast"})
+        stream.width, stream.height = 640, 360
+        for number in range(seconds * 5):
+            page = Image.new("L", (640, 360), 40)
+            for place, text in lines(number // 5):
+                ImageDraw.Draw(page).text(place, text, fill=235, font=font)
+            container.mux(stream.encode(av.VideoFrame.from_image(page.convert("RGB"))))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
+@pytest.fixture
+def burned() -> bytes:
+    """Return a recording with a clock, the name of its camera, and a line in Cyrillic."""
+    try:
+        return recording(
+            lambda second: [
+                ((20, 10), f"2021-03-14 23:59:{50 + second:02}"),
+                ((440, 10), "CAM 07"),
+                ((20, 320), "КАМЕРА ДВОР 12"),
+                ((200, 170), "EXIT 3"),
+            ]
+        )
+    except OSError as error:
+        pytest.skip(f"a font is missing: {error}")
+
+
+def test_the_name_of_the_recorder_is_told_from_clock_and_scene(heard: Make, burned: bytes) -> None:
+    told = result(heard, burned)
+    names = {fact["value"] for fact in told["facts"] if fact["name"] == "device.id"}
+    assert "CAM 07" in names
+    assert not {name for name in names if "EXIT" in name or ":" in name}
+    assert "EXIT 3" in {each["text"] for each in told["details"]["staying"]}
+
+
+def test_cyrillic_overlays_can_be_searched_and_are_read_once(heard: Make, burned: bytes) -> None:
+    if missing():
+        pytest.skip(missing())
+    told = result(heard, burned)
+    russian = [text["text"] for text in told["texts"] if text["language"] == "ru"]
+    assert any("КАМЕРА ДВОР" in text for text in russian)
+    assert told["details"]["cyrillic"]["asked"] <= 4  # lines, however many frames show them
+    assert any("КАМЕРА" in fact["value"] for fact in told["facts"] if fact["name"] == "device.id")
+
+
+def test_where_tesseract_is_missing_it_is_said_with_the_command(
+    heard: Make, burned: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cyrillic, "find_program", lambda name: None)
+    cyrillic.tesseract.cache_clear()
+    try:
+        assert "apt install tesseract-ocr-rus" in Clock().lacking
+        assert Clock().parameters["cyrillic"] == "no"
+        assert "tesseract-ocr-rus" in result(heard, burned)["details"]["cyrillic"]["missing"]
+    finally:
+        cyrillic.tesseract.cache_clear()

@@ -90,6 +90,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
         out.say(f"WARNING: WEAK SANDBOX: {phrase}")
     own = options.vault / "local" / "models"
     analysers = registry.load(options.only, options.models or (own if own.is_dir() else None))
+    not_done = [analyser.lacking for analyser in analysers if analyser.lacking]
+    for sentence in not_done:
+        out.say(f"NOTE: {sentence}")
     with opened(options, out) as at:
         at.vault.signer()
         known = [str(delivery["delivery"]) for delivery in at.catalogue.deliveries()]
@@ -109,7 +112,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         seconds = round(footage_seconds(at.catalogue), 3)
         paths = {item: _path(at, item) for item, _, _ in report.failures}
     counts = {"already": plan.already, "frozen": plan.frozen, "late": late, "files": len(plan.places)}
-    data = _data(report, paths, **counts, footage_seconds=seconds, lacking=list(lacking))
+    data = _data(report, paths, **counts, footage_seconds=seconds, lacking=list(lacking), not_done=not_done)
     out.result(data, _text(data))
     return EXIT_LOSSES if report.failures else EXIT_DONE
 

@@ -4,7 +4,8 @@ A ruleset names the rights it handles and then the exceptions. Ours handles ever
 knows and has no exception: no path can be opened, listed, made, renamed or executed, no TCP port be bound or
 connected to, no abstract socket reached, no process outside be signalled. What is open already stays usable.
 
-A long-lived worker, which must load its libraries after it put this on, may except folders for reading.
+A long-lived worker, which must load its libraries after it put this on, may except folders for reading; a
+program of others (:mod:`.program`) is excepted for execution, it alone.
 
 What it does not cover (`stat`, UDP, `chmod`, other socket families) is denied by :mod:`.seccomp`.
 """
@@ -24,6 +25,8 @@ _ADD_RULE: Final = 445
 _RESTRICT_SELF: Final = 446
 _PATH_BENEATH: Final = 1
 _READ_FILES_AND_FOLDERS: Final = 0b1100
+_READ_FILE: Final = 0b0100
+_EXECUTE_FILE: Final = 0b0101
 _CREATE_RULESET_VERSION: Final = 1
 # How many of the file system rights (a bit each, in the order of linux/landlock.h) each ABI added to know.
 _FS_RIGHTS: Final = {1: 13, 2: 14, 3: 15, 5: 16}
@@ -53,10 +56,11 @@ def abi() -> int:
         return 0
 
 
-def create_ruleset(readable: Iterable[str] = ()) -> int:
+def create_ruleset(readable: Iterable[str] = (), executable: Iterable[str] = ()) -> int:
     """Return the descriptor of a ruleset that denies all this kernel can deny; raise OSError.
 
-    Excepted is reading beneath the folders `readable`, those that are there.
+    Excepted is reading the files and beneath the folders `readable`, and executing the files `executable`,
+    those that are there.
     """
     version = abi()
     attributes = _RulesetAttributes(
@@ -65,14 +69,21 @@ def create_ruleset(readable: Iterable[str] = ()) -> int:
     # An older kernel takes the longer structure as long as what it does not know is zero.
     size = ctypes.sizeof(attributes)
     ruleset = syscall(_CREATE_RULESET, ctypes.addressof(attributes), size, 0)
-    for folder in filter(os.path.isdir, readable):
-        parent = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            rule = _PathBeneath(_READ_FILES_AND_FOLDERS, parent)
-            syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.addressof(rule), 0)
-        finally:
-            os.close(parent)
+    rights = [(place, _READ_FILES_AND_FOLDERS if os.path.isdir(place) else _READ_FILE) for place in readable]
+    rights += [(place, _EXECUTE_FILE) for place in executable]
+    for place, allowed in rights:
+        if os.path.exists(place):
+            _except(ruleset, place, allowed)
     return ruleset
+
+
+def _except(ruleset: int, place: str, allowed: int) -> None:
+    parent = os.open(place, os.O_PATH | os.O_CLOEXEC)
+    try:
+        rule = _PathBeneath(allowed, parent)
+        syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.addressof(rule), 0)
+    finally:
+        os.close(parent)
 
 
 def restrict_self(ruleset: int) -> None:

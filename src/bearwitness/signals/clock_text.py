@@ -78,6 +78,14 @@ def parse_clock(text: str) -> tuple[ClockText, ...]:
     return _parse(text) or _parse(text.translate(_CONFUSED))
 
 
+def without_clock(text: str) -> str:
+    """Return what is left of a text when times of day and dates are taken out: what else is burned in."""
+    rest = _TIME.sub(" ", text)
+    for _, pattern in _DATES:
+        rest = pattern.sub(" ", rest)
+    return " ".join(rest.split()).strip(" -:./,|")
+
+
 def _parse(text: str) -> tuple[ClockText, ...]:
     found: dict[tuple[str | None, Fraction], ClockText] = {}
     for order, pattern in _DATES:

@@ -95,7 +95,7 @@ class Material:
 
     `sandbox(module)` gives the running sandbox of a module of tasks that the analyser named in `sandboxes`;
     `inference()` the locked worker with all networks that analysers named in `networks`.
-    `troubles` is what did not decode so far.
+    `troubles` is what did not decode so far; `accept_weak`: people said that a weak sandbox will do.
     """
 
     item: str
@@ -106,6 +106,7 @@ class Material:
     sandbox: Callable[[str], Sandbox] = field(repr=False)
     inference: Callable[[], InferenceWorker] = field(repr=False)
     troubles: list[DecodeTrouble] = field(default_factory=list)
+    accept_weak: bool = False
 
     _probed: list[Facts] = field(default_factory=list, repr=False)
 
@@ -231,6 +232,11 @@ class Analyser(ABC):
     def tool(self) -> str:
         """What made the result, for the log."""
         return f"bearwitness triage {self.name}"
+
+    @property
+    def lacking(self) -> str:
+        """What this analyser can not do here for want of a program, as a sentence; empty if nothing."""
+        return ""
 
     @abstractmethod
     def begin(self, material: Material) -> Analysis:

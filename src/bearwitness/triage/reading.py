@@ -2,7 +2,8 @@
 
 The footage is looked at in windows of half a minute. Where one of a window's small pictures shows any text,
 the window is decoded once more at its own size: for a few frames, which say what stands there, and, where
-that is a time of day, for all. So footage without text costs next to nothing.
+that is a time of day, for all. So footage without text costs next to nothing. What stays the same over the
+recording may be the recorder's own name (signals/overlay_ids.py). Cyrillic: :mod:`.cyrillic_lines`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from bearwitness.media.model import GRAY8, DecodeTrouble, Frame, Stream
 from bearwitness.signals.arrays import Grey
 from bearwitness.signals.borders import Box
 from bearwitness.signals.clock_track import ClockTrack, Reading, Run, follow_clock
+from bearwitness.signals.cyrillic import is_cyrillic
 from bearwitness.signals.name_times import UNIX
+from bearwitness.signals.overlay_ids import Constant, Standing, constants
 from bearwitness.signals.overlays import Overlay, cut, find_overlays, overlap, read_clock
 from bearwitness_verify.canonical import Json
 
@@ -40,6 +43,7 @@ from .analyser import (
     Still,
     Text,
 )
+from .cyrillic_lines import CyrillicLines, missing
 
 _WINDOW: Final = 30
 _LOOK_EVERY: Final = Fraction(_WINDOW, 2)
@@ -52,15 +56,25 @@ _NANOSECONDS: Final = 1_000_000_000
 
 
 class Clock(Analyser):
-    """Burned-in text and clocks, by PP-OCR (Latin letters and digits) and signals/clock_track.py."""
+    """Burned-in text, clocks and device ids: Latin letters and digits by PP-OCR, Cyrillic by Tesseract."""
 
     name = "clock"
-    version = "1"
+    version = "2"
     kinds = frozenset({VIDEO, IMAGE})
     wants = (Frames(every=_LOOK_EVERY, max_side=640, pixel=GRAY8), Still(max_side=_SIDE, pixel=GRAY8))
     networks = (FINDER, READER)
     model = Model(READER, MODELS[READER].sha256)
-    parameters: Mapping[str, Json] = {"finder": MODELS[FINDER].sha256, "every": str(_READ_EVERY)}
+
+    def __init__(self) -> None:
+        self.parameters: Mapping[str, Json] = {
+            "cyrillic": "no" if missing() else "tesseract", "every": str(_READ_EVERY),
+            "finder": MODELS[FINDER].sha256,
+        }  # fmt: skip
+
+    @property
+    def lacking(self) -> str:
+        """That Cyrillic is not read, where it is not."""
+        return missing()
 
     def begin(self, material: Material) -> Analysis:
         """Begin with an item."""
@@ -70,6 +84,8 @@ class Clock(Analyser):
 class _Still(Analysis):
     def __init__(self, material: Material) -> None:
         self._material, self._lines = material, list[list[Any]]()
+        self._cyrillic = CyrillicLines(accept_weak=material.accept_weak)
+        self._russian: list[Text] = []
 
     def frame(self, frame: Frame) -> None:
         texts, grey = Texts(self._material.inference()), frame.picture
@@ -77,10 +93,17 @@ class _Still(Analysis):
             line = texts.read(cut(grey, box))
             if _is_text(line.text):
                 self._lines.append([*_parts(box, grey), line.text, round(line.sure, 4)])
+            russian = self._cyrillic.read(cut(grey, box), line.text)
+            if russian:
+                self._russian.append(Text("overlay", russian, "ru"))
 
     def finish(self) -> Result:
-        found = [Text("overlay", line[4]) for line in self._lines]
-        return Result(texts=found, details={"lines": self._lines})
+        found = [Text("overlay", line[4]) for line in self._lines] + self._russian
+        details = {
+            "lines": self._lines,
+            "cyrillic": self._cyrillic.told([text.text for text in self._russian]),
+        }
+        return Result(texts=found, details=details)
 
 
 @dataclass
@@ -99,6 +122,9 @@ class _Reading(Analysis):
         self._windows: dict[int, bool] = {}
         self._overlays: list[tuple[int, Overlay, list[float]]] = []
         self._places: list[_Place] = []
+        self._standing: list[Standing] = []
+        self._cyrillic = CyrillicLines(accept_weak=material.accept_weak)
+        self._russian: list[tuple[int, str]] = []
         self._troubles: list[DecodeTrouble] = []
 
     def frame(self, frame: Frame) -> None:
@@ -120,6 +146,12 @@ class _Reading(Analysis):
             for number, overlay, _ in self._overlays
             if _is_text(overlay.text)
         ]
+        texts += [
+            Text("overlay", text, "ru", float(number * _WINDOW), float((number + 1) * _WINDOW))
+            for number, text in self._russian
+        ]
+        staying = constants(self._standing)
+        facts += [Fact("device.id", each.text) for each in staying if each.is_device_id]
         lines = [
             [number * _WINDOW, *parts, overlay.text, overlay.clock]
             for number, overlay, parts in self._overlays
@@ -127,6 +159,8 @@ class _Reading(Analysis):
         details = {
             "overlays": lines,
             "clocks": [{"box": _whole(place.box), **_told(track)} for place, track in clocks],
+            "staying": [_stays(each) for each in staying],
+            "cyrillic": self._cyrillic.told(sorted({text for _, text in self._russian})),
             "troubles": len(self._material.troubles) + len(self._troubles),
         }
         return Result(facts=facts, texts=texts, details=details)
@@ -160,9 +194,23 @@ class _Reading(Analysis):
         self._overlays += [(number, overlay, _parts(overlay.box, probes[0])) for overlay in found]
         clocks = [overlay.box for overlay in found if overlay.clock]
         if clocks:
-            self._read(number, clocks, texts)
+            self._read(number, clocks, texts, probes[0])
+        for overlay in found:
+            if not overlay.clock:
+                self._take(number, overlay, probes[0])
 
-    def _read(self, number: int, boxes: list[Box], texts: Texts) -> None:
+    def _take(self, number: int, overlay: Overlay, probe: Grey) -> None:
+        """Note a text that is no clock, and what it says in Cyrillic."""
+        russian = self._cyrillic.read(cut(probe, overlay.box), overlay.text, _parts(overlay.box, probe))
+        if russian:
+            self._russian.append((number, russian))
+        self._stand(number, overlay.box, probe, [russian if is_cyrillic(russian) else overlay.text])
+
+    def _stand(self, number: int, box: Box, probe: Grey, readings: list[str]) -> None:
+        left, top, width, height = _parts(box, probe)
+        self._standing.append(Standing(number, (left, top, width, height), tuple(readings)))
+
+    def _read(self, number: int, boxes: list[Box], texts: Texts, probe: Grey) -> None:
         duration = self._material.probe().duration
         every = None if duration is not None and duration <= _SHORT else _READ_EVERY
         crops: list[list[tuple[Fraction, Grey]]] = [[] for _ in boxes]
@@ -172,7 +220,9 @@ class _Reading(Analysis):
         for kept, box in zip(crops, boxes, strict=True):
             if kept:
                 rows, columns = kept[0][1].shape
-                self._place(box).lines += read_clock(kept, Box(0, 0, columns, rows), texts.read)
+                lines = read_clock(kept, Box(0, 0, columns, rows), texts.read)
+                self._place(box).lines += lines
+                self._stand(number, box, probe, [line.text for line in lines])
 
     def _place(self, box: Box) -> _Place:
         """Return the place the box is at: a clock stands where it stood in the window before."""
@@ -245,6 +295,13 @@ def _told(track: ClockTrack) -> dict[str, Any]:
             for jump in track.jumps
         ],
     }
+
+
+def _stays(each: Constant) -> dict[str, Any]:
+    return {
+        "text": each.text, "box": list(each.box), "device_id": each.is_device_id,
+        "stretches": [each.stretches, each.of],
+    }  # fmt: skip
 
 
 def _parts(box: Box, grey: Grey) -> list[float]:

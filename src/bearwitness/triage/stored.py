@@ -23,14 +23,15 @@ def stored(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (item, details) of each result of this analyser in its version of today, frozen items left out.
 
-    Of equal bytes one item stands for all. Raises MalformedError for a result that is not as it was written.
+    Of two results for an item (with other parameters) the later counts. Of equal bytes one item stands for all. Raises MalformedError for a result that is not as it was written.
     """
     table = schema.results
     query = select(table.c.item, table.c.delivery, table.c.job, table.c["keys"]).where(
         table.c.kind == analyser.name, table.c.version == analyser.version, table.c.outcome == DONE
     )
     with catalogue.connect() as connection:
-        rows = connection.execute(query.order_by(table.c.item)).all()
+        found = connection.execute(query.order_by(table.c.item, table.c.entry, table.c.job)).all()
+    rows = {row.item: row for row in found}.values()
     opened: dict[str, OpenDelivery] = {}
     for item, delivery, job, keys in rows:
         if catalogue.is_frozen(item):

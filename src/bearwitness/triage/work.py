@@ -78,6 +78,7 @@ class Looker:
             plan=plan,
             sandbox=self._sandboxes.__getitem__,
             inference=self._worker,
+            accept_weak=self._accept_weak,
         )
         looked = look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
         if self._inference is not None and (
