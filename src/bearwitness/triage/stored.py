@@ -23,7 +23,8 @@ def stored(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (item, details) of each result of this analyser in its version of today, frozen items left out.
 
-    Of two results for an item (with other parameters) the later counts. Of equal bytes one item stands for all. Raises MalformedError for a result that is not as it was written.
+    Of two results for an item (with other parameters) the later counts; of equal bytes one item stands for
+    all. Raises MalformedError for a result that is not as it was written.
     """
     table = schema.results
     query = select(table.c.item, table.c.delivery, table.c.job, table.c["keys"]).where(
