@@ -234,7 +234,7 @@ def test_a_redacted_exhibit_passes_once_everybody_has_said_yes_and_the_log_tells
         catalogue.refresh(ledger)
         known = facts.of_vault(
             ledger, catalogue, asked, datetime.now(UTC), attacks=(Attack(out, (), "a"),),
-            looks=(Look(out, 1, "d"),), scans=(Scan(out, (), "s"),),
+            looks=(Look(out, 1, "d", 1, 0, 0),), scans=(Scan(out, (), "s"),),
             risk=RiskReport(asked.subject(), 3, 5, (), ()),
         )  # fmt: skip
         refused = {result.gate for result in gates.judge(asked, known) if not result.passed}

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bearwitness.custody.signing import SigningKey
-from bearwitness.disclose import gates
+from bearwitness.disclose import gates, policies
 from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, rule_of
 from bearwitness.disclose.gates import GATES, NAMES
+from bearwitness.disclose.redactions import require_redacted
 from bearwitness.disclose.request import TREATMENTS, Request, Shown, Visible
 from bearwitness.disclose.risk_model import RiskReport
 from bearwitness.disclose.sharing import CONDITIONS, REQUIRED, Condition, Conditions
@@ -87,13 +88,18 @@ def risk(asked: Request, **changed: Any) -> RiskReport:
     return RiskReport(**{**whole, **changed})
 
 
+def seen(sha256: str, faces: int, tool: str) -> Look:
+    """Return what detectors saw where each person has a face, nobody speaks and nothing is written."""
+    return Look(sha256, faces, tool, faces, 0, 0)
+
+
 def facts(asked: Request, **changed: Any) -> Facts:
     """Return facts by which `asked` passes all gates, but for what is changed."""
     bytes_out = [shown.sha256 for shown in asked.exhibits]
     whole: dict[str, Any] = {
         "now": NOW, "signed": signed(asked), "sealed": {ITEM: SEALED}, "frozen": frozenset(),
         "rules": {ITEM: rule_of("vault")}, "attacks": tuple(Attack(b, (), "attack 1") for b in bytes_out),
-        "looks": tuple(Look(b, 1, "detector 1") for b in bytes_out),
+        "looks": tuple(seen(b, 1, "detector 1") for b in bytes_out),
         "scans": tuple(Scan(b, (), "scan 1") for b in bytes_out), "risk": risk(asked),
     }  # fmt: skip
     return Facts(**{**whole, **changed})
@@ -168,8 +174,8 @@ def test_a_fact_about_other_bytes_is_no_fact(name: str) -> None:
     [
         ("attack", {"attacks": (Attack(OUT, ("a face at 00:12",), "attack 1"),)}),
         ("attack", {"attacks": (Attack(OUT, (), "one"), Attack(OUT, ("a voice",), "another"))}),
-        ("people", {"looks": (Look(OUT, 2, "detector 1"),)}),
-        ("people", {"looks": (Look(OUT, 0, "one"), Look(OUT, 2, "another"))}),
+        ("people", {"looks": (seen(OUT, 2, "detector 1"),)}),
+        ("people", {"looks": (seen(OUT, 0, "one"), seen(OUT, 2, "another"))}),
         ("metadata", {"scans": (Scan(OUT, ("gps",), "scan 1"),)}),
         ("frozen", {"frozen": frozenset({ITEM})}),
         ("compartment", {"rules": {ITEM: rule_of("source")}}),
@@ -197,7 +203,7 @@ def test_anything_clear_needs_two_people_in_every_profile(profile: str, treatmen
     asked = request(profile=profile, exhibits=(Shown(ITEM, OUT, treatment, ()),))
     for count, wanted in ((0, {"approvals"}), (1, {"approvals"}), (2, set())):
         known = signed(asked, approved=count)
-        looks = (Look(OUT, 0, "detector 1"),)
+        looks = (seen(OUT, 0, "detector 1"),)
         assert failed(asked, facts(asked, signed=known, looks=looks)) - {"compartment"} == wanted
 
 
@@ -221,7 +227,7 @@ def test_sealed_bytes_called_redacted_are_clear_and_refused(sha256: str) -> None
     asked = request(exhibits=(Shown(ITEM, sha256, "redacted", (FACE,)), Shown(OTHER, OUT, "redacted", ())))
     known = facts(
         asked, sealed={ITEM: SEALED, OTHER: "5f" * 32}, rules={i: rule_of("vault") for i in (ITEM, OTHER)},
-        looks=(Look(sha256, 1, "d"), Look(OUT, 0, "d")), signed=signed(asked, approved=1),
+        looks=(seen(sha256, 1, "d"), seen(OUT, 0, "d")), signed=signed(asked, approved=1),
     )  # fmt: skip
     assert failed(asked, known) == {"approvals", "attack"}
 
@@ -373,7 +379,7 @@ def worlds() -> Iterable[tuple[Request, Facts]]:
                 sealed={ITEM: SEALED, OTHER: "50" * 32},
                 rules={ITEM: rule_of("vault"), OTHER: rule_of("vault")},
                 attacks=(*attacks[attack], *good.attacks[1:]),
-                looks=(*(() if faces is None else (Look(out, faces, "d"),)), *(Look("0f" * 32, 0, "d"),)),
+                looks=(*(() if faces is None else (seen(out, faces, "d"),)), *(seen("0f" * 32, 0, "d"),)),
             ),
         )
 
@@ -520,3 +526,48 @@ def test_the_lists_in_the_document_are_those_of_the_code() -> None:
         assert f"`{' '.join(names)}`" in text
     told = set(re.findall(r"`(\w+)`", text.partition("`conditions` maps ")[2].partition(" to `")[0]))
     assert told == set(CONDITIONS)
+
+
+# --- What detectors look for besides faces ------------------------------------------------------
+
+BODY, VOICE = Visible("woman in blue", ("body",)), Visible("woman in blue", ("voice",))
+
+
+@pytest.mark.parametrize(
+    ("look", "visible", "reason"),
+    [
+        (Look(OUT, 0, "d", None, 0, 0), (), "no detector looked for persons"),
+        (Look(OUT, 0, "d", 0, None, 0), (), "nobody listened for speech"),
+        (Look(OUT, 0, "d", 2, 0, 0), (BODY,), "2 persons at once, 1 are listed by face or body"),
+        (Look(OUT, 0, "d", 1, 0, 0), (VOICE,), "1 persons at once, 0 are listed by face or body"),
+        (Look(OUT, 0, "d", 0, 3, 0), (BODY,), "somebody speaks for some 3 seconds"),
+        (Look(OUT, 0, "d", 1, 0, 0), (BODY,), ""),
+        (Look(OUT, 0, "d", 0, 3, 0), (VOICE,), ""),
+    ],
+)
+def test_whoever_is_seen_or_heard_must_be_listed(
+    look: Look, visible: tuple[Visible, ...], reason: str
+) -> None:
+    asked = request(exhibits=(Shown(ITEM, OUT, "redacted", visible),))
+    (result,) = [r for r in gates.judge(asked, facts(asked, looks=(look,))) if r.gate == "people"]
+    assert result.passed == (not reason)
+    assert reason in "".join(result.reasons)
+
+
+def test_what_a_policy_wants_gone_must_be_found_nowhere() -> None:
+    policy = policies.load("press")
+    asked = request(exhibits=(Shown(ITEM, OUT, "redacted", ()),))
+    clean, scan = Look(OUT, 0, "d", 0, 0, 0), Scan(OUT, (), "s")
+    require_redacted(policy, asked, facts(asked, looks=(clean,), scans=(scan,)))
+    for word, looks, scans in (
+        ("faces", (replace(clean, faces=1),), (scan,)),
+        ("bodies", (replace(clean, persons=1),), (scan,)),
+        ("voices", (clean, replace(clean, speech=1)), (scan,)),
+        ("overlays", (replace(clean, texts=1),), (scan,)),
+        ("metadata", (clean,), (Scan(OUT, ("gps",), "s"),)),
+        ("overlays", (replace(clean, texts=None),), (scan,)),
+        ("metadata", (clean,), ()),
+        ("faces", (), (scan,)),
+    ):
+        with pytest.raises(RefusedError, match=word):
+            require_redacted(policy, asked, facts(asked, looks=looks, scans=scans))

@@ -191,6 +191,15 @@ def results_of(catalogue: Catalogue, item: str) -> list[dict[str, Any]]:
         return [dict(row._mapping) for row in rows]
 
 
+def most(catalogue: Catalogue, item: str, name: str) -> float | None:
+    """Return the largest value of the fact `name` of an item, None if triage knows of none."""
+    facts = schema.facts.c
+    with catalogue.connect() as connection:
+        query = select(func.max(facts.value)).where(facts.item == item, facts.name == name)
+        value = connection.execute(query).scalar_one()
+        return None if value is None else float(value)
+
+
 def footage_seconds(catalogue: Catalogue) -> float:
     """Return how long all footage and sound is that triage has looked at, copies counted once."""
     facts = schema.facts.c

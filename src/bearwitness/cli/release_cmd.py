@@ -17,6 +17,7 @@ from typing import Any
 
 from bearwitness.disclose import policies
 from bearwitness.disclose.clip_choice import parse_asked
+from bearwitness.disclose.inspecting import Inspected
 from bearwitness.disclose.release import Released, draft, release
 from bearwitness.disclose.selection import (
     Selection,
@@ -31,7 +32,7 @@ from bearwitness_verify.checkpoint import Checkpoint
 
 from .options import add_identity, add_items, add_vault
 from .output import EXIT_DONE, Output, plural
-from .releasing import add_gates, gate_of, tell_draft
+from .releasing import add_gates, gate_of, inspected, tell_draft
 from .unlocking import Opened, opened
 
 EXAMPLES = """
@@ -111,14 +112,15 @@ def run(options: argparse.Namespace, out: Output) -> int:
     with opened(options, out, writing=True) as at:
         known = [_known(at, path) for path in options.checkpoint]
         if options.draft is not None:
+            seen: list[Inspected] = []
             drafted = draft(
                 at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
-                out.say,
+                out.say, lambda ready: seen.append(inspected(ready, out)),
             )  # fmt: skip
-            return tell_draft(options.draft, drafted, out)
+            return tell_draft(options.draft, drafted, seen[0], out)
         done = release(
             at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
-            gate_of(at, options), out.say,
+            gate_of(at, options, out), out.say,
         )  # fmt: skip
     data = {
         "release": str(done.path),

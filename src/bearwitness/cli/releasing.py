@@ -6,10 +6,11 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bearwitness.disclose import asking, facts, gating, policies
+from bearwitness.disclose import asking, facts, gating, policies, redactions
+from bearwitness.disclose.inspecting import Inspected, Inspector
 from bearwitness.disclose.outgoing import Draft
 from bearwitness.disclose.policies import Policy
-from bearwitness.disclose.release import Gate, no_gate
+from bearwitness.disclose.release import Gate, Ready, no_gate
 from bearwitness.disclose.request import REQUEST_BYTES_MAX, Request
 from bearwitness.disclose.source_risk import assess
 from bearwitness.errors import RefusedError, UsageError
@@ -36,28 +37,45 @@ def add_gates(parser: argparse.ArgumentParser) -> None:
     add_sets(parser)
 
 
-def gate_of(at: Opened, options: argparse.Namespace) -> Gate:
+def gate_of(at: Opened, options: argparse.Namespace, out: Output) -> Gate:
     """Return the gate for what the options name; without a request, the one that lets no profile pass."""
     if options.request is None:
         return no_gate
     request = read_request(options.request)
     clusters, access = sets_of(options)
 
-    def gate(policy: Policy, made: Draft) -> None:
+    def gate(policy: Policy, ready: Ready) -> None:
         """Ask every gate about what lies ready."""
         _same_profile(policy, request)
+        gating.refuse_others(request, ready.draft)  # before hours of looking
         reveal = frozenset(name.strip() for text in options.reveal for name in text.split(","))
         now, said = datetime.now(UTC), _said(at, request, reveal | policy.reveal)
         asked = asking.question(
             at.ledger, at.catalogue, request, now, said=said, clusters=clusters, access=access
         )
-        known = facts.of_vault(at.ledger, at.catalogue, request, now, risk=assess(asked))
         humans = signed.read(at.ledger).approvers(request.subject(), request.purpose)
         wanted = frozenset(policy.approvers or ROLES)
         policies.require_approvals(policy, sum(bool(wanted & roles) for roles in humans.values()))
-        gating.pass_gates(at.vault, request, known, made)
+        seen = inspected(ready, out)
+        known = facts.of_vault(
+            at.ledger, at.catalogue, request, now, looks=tuple(seen.looks), scans=tuple(seen.scans),
+            risk=assess(asked),
+        )  # fmt: skip
+        redactions.require_redacted(policy, request, known)
+        gating.pass_gates(at.vault, request, known, ready.draft)
 
     return gate
+
+
+def inspected(ready: Ready, out: Output) -> Inspected:
+    """Look at all files that lie ready; say what could not be looked at, and why."""
+    if not ready.files:
+        return Inspected()
+    with Inspector() as inspector:
+        seen = inspector.inspect(ready.folder, ready.files, out.say)
+    for why in sorted(seen.failures.values()):
+        out.say(f"nothing is known of an exhibit: {why}")
+    return seen
 
 
 def _same_profile(policy: Policy, request: Request) -> None:
@@ -75,10 +93,24 @@ def _said(at: Opened, request: Request, shown: frozenset[str]) -> dict[str, list
     return {row.item: [path_text(row.path)] for row in rows if row is not None}
 
 
-def tell_draft(path: Path, drafted: Draft, out: Output) -> int:
-    """Write a draft and say what to do with it."""
+def tell_draft(path: Path, drafted: Draft, seen: Inspected, out: Output) -> int:
+    """Write a draft, say what was seen in its files and what to do with it."""
     write_new(path, drafted.encode().decode())
-    data = {"draft": str(path), "exhibits": [vars(e) for e in drafted.exhibits], "plan": drafted.plan}
+    found = sorted({finding for scan in seen.scans for finding in scan.findings})
+    for look in seen.looks:
+        out.say(
+            f"exhibit {look.sha256[:12]}: at most {look.faces} faces, {look.persons} persons, {look.texts} "
+            f"lines of text at once; {look.speech} s of speech"
+        )
+    for finding in found:
+        out.say(f"it carries {finding}")
+    data = {
+        "draft": str(path),
+        "exhibits": [vars(e) for e in drafted.exhibits],
+        "plan": drafted.plan,
+        "looks": [vars(look) for look in seen.looks],
+        "metadata": found,
+    }
     out.result(
         data,
         f"{plural(len(drafted.exhibits), 'exhibit')} written down in {path}; nothing was let out\n"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bearwitness.catalogue.catalogue import Catalogue
+from bearwitness.catalogue.search import most
 from bearwitness.vault import signed
 from bearwitness.vault.ledger import VAULT, Ledger
 from bearwitness.vault.redactions import TOOL, redactions_of
@@ -31,11 +32,18 @@ class Attack:
 
 @dataclass(frozen=True)
 class Look:
-    """How many faces a detector finds in these bytes at most at once; 0 where it read all and found none."""
+    """What detectors find in these bytes; 0 where they read all and found none, None where none looked.
+
+    `faces`, `persons`: how many at most at once; `speech`: for how many whole seconds somebody speaks, at
+    least one if at all; `texts`: how many lines of text at most stand in the picture at once.
+    """
 
     sha256: str
     faces: int
     tool: str
+    persons: int | None = None
+    speech: int | None = None
+    texts: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,15 @@ def rule_of(compartment: str) -> Rule:
     return Rule(compartment, releasable=compartment == VAULT)
 
 
+def _seen_in_triage(catalogue: Catalogue, request: Request) -> Iterator[Look]:
+    """Yield how many faces triage saw in exhibits that are whole items: it may know of more."""
+    for shown in request.exhibits:
+        row = catalogue.get(shown.item)
+        faces = most(catalogue, shown.item, "faces")
+        if row is not None and row.sha256 and row.sha256.hex() == shown.sha256 and faces is not None:
+            yield Look(shown.sha256, int(faces), "triage")
+
+
 def of_vault(
     ledger: Ledger,
     catalogue: Catalogue,
@@ -101,6 +118,7 @@ def of_vault(
         Attack(one.sha256, one.hits, f"{TOOL} {one.version}", one.lacking(known))
         for one in redactions_of(ledger, request.items)
     )
+    seen = tuple(_seen_in_triage(catalogue, request))
     rows = [row for item in request.items if (row := catalogue.get(item)) is not None]
     return Facts(
         now=now,
@@ -109,7 +127,7 @@ def of_vault(
         frozen=ledger.frozen.items,
         rules={row.item: rule_of(ledger.descriptor(row.delivery).compartment) for row in rows},
         attacks=(*attacks, *made),
-        looks=looks,
+        looks=(*looks, *seen),
         scans=scans,
         risk=risk,
     )

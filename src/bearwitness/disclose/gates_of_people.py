@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
 from bearwitness.vault.consents import NO_CONSENT
 from bearwitness.vault.signed_acts import Signed
 
-from .facts import Facts
+from .facts import Facts, Look
 from .request import PRESS, REDACTED, TEXT, Request, Shown, Visible
 
 Reasons = list[str]
 TWO: Final = 2
+_SEEN: Final = frozenset({"body", "face"})
 
 
 def is_clear(shown: Shown, facts: Facts) -> bool:
@@ -94,21 +96,36 @@ def _not_consented(request: Request, known: Signed, day: date, shown: Shown, vis
 
 
 def people(request: Request, facts: Facts) -> Reasons:
-    """Compare who is said to be recognisable with what a detector sees in the same bytes."""
+    """Compare who is said to be recognisable with what detectors see and hear in the same bytes."""
     reasons = []
     for shown in request.exhibits:
         if shown.treatment == TEXT and shown.sha256 not in (facts.sealed or {}).values():
             continue
         made = [look for look in facts.looks if look.sha256 == shown.sha256]
-        faces = max((look.faces for look in made), default=0)
-        told = sum("face" in visible.ways for visible in shown.visible)
-        if not made:
+        if made:
+            reasons += [f"{name_of(shown)}: {reason}" for reason in _unlisted(shown, made)]
+        else:
             reasons.append(f"{name_of(shown)}: no detector looked for faces in exactly these bytes")
-        elif faces > told:
-            reasons.append(
-                f"{name_of(shown)}: a detector sees {faces} faces at once, {told} are listed by face"
-            )
     return reasons
+
+
+def _unlisted(shown: Shown, looks: Sequence[Look]) -> Iterator[str]:
+    """Yield what detectors found of people that nobody listed, or did not look for."""
+    by = [frozenset(visible.ways) for visible in shown.visible]
+    faces, told = max(look.faces for look in looks), sum("face" in ways for ways in by)
+    if faces > told:
+        yield f"a detector sees {faces} faces at once, {told} are listed by face"
+    persons = [n for look in looks if (n := look.persons) is not None]
+    told = sum(bool(ways & _SEEN) for ways in by)
+    if not persons:
+        yield "no detector looked for persons in exactly these bytes"
+    elif max(persons) > told:
+        yield f"a detector sees {max(persons)} persons at once, {told} are listed by face or body"
+    speech = [n for look in looks if (n := look.speech) is not None]
+    if not speech:
+        yield "nobody listened for speech in exactly these bytes"
+    elif max(speech) and not any("voice" in ways for ways in by):
+        yield f"somebody speaks for some {max(speech)} seconds, and nobody is listed by voice"
 
 
 def name_of(shown: Shown) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from bearwitness.custody.statements import digest
 from bearwitness.errors import MalformedError
@@ -67,6 +67,30 @@ def draft_of(statement: bytes) -> Draft:
     said: list[Json] = [value.get("account"), value.get("conditions") or None]
     plan = digest([*said, *told]) if any(said) or any(told) else None
     return Draft(tuple(sorted(exhibits, key=lambda e: (e.item, e.sha256))), plan)
+
+
+class ExhibitFile(NamedTuple):
+    """A file that goes out: its name, its SHA-256, and the name of the file that plays the same bytes."""
+
+    name: str
+    sha256: str
+    plays: str
+
+
+def files_of(statement: bytes) -> list[ExhibitFile]:
+    """Return the files that the exhibits of a statement made here consist of."""
+    value = canonical.loads(statement, "the statement")
+    if not isinstance(value, dict):
+        raise MalformedError("the statement is no object")
+    hashes = {canonical.text(f["name"]): canonical.text(f["sha256"]) for f in _objects(value["files"])}
+    plays = {name: name for name in hashes if name.startswith("exhibits/")}
+    for delivery in _objects(value["deliveries"]):
+        for item in _objects(delivery["items"]):
+            for clip in _objects(item.get("clips", [])):
+                segments = clip["segments"]
+                if clip["playable"] is not None and isinstance(segments, dict):
+                    plays[canonical.text(segments["file"])] = canonical.text(clip["playable"])
+    return [ExhibitFile(name, hashes[name], by) for name, by in sorted(plays.items())]
 
 
 def _of_item(

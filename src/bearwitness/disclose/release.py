@@ -25,12 +25,12 @@ from . import policies
 from .builder import Builder, Made, Part
 from .clip_choice import Asked, Taken
 from .handing import check_destination, hand_over, workplace
-from .outgoing import Draft, draft_of
+from .outgoing import Draft, ExhibitFile, draft_of, files_of
 from .policies import DELIVERY_PREFIX, NO_POLICY, REVEALABLE, Policy
 from .proofs import Chosen
 from .selection import Selection
 
-Gate = Callable[[Policy, Draft], None]
+Gate = Callable[[Policy, "Ready"], None]
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def choose(reveal: Sequence[str]) -> Chosen:
     return Chosen(frozenset(item), frozenset(delivery))
 
 
-def no_gate(policy: Policy, draft: Draft) -> None:
+def no_gate(policy: Policy, ready: Ready | None) -> None:
     """Let a release without a request pass, unless its policy asks for approvals or is one of the five."""
-    del draft
+    del ready
     policies.require_approvals(policy, 0)
     if policy.name in policies.NAMES:
         raise RefusedError(
@@ -70,7 +70,7 @@ def no_gate(policy: Policy, draft: Draft) -> None:
 
 
 @dataclass(frozen=True)
-class _Ready:
+class Ready:
     """A release that lies ready in a folder of its own and is out nowhere."""
 
     folder: Path
@@ -78,6 +78,16 @@ class _Ready:
     chosen: Chosen
     parts: list[Part]
     recipients: list[str]
+
+    @property
+    def draft(self) -> Draft:
+        """What it shows, as people approve it."""
+        return draft_of(self.made.statement)
+
+    @property
+    def files(self) -> list[ExhibitFile]:
+        """The files of its exhibits."""
+        return files_of(self.made.statement)
 
 
 def release(
@@ -99,12 +109,12 @@ def release(
     So does this where the policy does not allow it.
     """
     if gate is no_gate:
-        no_gate(policy, Draft((), None))  # before any work
+        no_gate(policy, None)  # before any work
     making = _making(
         ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress
     )
     with making as ready:
-        gate(policy, draft_of(ready.made.statement))
+        gate(policy, ready)
         digest, chosen = sha256(ready.made.statement).hexdigest(), ready.chosen
         revealed = sorted(chosen.item_fields) + sorted(DELIVERY_PREFIX + n for n in chosen.delivery_fields)
         ids = sorted(item_id(part.leaf) for part in ready.parts)
@@ -133,13 +143,18 @@ def draft(
     checkpoints: Sequence[Checkpoint] = (),
     recipients: Sequence[str] = (),
     progress: Callable[[str], None] = lambda text: None,
+    look: Callable[[Ready], None] = lambda ready: None,
 ) -> Draft:
-    """Return what :func:`release` would show, for people to approve; nothing stays and nothing is entered."""
+    """Return what :func:`release` would show, for people to approve; nothing stays and nothing is entered.
+
+    `look` is shown it while it is there.
+    """
     making = _making(
         ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress
     )
     with making as ready:
-        return draft_of(ready.made.statement)
+        look(ready)
+        return ready.draft
 
 
 @contextmanager
@@ -153,7 +168,7 @@ def _making(
     checkpoints: Sequence[Checkpoint],
     recipients: Sequence[str],
     progress: Callable[[str], None],
-) -> Iterator[_Ready]:
+) -> Iterator[Ready]:
     """Give a whole release that verifies, beside `destination`; it is gone afterwards unless it was moved."""
     selection = selection.under(policy)
     recipients = sorted({*recipients, *policy.recipients})
@@ -170,7 +185,7 @@ def _making(
         builder = Builder(ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date)
         made = builder.build(parts, progress)
         _verify_own(folder, ledger, progress)
-        yield _Ready(folder, made, chosen, parts, recipients)
+        yield Ready(folder, made, chosen, parts, recipients)
 
 
 def _told(selection: Selection) -> frozenset[str]:

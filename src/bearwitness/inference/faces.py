@@ -71,6 +71,17 @@ class Faces:
         return found
 
 
+def fitting_scales(width: int, height: int) -> tuple[float, float]:
+    """Return native size and twice, both halved until the larger is within what the network is given.
+
+    A large picture needs no enlarging for a face of the smallest size that counts.
+    """
+    base = 1.0
+    while width * height * (2 * base) ** 2 > AREA_MAX:
+        base /= 2
+    return base, 2 * base
+
+
 def batches(pictures: Sequence[NDArray[np.uint8]]) -> list[list[NDArray[np.uint8]]]:
     """Return the pictures in order, in lists of bounded size; raise ValueError for what is no picture."""
     out: list[list[NDArray[np.uint8]]] = []

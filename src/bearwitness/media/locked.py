@@ -18,6 +18,8 @@ from .inside.packing import open_packets
 from .inside.picturing import still
 from .inside.probing import probe
 from .inside.sounding import open_sound
+from .inside.tagging import read_metadata
+from .inside.tracing import read_traces
 
 for _codec in ("unicode_escape", "latin-1", "ascii", "utf-16", "utf-16-le", "utf-16-be", "cp437", "cp1252"):
     codecs.lookup(_codec)
@@ -29,5 +31,10 @@ for _module in pkgutil.walk_packages(av.__path__, "av."):
 
 codecs.lookup("unicode_escape")  # loaded here, for in the sandbox it can not be
 av.logging.set_level(None)  # nobody reads it, and formatting what a hostile file says is a risk for nothing
-CALLS: Mapping[str, Call] = {"probe": probe, "still": still}
+CALLS: Mapping[str, Call] = {
+    "metadata": read_metadata,
+    "probe": probe,
+    "still": still,
+    "traces": read_traces,
+}
 SESSIONS: Mapping[str, Session] = {"frames": open_frames, "packets": open_packets, "sound": open_sound}

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from bearwitness.errors import ChildFailedError, RefusedError
-from bearwitness.inference.faces import AREA_MAX, MODEL, Faces
+from bearwitness.inference.faces import MODEL, Faces, fitting_scales
 from bearwitness.inference.models import model
 from bearwitness.inference.persons import MODEL as PERSONS_MODEL
 from bearwitness.inference.persons import Person, Persons
@@ -54,26 +54,14 @@ class Pass:
 
 
 def plan_passes(picture: Picture) -> tuple[Pass, ...]:
-    """Return the passes a plan is made with: native size and twice, both halved for large pictures.
-
-    A large picture needs no enlarging for a face of the smallest size that counts.
-    """
-    base = _base(picture)
-    return Pass(base), Pass(2 * base)
+    """Return the passes a plan is made with: native size and twice, both halved for large pictures."""
+    return tuple(map(Pass, fitting_scales(picture.width, picture.height)))
 
 
 def attack_passes(picture: Picture) -> tuple[Pass, ...]:
     """Return the passes of the attack: those of the plan mirrored, and a size of its own."""
-    base = _base(picture)
-    return Pass(base, mirrored=True), Pass(2 * base, mirrored=True), Pass(0.75 * base)
-
-
-def _base(picture: Picture) -> float:
-    """Return the smaller scale of a plan: 1, halved until the larger is within what the network is given."""
-    base = 1.0
-    while picture.width * picture.height * (2 * base) ** 2 > AREA_MAX:
-        base /= 2
-    return base
+    base, double = fitting_scales(picture.width, picture.height)
+    return Pass(base, mirrored=True), Pass(double, mirrored=True), Pass(0.75 * base)
 
 
 def batched(frames: Iterable[Frame]) -> Iterator[list[Frame]]:

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-import numpy as np
-
-from bearwitness.errors import RefusedError
 from bearwitness.inference.models import model
 from bearwitness.inference.speech import Speech
 from bearwitness.inference.worker import InferenceWorker
@@ -31,8 +27,6 @@ PAD_SECONDS: Final = 0.6
 _ON, _OFF = 0.2, 0.1
 _SHORTEST_SECONDS: Final = 0.06
 _THRESHOLD: Final = round(_ON * 1000)
-_GAP_MAX: Final = 3600 * RATE
-_PIECE: Final = 60 * RATE
 
 Range = tuple[int, int]
 """From … to … in milliseconds of the footage's clock."""
@@ -89,19 +83,9 @@ class Listener:
         In `unheard` ranges it is taken for silent. Raises as :meth:`speech` does.
         """
         finder = SpeechFinder(Speech(self._worker).likelihoods)
-        start: Fraction | None = None
-        taken = 0
-        for piece in footage.sound(stream, RATE):
-            start = piece.time if start is None else start
-            gap = round((piece.time - start) * RATE) - taken
-            if gap > _GAP_MAX:
-                raise RefusedError(f"the sound of {footage.name} has a hole of more than an hour")
-            while gap > 0:  # the finder hears without a break, so that its times stay those of the footage
-                silence = min(gap, _PIECE)
-                finder.add(np.zeros(silence, np.float32))
-                taken, gap = taken + silence, gap - silence
-            finder.add(silenced(piece, unheard))
-            taken += len(piece.samples)
+        pieces = ((piece.time, silenced(piece, unheard)) for piece in footage.sound(stream, RATE))
+        start = finder.hear(pieces, footage.name)
+        taken = finder.taken
         if start is None:
             return 0, []
         begin = float(start)

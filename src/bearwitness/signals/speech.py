@@ -6,12 +6,14 @@ first, lock then: both models are in memory when their constructors return, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from bearwitness.errors import RefusedError
 from bearwitness.signals.arrays import Floats
 from bearwitness.signals.quiet import openvino, whisper
 
@@ -23,6 +25,8 @@ _CONTEXT = 64
 _STATE = 128
 _BATCH = 1024  # windows a call, always as many, so that nothing is compiled later
 _ON, _OFF = 0.5, 0.35
+_GAP_MAX = 3600 * RATE
+_PIECE = 60 * RATE
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ class SpeechFinder:
         self._taken = 0
         self._likely: list[Floats] = []
 
+    @property
+    def taken(self) -> int:
+        """How many samples were taken in since the last end, silence for holes included."""
+        return self._taken
+
     def add(self, samples: Floats) -> None:
         """Take the next samples (n,), mono at RATE."""
         self._taken += len(samples)
@@ -97,6 +106,25 @@ class SpeechFinder:
         while len(self._rest) >= BLOCK:
             self._likely.append(self._run(self._rest[:BLOCK]))
             self._rest = self._rest[BLOCK:]
+
+    def hear(self, pieces: Iterable[tuple[Fraction, Floats]], name: str) -> Fraction | None:
+        """Take in all pieces of one track, each with its time in seconds; silence stands where there is none.
+
+        So what is heard stays in its place. Returns the first one's time, None if there is none; raises
+        RefusedError for a hole of more than an hour in the sound of `name`.
+        """
+        start: Fraction | None = None
+        for time, samples in pieces:
+            start = time if start is None else start
+            gap = round((time - start) * RATE) - self._taken
+            if gap > _GAP_MAX:
+                raise RefusedError(f"the sound of {name} has a hole of more than an hour")
+            while gap > 0:
+                silent = min(gap, _PIECE)
+                self.add(np.zeros(silent, np.float32))
+                gap -= silent
+            self.add(samples)
+        return start
 
     def finish(
         self,

@@ -11,10 +11,10 @@ from typing import Final
 import pypdf
 
 import bearwitness.media.locked  # loads what PyAV would load later  # noqa: F401
+from bearwitness.media.inside.tagging import read_metadata
 from bearwitness.sandbox.tasks import Call, Session
 
 from .inside.documents import read_document
-from .inside.metadata import read_metadata
 
 # Python loads these when they are met first, and in the child that can not be later.
 _CODECS: Final = """

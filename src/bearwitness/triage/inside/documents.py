@@ -18,10 +18,9 @@ from xml.etree import ElementTree
 import pypdf
 
 from bearwitness.media.inside.opening import bytes_of
+from bearwitness.media.inside.stream import as_file
 from bearwitness.sandbox.channel import ParentGoneError
 from bearwitness.sandbox.tasks import Task
-
-from .stream import as_file
 
 CHARACTERS_MAX: Final = 2_000_000
 _PART_BYTES_MAX: Final = 64 << 20

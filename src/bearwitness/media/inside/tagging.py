@@ -14,10 +14,10 @@ from typing import Any, Final
 import PIL.ExifTags
 import PIL.Image
 
-from bearwitness.media.inside.opening import Bytes, bytes_of, open_container
 from bearwitness.sandbox.channel import ParentGoneError
 from bearwitness.sandbox.tasks import Task
 
+from .opening import Bytes, bytes_of, open_container
 from .stream import as_file
 
 PIL.Image.MAX_IMAGE_PIXELS = None  # no picture is decoded here

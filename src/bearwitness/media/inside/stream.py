@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from bearwitness.media.inside.opening import Bytes
+from .opening import Bytes
 
 _BUFFER_BYTES = 256 << 10
 
