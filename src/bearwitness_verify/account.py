@@ -1,4 +1,4 @@
-"""What a release says besides its proofs: statements, conditions, an account (docs/format.md, 11.1)."""
+"""What a release says besides its proofs: statements, conditions, account, answers (format.md 11.1, 11.5)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from .errors import MalformedError, ProofError
 CONDITIONS: Final = ("embargo", "purpose", "onward", "consent", "fair_trial", "death_penalty", "note")
 WHOLE: Final = 10_000  # of a picture's width or height
 _ITEM = re.compile(r"[0-9a-f]{32}\Z")
+_RELEASE = re.compile(r"[0-9a-f]{64}\Z")
+ACTS: Final = ("corrects", "recalls")
 _TIME_MAX: Final = 2**63 - 1
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)\Z", re.ASCII)
 
@@ -63,6 +65,30 @@ class Withheld:
     index: int
     leaf: bytes
     path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """That a release corrects or recalls the earlier one with this SHA-256, and why."""
+
+    act: str
+    release: str
+    reason: str
+
+
+def parse_answers(value: Json) -> tuple[Answer, ...]:
+    """Read which earlier releases one corrects or recalls; raise MalformedError."""
+    answers = []
+    for member in canonical.array(value, "the answers of a release"):
+        got = members(member, "an answer", "act reason release")
+        answer = Answer(*(text(got[name], "an answer") for name in ("act", "release", "reason")))
+        if answer.act not in ACTS or not _RELEASE.match(answer.release) or not answer.reason.strip():
+            raise MalformedError("an answer neither corrects nor recalls a release, or gives no reason")
+        answers.append(answer)
+    names = [answer.release for answer in answers]
+    if not names or names != sorted(set(names)):
+        raise MalformedError("the answers of a release are none, twice, or not in order")
+    return tuple(answers)
 
 
 def parse_statement(value: Json) -> Statement:

@@ -59,15 +59,16 @@ def parse_clip(value: Json) -> Clip:
     """Read a clip; raise MalformedError."""
     got = members(value, "a clip", "playable segments table")
     playable = None if got["playable"] is None else canonical.text(got["playable"], "a playable file")
-    return Clip(_table(got["table"]), _segments(got["segments"]), playable)
+    return Clip(parse_table(got["table"]), _segments(got["segments"]), playable)
 
 
-def _table(value: Json) -> Table:
+def parse_table(value: Json) -> Table:
+    """Read the leaves shown of a track table; raise MalformedError."""
     got = members(value, "a track table", "fields hashes packets runs salts")
     fields, packets = canonical.array(got["fields"], "fields"), unb64(got["packets"], "packets")
     if len(packets) % ROW_BYTES:
         raise MalformedError("the packets of a clip are not 56 bytes each")
-    proof = _several(got, len(fields) + len(packets) // ROW_BYTES)
+    proof = parse_several(got, len(fields) + len(packets) // ROW_BYTES)
     return Table(proof, tuple(fields), packets)
 
 
@@ -77,10 +78,11 @@ def _segments(value: Json) -> Segments:
     if lengths and not 0 < min(lengths) <= max(lengths) <= SEGMENT_BYTES_MAX:
         raise MalformedError("a segment is empty or longer than 65,536 bytes")
     name = canonical.text(got["file"], "the file of a clip")
-    return Segments(_several(got, len(lengths)), name, lengths)
+    return Segments(parse_several(got, len(lengths)), name, lengths)
 
 
-def _several(got: dict[str, Json], leaves: int) -> Several:
+def parse_several(got: dict[str, Json], leaves: int) -> Several:
+    """Read the proof of so many `leaves` of one tree; raise MalformedError."""
     salts, hashes = unb64(got["salts"], "salts"), unb64(got["hashes"], "the hashes of a proof")
     pairs = words(unb64(got["runs"], "runs of leaves"))
     if len(salts) != 32 * leaves or len(hashes) % 32 or len(pairs) % 2 or not leaves:

@@ -18,6 +18,7 @@ from .release import Content, Leaf, LogEvidence, ShownDelivery, ShownEntry, Show
 ALWAYS_SHOWN = ("fate",)
 ALWAYS_SHOWN_OF_FILES = ("content", "sha256", "size")
 ALWAYS_SHOWN_OF_CLIPS = ("content", "tracks")
+ALWAYS_SHOWN_OF_STILLS = ("tracks",)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def prove_item(item: ShownItem, tree: leaves.TreeRef) -> ProvenItem:
     fields = proven_fields(item.fields, "item-field", ITEM_SLOTS, ITEM_HEIGHT, item.root)
     wanted = ALWAYS_SHOWN + (ALWAYS_SHOWN_OF_FILES if item.file else ())
     wanted += ALWAYS_SHOWN_OF_CLIPS if item.clips else ()
+    wanted += ALWAYS_SHOWN_OF_STILLS if item.stills else ()
     missing = [name for name in wanted if name not in fields]
     if missing:
         raise ProofError(f"of the item the field {missing[0]!r} must be shown and is not")
@@ -151,7 +153,7 @@ class _Segments:
 def check_log(delivery: ShownDelivery, vault: VerifierKey) -> tuple[Checkpoint, Checkpoint]:
     """Check inclusion of the delivery's entry; return the log's checkpoint and the vault's."""
     leaf = entry_leaf(delivery.entry)
-    checkpoint = _check_evidence(leaf, delivery.log)
+    checkpoint = check_evidence(leaf, delivery.log)
     if delivery.imported is None:
         if delivery.log.key != vault:
             raise ProofError("the delivery stands in the log of another vault")
@@ -160,10 +162,11 @@ def check_log(delivery: ShownDelivery, vault: VerifierKey) -> tuple[Checkpoint, 
     if log.key != vault:
         raise ProofError("the delivery was imported by another vault")
     check_import(delivery, checkpoint)
-    return checkpoint, _check_evidence(entry_leaf(entry), log)
+    return checkpoint, check_evidence(entry_leaf(entry), log)
 
 
-def _check_evidence(leaf: bytes, log: LogEvidence) -> Checkpoint:
+def check_evidence(leaf: bytes, log: LogEvidence) -> Checkpoint:
+    """Return the checkpoint of the log in which the entry with this `leaf` is proven; raise ProofError."""
     checkpoint = LogProof.parse(log.proof.proof).verify(leaf, log.key)
     for further in log.further:
         LogProof.parse(further.proof).verify(leaf, log.key)

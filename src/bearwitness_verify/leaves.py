@@ -25,6 +25,7 @@ KINDS: Final = (
     "receipt",
     "entry-field",
     "entry",
+    "tile",
 )
 
 ITEM_SLOTS: Final = {
@@ -43,7 +44,7 @@ ENTRY_SLOTS: Final = {
         "sealed": "delivery items bytes losses source custody late instalment descriptor complete",
         "imported": "device checkpoint deliveries",
         "restored": "items",
-        "released": "release items revealed profile recipients",
+        "released": "release items revealed profile recipients answers",
         "destroyed": "items ground keepers",
         "copies-reached": "items reached not_reached",
         "mirrored": "mirror size",
@@ -65,6 +66,7 @@ ENTRY_SLOTS: Final = {
         "consent-withdrawn": "consent ground person statement",
         "gate-results": "subject outcome results",
         "received": "release person verdict statement",
+        "still": "item delivery still",
     }.items()
 }
 
@@ -130,6 +132,11 @@ def tracks_ref(value: Json) -> TreeRef:
 def delivery_ref(value: Json) -> TreeRef:
     """Read the reference to a delivery's tree."""
     return TreeRef.from_json(value, "item", HIDDEN_HEIGHTS)
+
+
+def tiles_ref(value: Json) -> TreeRef:
+    """Read the reference to the tree of a still's tiles."""
+    return TreeRef.from_json(value, "tile", HIDDEN_HEIGHTS)
 
 
 def item_payload(root: bytes) -> bytes:

@@ -12,9 +12,11 @@ from typing import Final
 from . import canonical
 from .account import (
     Account,
+    Answer,
     Statement,
     Withheld,
     parse_account,
+    parse_answers,
     parse_conditions,
     parse_statement,
     parse_withheld,
@@ -24,12 +26,14 @@ from .clips import Clip, parse_clip
 from .errors import MalformedError
 from .leaves import ENTRY_HEIGHT, TreeRef, field_payload
 from .note import ED25519, VerifierKey
+from .stills import Still, parse_still
 
 STATEMENT_NAME: Final = "release.json"
 SIGNATURE_NAME: Final = "release.sig"
 STATEMENT_BYTES_MAX: Final = 1 << 30
 _FILE_NAME = re.compile(r"(exhibits/[0-9]{2,6}(\.[a-z0-9]{1,8})?|[A-Z]{3,12}\.txt|index\.html)\Z")
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")
+_VERSIONS: Final = (None, "1", "2", "3")
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Content:
 
 @dataclass(frozen=True)
 class ShownItem:
-    """An item of a delivery, some of its fields shown, its bytes in `file`, or parts of it as clips."""
+    """An item of a delivery, some of its fields shown, its bytes in `file`, or parts as clips and stills."""
 
     index: int
     path: tuple[bytes, ...]
@@ -99,6 +103,7 @@ class ShownItem:
     file: str | None
     content: Content | None
     clips: tuple[Clip, ...] = ()
+    stills: tuple[Still, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,29 +136,31 @@ class Release:
     statements: tuple[Statement, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
+    answers: tuple[Answer, ...] = ()
 
 
 def parse(data: bytes) -> Release:
     """Read the bytes of ``release.json``; raise MalformedError."""
     value = canonical.loads(data, STATEMENT_NAME)
     version = value.get("v") if isinstance(value, dict) else None
-    names = "deliveries files type v vault" + (" account conditions statements" if version == "2" else "")
-    got = members(value, STATEMENT_NAME, names)
-    if got["type"] != "release" or version not in ("1", "2"):
+    number = _VERSIONS.index(version) if version in _VERSIONS else 0
+    names = "deliveries files type v vault" + (" account conditions statements" if number > 1 else "")
+    got = members(value, STATEMENT_NAME, names, "answers" if number > 2 else "")
+    if got["type"] != "release" or not number:
         raise MalformedError("the release is of a version this verifier does not know")
     files = tuple(_file(value) for value in canonical.array(got["files"], "files"))
     if [f.name for f in files] != sorted({f.name for f in files}):
         raise MalformedError("the files of the release are not listed in order, once each")
-    second = version == "2"
-    deliveries = tuple(_delivery(value, second) for value in canonical.array(got["deliveries"], "deliveries"))
-    if not deliveries:
+    deliveries = tuple(_delivery(value, number) for value in canonical.array(got["deliveries"], "deliveries"))
+    answers = parse_answers(got["answers"]) if "answers" in got else ()
+    if not deliveries and not answers:
         raise MalformedError("the release shows no delivery")
     vault = _log_key(got["vault"], "the vault's key")
-    if not second:
+    if number == 1:
         return Release(vault, files, deliveries)
     statements = tuple(map(parse_statement, canonical.array(got["statements"], "statements")))
-    conditions = parse_conditions(got["conditions"])
-    return Release(vault, files, deliveries, statements, conditions, parse_account(got["account"]))
+    conditions, account = parse_conditions(got["conditions"]), parse_account(got["account"])
+    return Release(vault, files, deliveries, statements, conditions, account, answers)
 
 
 def _file(value: Json) -> ListedFile:
@@ -164,13 +171,13 @@ def _file(value: Json) -> ListedFile:
     return ListedFile(name, integer(got["bytes"], "the size of a file"), digest)
 
 
-def _delivery(value: Json, second: bool) -> ShownDelivery:
-    got = members(value, "a delivery", "entry import items log" + (" withheld" if second else ""))
+def _delivery(value: Json, version: int) -> ShownDelivery:
+    got = members(value, "a delivery", "entry import items log" + (" withheld" if version > 1 else ""))
     imported = None
     if got["import"] is not None:
         inner = members(got["import"], "an import", "entry log")
         imported = (_entry(inner["entry"]), _log(inner["log"]))
-    items = tuple(_item(item, second) for item in canonical.array(got["items"], "the items of a delivery"))
+    items = tuple(_item(item, version) for item in canonical.array(got["items"], "the items of a delivery"))
     withheld = None
     if got.get("withheld") is not None:
         withheld = tuple(map(parse_withheld, canonical.array(got["withheld"], "what is withheld")))
@@ -233,8 +240,9 @@ def _stamped(proof: Json, stamps: Json) -> StampedProof:
     return StampedProof(canonical.text(proof, "a log proof"), files)
 
 
-def _item(value: Json, second: bool) -> ShownItem:
-    got = members(value, "an item", "content fields file index path root salt" + (" clips" if second else ""))
+def _item(value: Json, version: int) -> ShownItem:
+    names = "content fields file index path root salt" + (" clips" if version > 1 else "")
+    got = members(value, "an item", names, "stills" if version > 2 else "")
     file = None if got["file"] is None else canonical.text(got["file"], "the file of an item")
     content = None if got["content"] is None else _content(got["content"])
     if (file is None) != (content is None):
@@ -248,7 +256,18 @@ def _item(value: Json, second: bool) -> ShownItem:
         file,
         content,
         tuple(map(parse_clip, canonical.array(got.get("clips", []), "the clips of an item"))),
+        _stills(got["stills"]) if "stills" in got else (),
     )
+
+
+def _stills(value: Json) -> tuple[Still, ...]:
+    found = []
+    for member in canonical.array(value, "the stills of an item"):
+        got = members(member, "a still", "entry log picture table tiles")
+        found.append(parse_still(got, _entry(got["entry"]), _log(got["log"])))
+    if not found:
+        raise MalformedError("an item has an empty list of stills")
+    return tuple(found)
 
 
 def _content(value: Json) -> Content:

@@ -46,6 +46,8 @@ def check_said(
             report.fail(5, f"a statement is about item {statement.item}, which is not proven")
     for name, text in sorted(shown.conditions.items()):
         report.note(5, f"shared under the condition {name}: {printable(text)}")
+    for answer in shown.answers:
+        report.note(5, f"this release {answer.act} the release {answer.release}: {printable(answer.reason)}")
     if shown.account is None:
         return
     amount, seconds = shown.account.items, shown.account.seconds

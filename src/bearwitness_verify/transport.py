@@ -92,8 +92,11 @@ def pid_of(head: bytes) -> int:
     return -1 if head[0] != SYNC or head[1] & 0x80 else int.from_bytes(head[1:3], "big") & 0x1FFF
 
 
-def check_packet(data: bytes, row: Row, stride: int, skip: int) -> None:
-    """Check that cells hold exactly the packet of `row`, none missing; raise ProofError."""
+def check_packet(data: bytes, row: Row, stride: int, skip: int) -> bytes:
+    """Return the bytes a decoder is given of the packet of `row`, whose cells `data` are; raise ProofError.
+
+    They must hold exactly this packet, with no cell missing.
+    """
     if not data or len(data) % stride:
         raise ProofError("a packet is not made of whole cells")
     payload = bytearray()
@@ -110,6 +113,7 @@ def check_packet(data: bytes, row: Row, stride: int, skip: int) -> None:
         raise ProofError("cells of a packet are missing")
     if (pts, dts) != (row.pts, row.dts):
         raise ProofError("the times a packet carries are not those of the track table")
+    return bytes(payload[body : body + told])
 
 
 def _payload(cell: bytes) -> bytes:

@@ -16,10 +16,10 @@ Every step that fails is reported. Steps 7 to 9 are in trust.py, the single chec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import archive, clip_words, evidence, item_words, leaves, note, release, said, trust
+from . import archive, clip_words, evidence, item_words, leaves, note, release, said, still_words, trust
 from .anchors import Anchors
 from .archive import Package
 from .canonical import integer, unb64
@@ -28,6 +28,8 @@ from .clips import Clip
 from .errors import ProofError, SignatureError, VerifyError
 from .release import Content, Release, ShownDelivery, ShownItem
 from .report import Report, printable
+from .still_proof import check_still
+from .stills import Still
 
 SIGNATURE_BYTES_MAX = 64 * 1024
 
@@ -157,16 +159,14 @@ class _Verification:
             self._file(item.file, item.content, proven)
         for clip in item.clips:
             self._clip(clip, proven)
+        for still in item.stills:
+            self._still(still, proven)
         return proven.leaf
 
     def _clip(self, clip: Clip, proven: evidence.ProvenItem) -> None:
         names = [clip.segments.file] + ([] if clip.playable is None else [clip.playable])
         try:
-            if self._used & set(names) or len(set(names)) < len(names):
-                raise ProofError("two exhibits use one file")
-            self._used |= set(names)
-            if set(names) - self._there:
-                raise ProofError("a file of the clip is missing, or not listed in the release")
+            self._use(names)
             playable = None if clip.playable is None else self._pieces(clip.playable)
             found = check_clip(proven.fields, clip, self._pieces(clip.segments.file), playable)
         except VerifyError as error:
@@ -174,6 +174,27 @@ class _Verification:
             return
         for line in clip_words.described(names[-1], proven.item, found):
             self._report.ok(6, printable(line))
+
+    def _still(self, still: Still, proven: evidence.ProvenItem) -> None:
+        names = [still.file, still.picture]
+        try:
+            self._use(names)
+            raw, made = (self._pieces(name) for name in names)
+            found = check_still(still, proven, self._shown.vault, raw, made)
+        except VerifyError as error:
+            self._report.fail(6, f"{still.picture}: {printable(str(error))}")
+            return
+        for line in still_words.described(still.picture, proven.item, found):
+            self._report.ok(6, printable(line))
+        self._report.note(6, still_words.trust(still.picture, found))
+
+    def _use(self, names: Sequence[str]) -> None:
+        """Note the files of an exhibit; raise ProofError unless they are there, and its own."""
+        if self._used & set(names) or len(set(names)) < len(names):
+            raise ProofError("two exhibits use one file")
+        self._used |= set(names)
+        if set(names) - self._there:
+            raise ProofError("a file of an exhibit is missing, or not listed in the release")
 
     def _file(self, name: str, content: Content, proven: evidence.ProvenItem) -> None:
         try:

@@ -28,6 +28,7 @@ VERBS: Final = {
     "restore": "write sealed files out again",
     "redact": "hide faces, regions and voices in a file, and attack the result",
     "release": "show chosen items to somebody, with proof",
+    "still": "choose a frame, to be shown with proof, regions of it hidden",
     "triage": "look at everything, so that nobody must",
     "find": "find items by words, kind, faces, sensitivity, clock",
     "similar": "show which items are copies of which",

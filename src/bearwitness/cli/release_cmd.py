@@ -23,11 +23,14 @@ from bearwitness.disclose.selection import (
     Selection,
     check_conditions,
     parse_account_words,
+    parse_answer,
     parse_pairs,
     parse_said,
 )
+from bearwitness.disclose.stills import WrittenStill, parse_asked_still
 from bearwitness.errors import UsageError
 from bearwitness_verify import note
+from bearwitness_verify.account import Answer
 from bearwitness_verify.checkpoint import Checkpoint
 
 from .options import add_identity, add_items, add_vault
@@ -58,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hide-length", action="store_true",
         help="clips that do not tell how long the recording is: without edit lists, of the first track only",
     )  # fmt: skip
+    parser.add_argument(
+        "--still", metavar="STILL[#X,Y,W,H]…", **many,
+        help="a frame chosen by `bearwitness still`, regions to hide in per cent of the picture (repeatable)",
+    )  # fmt: skip
     parser.add_argument("--fields-of", metavar="ITEM", help="show fields of an item, not its bytes", **many)
     parser.add_argument(
         "--statement", metavar="ITEM[@START-END][#X,Y,W,H]: TEXT", **many,
@@ -74,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--condition", metavar="NAME=TEXT", help="purpose, onward, embargo and so on, which travel", **many
     )
+    for act, what in (("corrects", "is corrected by this one"), ("recalls", "is recalled, and why")):
+        parser.add_argument(
+            f"--{act}", metavar="RELEASE=REASON", **many,
+            help=f"an earlier release, by the SHA-256 of its release.json, that {what} (repeatable)",
+        )  # fmt: skip
     parser.add_argument("--profile", metavar="NAME|FILE", help="the policy to release under")
     add_gates(parser)
     parser.add_argument(
@@ -126,6 +138,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         "release": str(done.path),
         "release_sha256": done.statement_sha256,
         "items": done.items,
+        "stills": [_still(written) for written in done.stills],
         "clips": [_clip(done, number) for number in range(len(done.clips))],
         "revealed": done.revealed,
         "vault_key": at.vault.config.key,
@@ -151,7 +164,17 @@ def _selection(options: argparse.Namespace) -> Selection:
         grounds=parse_pairs(options.ground, "a ground"),
         other_ground=options.other_ground,
         conditions=conditions,
+        stills=tuple(parse_asked_still(words, hide_length=options.hide_length) for words in options.still),
+        answers=_answers(options.corrects, options.recalls),
     )
+
+
+def _answers(corrects: list[str], recalls: list[str]) -> tuple[Answer, ...]:
+    answers = [parse_answer("corrects", words) for words in corrects]
+    answers += [parse_answer("recalls", words) for words in recalls]
+    if len({answer.release for answer in answers}) < len(answers):
+        raise UsageError("one release is named twice as corrected or recalled")
+    return tuple(sorted(answers, key=lambda answer: answer.release))
 
 
 def _clip(done: Released, number: int) -> dict[str, object]:
@@ -165,8 +188,22 @@ def _clip(done: Released, number: int) -> dict[str, object]:
     }
 
 
+def _still(written: WrittenStill) -> dict[str, object]:
+    return {
+        "exact": written.exact,
+        "picture": written.files[1].name,
+        "tiles": str(written.tiles),
+        "tiles_shown": str(written.shown),
+    }
+
+
 def _tell(done: Released, out: Output) -> None:
     """Say which packets were taken, and what a clip tells besides."""
+    for written in done.stills:
+        hidden = written.tiles - written.shown
+        out.say(f"{written.files[1].name}: {hidden} of {written.tiles} tiles are hidden")
+        if not written.exact:
+            out.say(f"{written.files[1].name} is labelled as derived: its codec leaves decoders a choice")
     for taken in done.clips:
         out.say(f"the clip runs from {taken.words}; all of its packets are proven bit for bit")
         if taken.tells_length:

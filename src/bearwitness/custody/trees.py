@@ -46,12 +46,16 @@ def filler(secret: bytes, level: int, index: int) -> bytes:
 class RunBuilder:
     """Builds the root of `count` consecutive leaves at a secret offset, a piece at a time."""
 
-    def __init__(self, secret: bytes, count: int, *, single: bool = False) -> None:
-        """`single`: one leaf is its own root (content); otherwise the tree is always hidden."""
+    def __init__(self, secret: bytes, count: int, *, single: bool = False, first: int | None = None) -> None:
+        """`single`: one leaf is its own root (content); otherwise the tree is always hidden.
+
+        `first`: where the run begins, if that is no secret.
+        """
         self._secret = secret
         self._left = count
         self.height = 0 if single and count == 1 else hidden_height(count)
-        self.first = _offset(secret, self.height, count) if self.height else 0
+        secret_first = _offset(secret, self.height, count) if self.height else 0
+        self.first = secret_first if first is None else first
         self._carry: list[bytes | None] = [None] * (self.height + 1)
         self._next = [self.first >> level for level in range(self.height + 1)]
 
@@ -142,12 +146,20 @@ class SeveralProof:
 
 
 def several_proof(
-    leaves: Sequence[bytes], secret: bytes, wanted: Sequence[int], *, single: bool = False
+    leaves: Sequence[bytes],
+    secret: bytes,
+    wanted: Sequence[int],
+    *,
+    single: bool = False,
+    first: int | None = None,
 ) -> SeveralProof:
-    """Return the proof of the leaves `wanted` (ascending numbers) of the run `leaves` (format.md, 11.1)."""
+    """Return the proof of the leaves `wanted` (ascending numbers) of the run `leaves` (format.md, 11.1).
+
+    `single` and `first` are those of the run's :class:`RunBuilder`.
+    """
     if not wanted or wanted[0] < 0 or wanted[-1] >= len(leaves):
         raise ProofError(f"leaves asked for are not in a run of {len(leaves)}")
-    builder = RunBuilder(secret, len(leaves), single=single)
+    builder = RunBuilder(secret, len(leaves), single=single, first=first)
     nodes, index = list(leaves), builder.first
     indices = tuple(index + number for number in wanted)
     known, hashes = list(indices), []

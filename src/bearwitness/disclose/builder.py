@@ -29,22 +29,26 @@ from .found import Found, Shown, find
 from .instructions import NAME as INSTRUCTIONS_NAME
 from .instructions import instructions
 from .proofs import Chosen
-from .selection import Selection
+from .selection import Selection, answer_json
+from .still_choice import ChosenStill
+from .stills import AskedStill, WrittenStill, write_still
 
 _ALWAYS_ITEM = frozenset({"fate"})
 _ALWAYS_FILE = frozenset({"content", "fate", "sha256", "size"})
 _ALWAYS_CLIP = frozenset({"content", "fate", "tracks"})
+_ALWAYS_STILL = frozenset({"fate", "tracks"})
 _ALWAYS_DELIVERY = frozenset({"kind", "delivery"})
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is shown of an item: all its bytes, clips, or only fields."""
+    """What is shown of an item: all its bytes, clips, stills, or only fields."""
 
     delivery: str
     leaf: bytes
     whole: bool
     clips: tuple[Asked, ...]
+    stills: tuple[tuple[ChosenStill, AskedStill], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Made:
 
     statement: bytes = b""
     clips: list[Taken] = field(default_factory=list)
+    stills: list[WrittenStill] = field(default_factory=list)
 
 
 class Builder:
@@ -114,7 +119,7 @@ class Builder:
             "deliveries": deliveries,
             "files": listed,
             "type": "release",
-            "v": "1" if self._plain else "2",
+            "v": "1" if self._plain else self._selection.version,
             "vault": vault.encode(),
         }
         if not self._plain:
@@ -143,7 +148,10 @@ class Builder:
             held, shown = math.ceil(self._held_seconds), math.ceil(self._shown_seconds)
             account["seconds"] = {"held": str(max(held, shown)), "shown": str(shown)}
         told = account if self._selection.account & {"items", "seconds"} else None
-        return {"account": told, "conditions": dict(self._selection.conditions), "statements": statements}
+        value: dict[str, Json] = {"account": told, "conditions": dict(self._selection.conditions)}
+        if self._selection.answers:
+            value["answers"] = [answer_json(answer) for answer in self._selection.answers]
+        return {**value, "statements": statements}
 
     def _delivery(self, record: DeliveryRecord, parts: Mapping[bytes, Part]) -> Json:
         opened = self._ledger.open_delivery(record.delivery)
@@ -219,7 +227,7 @@ class Builder:
         record = shown.record
         names = _ALWAYS_ITEM | self._chosen.item_fields
         whole = part.whole and record.size is not None
-        if whole or part.clips or self._plain:
+        if whole or part.clips or part.stills or self._plain:
             self._number += 1
         file: str | None = None
         content: Json = None
@@ -233,9 +241,22 @@ class Builder:
         if self._plain:
             return value
         clips = self._clips(opened, record, part, again=whole)
-        names |= _ALWAYS_CLIP if clips else frozenset()
+        stills = self._stills(opened, record, part, again=whole or bool(clips))
+        names |= (_ALWAYS_CLIP if clips else frozenset()) | (_ALWAYS_STILL if stills else frozenset())
         value = proofs.item_json(shown.proofs, shown.place, names, file, content)
-        return {**value, "clips": clips}
+        return {**value, "clips": clips, **({"stills": stills} if stills else {})}
+
+    def _stills(self, opened: OpenDelivery, record: Record, part: Part, *, again: bool) -> list[Json]:
+        stills: list[Json] = []
+        for chosen, asked in part.stills:
+            if again or stills:
+                self._number += 1
+            exhibits = self._folder / "exhibits"
+            written = write_still(exhibits, self._number, self._ledger, opened, record, chosen, asked)
+            self._files += [File(file.name, file.size, file.sha256) for file in written.files]
+            self.made.stills.append(written)
+            stills.append(written.json)
+        return stills
 
     def _clips(self, opened: OpenDelivery, record: Record, part: Part, *, again: bool) -> list[Json]:
         clips: list[Json] = []

@@ -56,7 +56,13 @@ for file in exhibits/* VERIFY.txt; do test -e "$file" || continue
 
 
 def script(vault: VerifierKey, deliveries: Sequence[Json], folder: Path) -> str:
-    """Return the script for the first exhibit of the first delivery; `folder` holds the release's files."""
+    """Return the script for the first exhibit of the first delivery; `folder` holds the release's files.
+
+    Where there is no delivery (a recall) what is left to check is the vault's signature.
+    """
+    if not deliveries:
+        lines = [f"DER={_ED25519_DER}", _key(vault, vault, own=True), *_statement_lines()]
+        return "\n".join([BEGIN, _TOOLS.strip(), *lines, END, ""])
     found: Any = next((d for d in deliveries if _of(d)["import"] is None), deliveries[0])
     item = next((i for i in found["items"] if i["file"] or i.get("clips")), found["items"][0])
     entry = found["entry"]

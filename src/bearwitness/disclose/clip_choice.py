@@ -85,7 +85,7 @@ def parse_time(text: str) -> Fraction:
 
 
 @dataclass(frozen=True)
-class _Whole:
+class Whole:
     """A track of the item with all its rows, and the number of the leaf of the first."""
 
     track: Track
@@ -105,13 +105,13 @@ def choose(blob: IndexBlob | None, asked: Asked, first_segment: int) -> Taken:
         )
     if blob.container.endswith(", incomplete"):
         raise _impossible(asked, "has a damaged index, of which only a part was sealed")
-    wholes = _wholes(blob)
-    origin = _origin([whole.track for whole in wholes])
+    wholes = wholes_of(blob)
+    origin = origin_of([whole.track for whole in wholes])
     chosen = [whole for whole in wholes if _is_wanted(whole.track, asked)]
     if not chosen:
         raise UsageError(f"item {asked.item} has no such tracks", f"it has: {_named(wholes)}")
     pictures = [whole for whole in chosen if whole.track.media == "video"]
-    taken: list[tuple[_Whole, int, int]] = []
+    taken: list[tuple[Whole, int, int]] = []
     for whole in chosen:
         low, high = _range(whole.track, asked, origin, alone=not pictures)
         if low < high:
@@ -134,7 +134,7 @@ def _nothing(track: Track, asked: Asked, origin: Fraction) -> RefusedError:
     )
 
 
-def _named(wholes: Sequence[_Whole]) -> str:
+def _named(wholes: Sequence[Whole]) -> str:
     return ", ".join(f"{w.track.number} ({w.track.media} {w.track.codec})" for w in wholes)
 
 
@@ -144,7 +144,7 @@ def _is_wanted(track: Track, asked: Asked) -> bool:
     return track.media == "video" or (track.media == "audio" and asked.sound)
 
 
-def _wholes(blob: IndexBlob) -> list[_Whole]:
+def wholes_of(blob: IndexBlob) -> list[Whole]:
     """Return the tracks that have packets."""
     found, at, fields = [], 0, blob.fields
     for number in range(0, len(fields), _FIELDS):
@@ -159,7 +159,7 @@ def _wholes(blob: IndexBlob) -> list[_Whole]:
                 integer(four[0]["track"]), _object(values["decoder"]), _object(values["display"]),
                 json_array(values["edits"]), None, tuple(rows.unpack_rows(packed)),
             )  # fmt: skip
-            found.append(_Whole(track, len(fields) + at, number, at > 0))
+            found.append(Whole(track, len(fields) + at, number, at > 0))
         at += count
     return found
 
@@ -174,7 +174,7 @@ def _count(extent: Json) -> int:
     return integer(members(extent, "an extent", "packets duration")["packets"])
 
 
-def _origin(tracks: Sequence[Track]) -> Fraction:
+def origin_of(tracks: Sequence[Track]) -> Fraction:
     """Return when the recording begins: transport streams count from any time, all others from zero."""
     if not tracks or tracks[0].container not in TRANSPORT:
         return Fraction(0)
@@ -211,7 +211,7 @@ def _range(track: Track, asked: Asked, origin: Fraction, *, alone: bool) -> tupl
 
 
 def _taken(
-    taken: Sequence[tuple[_Whole, int, int]],
+    taken: Sequence[tuple[Whole, int, int]],
     blob: IndexBlob,
     first_segment: int,
     origin: Fraction,
@@ -230,7 +230,7 @@ def _taken(
     starts = array("q", accumulate(blob.lengths, initial=0))
     for track in tracks:
         for row in track.played:
-            if _shares(row, starts, first_segment, transport=track.container in TRANSPORT):
+            if shares(row, starts, first_segment, transport=track.container in TRANSPORT):
                 raise _impossible(asked, "is cut in blocks that hold bytes of several packets")
     begin = min(track.span[0] for track in tracks) - origin
     end = max(track.span[1] for track in tracks) - origin
@@ -240,7 +240,7 @@ def _taken(
     return Taken(tuple(tracks), (*fields, *packets), begin, end, tells)
 
 
-def _refuse_behind_others(wholes: Sequence[_Whole], asked: Asked) -> None:
+def _refuse_behind_others(wholes: Sequence[Whole], asked: Asked) -> None:
     """Raise RefusedError for tracks whose places in the table tell how many packets stand before them."""
     behind = [str(whole.track.number) for whole in wholes if whole.shared_table]
     if behind:
@@ -250,7 +250,8 @@ def _refuse_behind_others(wholes: Sequence[_Whole], asked: Asked) -> None:
         )
 
 
-def _shares(row: Row, starts: array[int], first: int, *, transport: bool) -> bool:
+def shares(row: Row, starts: array[int], first: int, *, transport: bool) -> bool:
+    """Say whether segments of a packet hold bytes of others; `starts` are the places of all segments."""
     if row.flags & SHARED:
         return True
     if transport or not row.leaves:

@@ -56,7 +56,7 @@ def write_clip(folder: Path, number: int, opened: OpenDelivery, record: Record, 
     name = f"exhibits/{number:02}.segments"
     hasher = ContentHasher(record.secret, blob.lengths, keep_leaves=True)
     shown = _Segments(taken.tracks, blob, first)
-    raw = _Writer(folder.parent / name, name)
+    raw = Writer(folder.parent / name, name)
     for index, data in enumerate(cut(opened.content(record), blob.lengths)):
         hasher.feed(memoryview(data))
         if shown.wants(index, data):
@@ -70,26 +70,27 @@ def write_clip(folder: Path, number: int, opened: OpenDelivery, record: Record, 
     segments: Json = {
         "file": name,
         "lengths": b64(b"".join(blob.lengths[n].to_bytes(4, "big") for n in shown.chosen)),
-        **_several(proof, secret, shown.chosen),
+        **several(proof, secret, shown.chosen),
     }
-    table = _table(record, blob, taken)
+    table = table_json(record, blob, taken.leaves)
     clip: Json = {"playable": playable.name if playable else None, "segments": segments, "table": table}
     return WrittenClip(tuple(files), clip, taken)
 
 
-def _table(record: Record, blob: IndexBlob, taken: Taken) -> Json:
-    leaves = [leaf for some in track_leaves(record.secret, blob.fields, blob.packets) for leaf in some]
+def table_json(record: Record, blob: IndexBlob, leaves: Sequence[int]) -> Json:
+    """Return the proof of `leaves` (ascending numbers: fields, then packets) of an item's track table."""
+    hashes = [leaf for some in track_leaves(record.secret, blob.fields, blob.packets) for leaf in some]
     secret, count = derive(record.secret, b"tracks"), len(blob.fields)
-    proof = several_proof(leaves, secret, taken.leaves)
+    proof = several_proof(hashes, secret, leaves)
     if proof.height != tracks_ref(record.value("tracks")).height:
         raise TamperedError("the track table of an item is not the one that was sealed")
-    numbers = [leaf - count for leaf in taken.leaves if leaf >= count]
+    numbers = [leaf - count for leaf in leaves if leaf >= count]
     packets = b"".join(blob.packets[n * PACKET_BYTES : (n + 1) * PACKET_BYTES] for n in numbers)
-    fields: list[Json] = [blob.fields[leaf] for leaf in taken.leaves if leaf < count]
-    return {"fields": fields, "packets": b64(packets), **_several(proof, secret, taken.leaves)}
+    fields: list[Json] = [blob.fields[leaf] for leaf in leaves if leaf < count]
+    return {"fields": fields, "packets": b64(packets), **several(proof, secret, leaves)}
 
 
-def _several(proof: SeveralProof, secret: bytes, numbers: Sequence[int]) -> dict[str, Json]:
+def several(proof: SeveralProof, secret: bytes, numbers: Sequence[int]) -> dict[str, Json]:
     """Return runs, salts and hashes of leaves shown together; `numbers` are those within the run."""
     runs: list[list[int]] = []
     for index in proof.indices:
@@ -137,19 +138,21 @@ class _Segments:
         return wanted
 
 
-class _Writer:
-    """Writes a file and hashes it."""
+class Writer:
+    """Writes a file of a release and hashes it."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._file, self._name = path.open("xb"), name
         self._hash, self._size = sha256(), 0
 
     def write(self, data: bytes) -> None:
+        """Append bytes."""
         self._file.write(data)
         self._hash.update(data)
         self._size += len(data)
 
     def close(self) -> ClipFile:
+        """Make the file durable; return what it is."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -169,7 +172,7 @@ def _write_playable(
     if playing.plan(tracks, content_order(tracks)) is None:
         return None
     name = f"exhibits/{number:02}.{playing.EXTENSIONS[tracks[0].container]}"
-    out = _Writer(folder.parent / name, name)
+    out = Writer(folder.parent / name, name)
     segments = cut(_pieces(folder.parent / raw.name), [blob.lengths[n] for n in chosen])
     for _, data in rebuild(tracks, proof.indices, segments, play=True):
         out.write(data)

@@ -18,6 +18,7 @@ HOW TO CHECK THIS RELEASE
 
 It holds files, or parts of files, out of a collection that was sealed before, and
 proof that they were in it, byte for byte. It says nothing of what else is in the collection.
+(One that holds none recalls an earlier release.)
 
 1. Get the program bearwitness-verify (a Python package that needs only
    Python 3.11 and the package "cryptography"). It works without a network.

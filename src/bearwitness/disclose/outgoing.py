@@ -65,6 +65,8 @@ def draft_of(statement: bytes) -> Draft:
             exhibits.update(_of_item(item, hashes, _objects(value.get("statements", []))))
         told += _of_delivery(delivery)
     said: list[Json] = [value.get("account"), value.get("conditions") or None]
+    if value.get("answers"):
+        told.append(value["answers"])
     plan = digest([*said, *told]) if any(said) or any(told) else None
     return Draft(tuple(sorted(exhibits, key=lambda e: (e.item, e.sha256))), plan)
 
@@ -101,6 +103,9 @@ def _of_item(
     leaf = hash_leaf("item", unb64(item["salt"], "a salt", 32), canonical.dumps(root.to_json()))
     name, clips = item_id(leaf), _objects(item.get("clips", []))
     files = [item["file"], *(clip["playable"] for clip in clips)]
+    for still in _objects(item.get("stills", [])):
+        tiles = still["tiles"]
+        files += [still["picture"], tiles["file"] if isinstance(tiles, dict) else None]
     for clip in clips:
         segments = clip["segments"]
         files.append(segments["file"] if isinstance(segments, dict) else None)

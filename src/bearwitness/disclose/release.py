@@ -14,6 +14,7 @@ from pathlib import Path
 from bearwitness.catalogue.catalogue import Catalogue, ItemRow
 from bearwitness.errors import RefusedError, TamperedError, UsageError
 from bearwitness.vault.ledger import Ledger
+from bearwitness_verify.account import Answer
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.checkpoint import Checkpoint
@@ -28,7 +29,9 @@ from .handing import check_destination, hand_over, workplace
 from .outgoing import Draft, ExhibitFile, draft_of, files_of
 from .policies import DELIVERY_PREFIX, NO_POLICY, REVEALABLE, Policy
 from .proofs import Chosen
-from .selection import Selection
+from .selection import Selection, answer_json
+from .still_choice import ChosenStill, chosen_stills
+from .stills import AskedStill, WrittenStill
 
 Gate = Callable[[Policy, "Ready"], None]
 
@@ -42,6 +45,7 @@ class Released:
     items: list[str]
     revealed: list[str]
     clips: list[Taken]
+    stills: list[WrittenStill]
 
 
 def choose(reveal: Sequence[str]) -> Chosen:
@@ -124,13 +128,15 @@ def release(
             "items": list(ids),
             "revealed": list(revealed),
         }
+        if selection.answers:
+            entry["answers"] = [answer_json(answer) for answer in selection.answers]
         if policy.name:
             entry["profile"] = policy.name
         if ready.recipients:
             entry["recipients"] = [sha256(name.encode()).hexdigest() for name in ready.recipients]
         ledger.vault.append(entry)  # first: what a crash keeps from going out does no harm in the log
         hand_over(ready.folder, destination, ready.recipients)
-    return Released(destination, digest, ids, revealed, ready.made.clips)
+    return Released(destination, digest, ids, revealed, ready.made.clips, ready.made.stills)
 
 
 def draft(
@@ -176,9 +182,13 @@ def _making(
     policies.refuse_never(policy, wanted | _told(selection))
     chosen = choose(sorted(wanted | policy.reveal))
     policies.require(
-        policy, whole=bool(selection.items), clips=bool(selection.clips), encrypted=bool(recipients)
+        policy,
+        whole=bool(selection.items),
+        clips=bool(selection.clips or selection.stills),
+        encrypted=bool(recipients),
     )
-    parts = _parts(catalogue, selection)
+    _refuse_unknown(ledger, selection.answers)
+    parts = _parts(catalogue, selection, chosen_stills(ledger, [asked.still for asked in selection.stills]))
     ledger.frozen.refuse([item_id(part.leaf) for part in parts])
     check_destination(destination, recipients)
     with workplace(destination, secret=bool(recipients)) as folder:
@@ -195,12 +205,28 @@ def _told(selection: Selection) -> frozenset[str]:
         told |= {"size", "sha256", "content"}
     if selection.clips:
         told |= {"content", "tracks"}
+    if selection.stills:
+        told.add("tracks")
     if selection.account & {"items", "withheld"}:
         told.add("delivery.items")
     return frozenset(told)
 
 
-def _parts(catalogue: Catalogue, selection: Selection) -> list[Part]:
+def _refuse_unknown(ledger: Ledger, answers: Sequence[Answer]) -> None:
+    """Raise RefusedError for an answer to a release that the log does not know."""
+    if not answers:
+        return
+    acts = (act.body.fields for act in ledger.acts(derived=False) if act.body is not None)
+    known = {fields["release"] for fields in acts if fields["kind"] == "released"}
+    for answer in answers:
+        if answer.release not in known:
+            raise RefusedError(
+                f"the log knows no release {answer.release}",
+                "it is the SHA-256 of the earlier release's release.json",
+            )
+
+
+def _parts(catalogue: Catalogue, selection: Selection, stills: Sequence[ChosenStill]) -> list[Part]:
     """Return what is shown of each item, each once."""
     rows: dict[bytes, ItemRow] = {}
     whole: set[bytes] = set()
@@ -210,6 +236,10 @@ def _parts(catalogue: Catalogue, selection: Selection) -> list[Part]:
     every += [(clip.item, False, clip) for clip in selection.clips]
     every += [(item, False, None) for item in selection.fields]
     every += [(said.item, False, None) for said in selection.statements]
+    every += [(still.item, False, None) for still in stills]
+    pictures: dict[str, list[tuple[ChosenStill, AskedStill]]] = {}
+    for still, asked_still in zip(stills, selection.stills, strict=True):
+        pictures.setdefault(still.item, []).append((still, asked_still))
     for item, is_whole, clip in every:
         row = catalogue.find(item)
         _refuse_links(row)
@@ -218,9 +248,16 @@ def _parts(catalogue: Catalogue, selection: Selection) -> list[Part]:
             whole.add(row.leaf)
         if clip is not None:
             clips.setdefault(row.leaf, []).append(clip)
-    if not rows:
-        raise UsageError("nothing is chosen to be released", "name items, clips, fields or statements")
-    return [Part(row.delivery, leaf, leaf in whole, tuple(clips.get(leaf, ()))) for leaf, row in rows.items()]
+    if not rows and not selection.answers:
+        raise UsageError(
+            "nothing is chosen to be released", "name items, clips, stills, fields or statements"
+        )
+    return [
+        Part(
+            row.delivery, leaf, leaf in whole, tuple(clips.get(leaf, ())), tuple(pictures.get(row.item, ()))
+        )
+        for leaf, row in rows.items()
+    ]  # fmt: skip
 
 
 def _refuse_links(row: ItemRow) -> None:

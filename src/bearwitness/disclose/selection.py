@@ -9,12 +9,13 @@ from fractions import Fraction
 from typing import Final
 
 from bearwitness.errors import UsageError
-from bearwitness_verify.account import WHOLE, parse_conditions, parse_statement
+from bearwitness_verify.account import WHOLE, Answer, parse_answers, parse_conditions, parse_statement
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.errors import MalformedError
 
 from .clip_choice import Asked, parse_time
 from .policies import ACCOUNTS, Policy
+from .stills import AskedStill
 
 _SAID = re.compile(
     r"(?P<item>[0-9a-f]{6,32})(@(?P<begin>[0-9:.]+)-(?P<end>[0-9:.]+))?"
@@ -57,12 +58,14 @@ class Selection:
 
     items: tuple[str, ...] = ()
     clips: tuple[Asked, ...] = ()
+    stills: tuple[AskedStill, ...] = ()
     fields: tuple[str, ...] = ()
     statements: tuple[Said, ...] = ()
     account: frozenset[str] = frozenset()
     grounds: Mapping[str, str] = field(default_factory=dict)
     other_ground: str = ""
     conditions: Mapping[str, str] = field(default_factory=dict)
+    answers: tuple[Answer, ...] = ()
 
     def under(self, policy: Policy) -> Selection:
         """Return what `policy` makes of it."""
@@ -76,6 +79,9 @@ class Selection:
                 )
                 for clip in self.clips
             ),
+            stills=tuple(
+                replace(still, hide_length=still.hide_length or not policy.length) for still in self.stills
+            ),
             account=self.account | policy.account,
             other_ground=self.other_ground or policy.other_ground,
             conditions={**policy.conditions, **self.conditions},
@@ -84,7 +90,13 @@ class Selection:
     @property
     def is_plain(self) -> bool:
         """Whether it is whole items and nothing else: a release of version 1."""
-        return not (self.clips or self.fields or self.statements or self.account or self.conditions)
+        said = self.fields or self.statements or self.account or self.conditions
+        return not (self.clips or said) and self.version != "3"
+
+    @property
+    def version(self) -> str:
+        """The version of a release that is not plain."""
+        return "3" if self.stills or self.answers else "2"
 
 
 def parse_said(text: str, by: str = "") -> Said:
@@ -131,3 +143,23 @@ def check_conditions(conditions: Mapping[str, str]) -> None:
         parse_conditions(dict(conditions))
     except MalformedError as error:
         raise UsageError(str(error)) from None
+
+
+def parse_answer(act: str, words: str) -> Answer:
+    """Read ``RELEASE=REASON``, the release by the SHA-256 of its release.json; raise UsageError."""
+    release, equals, reason = words.partition("=")
+    answer = Answer(act, release.strip().lower(), reason.strip())
+    try:
+        parse_answers([answer_json(answer)])
+    except MalformedError:
+        equals = ""
+    if not equals:
+        raise UsageError(
+            f"{words!r} does not say which release, and why", "write SHA-256-OF-RELEASE.JSON=REASON"
+        )
+    return answer
+
+
+def answer_json(answer: Answer) -> Json:
+    """Return an answer as a release and its entry have it."""
+    return {"act": answer.act, "reason": answer.reason, "release": answer.release}

@@ -16,6 +16,7 @@ from bearwitness.sandbox.tasks import Call, Session
 from .inside.frames import open_frames
 from .inside.packing import open_packets
 from .inside.picturing import still
+from .inside.planes import planes
 from .inside.probing import probe
 from .inside.sounding import open_sound
 from .inside.tagging import read_metadata
@@ -33,6 +34,7 @@ codecs.lookup("unicode_escape")  # loaded here, for in the sandbox it can not be
 av.logging.set_level(None)  # nobody reads it, and formatting what a hostile file says is a risk for nothing
 CALLS: Mapping[str, Call] = {
     "metadata": read_metadata,
+    "planes": planes,
     "probe": probe,
     "still": still,
     "traces": read_traces,

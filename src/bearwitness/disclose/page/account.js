@@ -37,6 +37,18 @@ function parseConditions(value) {
   return got;
 }
 
+/** Read which earlier releases this one corrects or recalls. */
+function parseAnswers(value) {
+  const answers = listOf(value).map((member) => {
+    const { act, reason, release } = members(member, "act reason release");
+    if (!["corrects", "recalls"].includes(act) || !/^[0-9a-f]{64}$/.test(textOf(release))) throw new Refusal("e.malformed", { what: "answer" });
+    return { act, release, reason: saidText(reason) };
+  });
+  const ordered = answers.every((answer, at) => at === 0 || answers[at - 1].release < answer.release);
+  if (!answers.length || !ordered) throw new Refusal("e.malformed", { what: "answers" });
+  return answers;
+}
+
 function parseAccount(value) {
   if (value === null) return null;
   const got = members(value, "items seconds");

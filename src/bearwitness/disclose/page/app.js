@@ -76,9 +76,9 @@ function render() {
   find("again").hidden = !chosen || state === "working";
   find("outcome").hidden = !report && !problem;
   forgetExhibits();
-  for (const id of ["exhibits", "proven", "unproven", "conditions", "reasons", "findings"]) find(id).replaceChildren();
+  for (const id of ["answers", "exhibits", "proven", "unproven", "conditions", "reasons", "findings"]) find(id).replaceChildren();
   renderVerdict();
-  for (const id of ["details", "account", "exhibitPart", "conditionPart", "reasonPart"]) find(id).hidden = true;
+  for (const id of ["answerPart", "details", "account", "exhibitPart", "conditionPart", "reasonPart"]) find(id).hidden = true;
   if (report) renderReport();
 }
 
@@ -102,6 +102,7 @@ function renderReport() {
   find("findings").append(...report.findings.map(findingLine));
   if (!good) return;
   find("account").hidden = false;
+  find("answerPart").hidden = !report.shown.answers.length;
   renderAccount();
   const { statements, conditions } = report.shown;
   find("exhibitPart").hidden = !report.exhibits.length;
@@ -128,14 +129,18 @@ function renderAccount() {
   const proven = ["p.fields"];
   if (exhibits.some((exhibit) => exhibit.file || exhibit.clips.length)) proven.unshift("p.bytes");
   if (exhibits.some((exhibit) => exhibit.clips.length)) proven.push("p.order");
+  const stills = exhibits.flatMap((exhibit) => exhibit.stills);
+  if (stills.length) proven.push("p.still");
   if (anchored) proven.push("p.vault");
   const unproven = anchored ? [] : ["n.vault"];
+  if (stills.length) unproven.push("n.still");
   unproven.push("n.true", "n.before", "n.time");
   if (!shown.deliveries.every((delivery) => delivery.withheld)) unproven.push("n.rest");
   if (shown.statements.length || shown.account?.seconds || Object.keys(shown.conditions).length) unproven.push("n.said");
   find("proven").append(...proven.map((key) => make("li", "", say(key))));
   for (const found of report.findings) {
     if (["f.itemsOf", "f.withheld", "f.account"].includes(found.key)) find("proven").append(make("li", "", say(found.key, found.args)));
+    if (["f.corrects", "f.recalls"].includes(found.key)) find("answers").append(make("li", "", say(found.key, found.args)));
     if (found.key === "f.seconds") find("unproven").append(make("li", "", say(found.key, found.args)));
   }
   find("unproven").append(...unproven.map((key) => make("li", "", say(key))));

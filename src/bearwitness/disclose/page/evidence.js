@@ -5,6 +5,7 @@ const COMMON_SLOTS = slots("kind time by tool note", 0);
 const ENTRY_SLOTS = {
   sealed: slots("delivery items bytes losses source custody late instalment descriptor complete", 8),
   imported: slots("device checkpoint deliveries", 8),
+  still: slots("item delivery still", 8),
 };
 
 function slots(names, first) {
@@ -79,6 +80,7 @@ function proveItem(item, tree) {
   const wanted = ["fate"];
   if (item.file !== null) wanted.push("content", "sha256", "size");
   if (item.clips.length) wanted.push("content", "tracks");
+  if (item.stills.length) wanted.push("tracks");
   const missing = wanted.find((name) => !fields.has(name));
   if (missing) throw new Refusal("e.mustShow", { name: missing });
   return { id: hex(leaf.subarray(0, 16)), leaf, fields };

@@ -33,19 +33,30 @@ function forgetExhibits() {
 /** Return the card of an item that was proven. */
 function exhibitCard(exhibit, number, statements) {
   const card = make("article", "card");
-  const kind = exhibit.clips.length ? "clip" : exhibit.file ? "whole" : "fieldsOnly";
-  const named = [exhibit.file, ...exhibit.clips].map((one) => one?.name.match(/^exhibits\/([0-9]+)/)?.[1]).find(Boolean);
+  const kind = exhibit.clips.length ? "clip" : exhibit.file ? "whole" : exhibit.stills.length ? "still" : "fieldsOnly";
+  const named = [exhibit.file, ...exhibit.clips, ...exhibit.stills].map((one) => one?.name.match(/^exhibits\/([0-9]+)/)?.[1]).find(Boolean);
   const title = named ? `${say("exhibit")} ${named}` : `${say("item")} ${number}`;
-  const head = make("header", "", "", make("h3", "", title), make("span", "badge proven", say("proven")));
+  const head = make("header", "", "", make("h3", "", title));
+  if (kind !== "still") head.append(make("span", "badge proven", say("proven")));
   card.append(head, make("p", "kind", say(kind)));
   const shown = [exhibit.file, ...exhibit.clips].filter(Boolean);
   const span = spanOf(exhibit);
   const players = shown.map(shownFile);
   card.append(...players);
   if (shown.length) card.append(timeline(exhibit, span, statements.filter((said) => said.time), players));
+  for (const still of exhibit.stills) card.append(...stillBox(still));
   card.append(fieldList(exhibit));
   for (const said of statements) card.append(statementBox(said));
   return card;
+}
+
+/** Return a still with what is to be known of it: how much is hidden, whether other decoders give the same. */
+function stillBox(still) {
+  const { frame, shown, at } = still;
+  const label = frame.exact ? make("span", "badge proven", say("bound")) : make("span", "badge derived", say("derived"));
+  const words = say("stillOf", { at, shown: String(shown), tiles: String(frame.count), hidden: String(frame.count - shown) });
+  const trust = say(frame.exact ? "stillExact" : "stillDerived", { codec: frame.codec, decoder: frame.decoder });
+  return [shownFile(still), make("p", "kind", "", label, make("span", "", ` ${words}`)), make("p", "quiet", trust)];
 }
 
 function shownFile({ name, blob, tracks }) {

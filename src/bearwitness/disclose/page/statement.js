@@ -1,4 +1,4 @@
-// What release.json says, read strictly (format, 11 and 11.1). Nothing is proven here.
+// What release.json says, read strictly (format, 11, 11.1, 11.4, 11.5). Nothing is proven here.
 
 const STATEMENT_NAME = "release.json";
 const SIGNATURE_NAME = "release.sig";
@@ -9,13 +9,16 @@ const SEGMENT_BYTES_MAX = 65536;
 /** Read the bytes of release.json. */
 function parseRelease(bytes) {
   const value = parseCanonical(bytes);
-  const second = isObject(value) && value.v === "2";
-  const got = members(value, `deliveries files type v vault${second ? " account conditions statements" : ""}`);
-  if (got.type !== "release" || !["1", "2"].includes(got.v)) throw new Refusal("e.version");
+  const version = isObject(value) ? ["1", "2", "3"].indexOf(value.v) + 1 : 0;
+  const second = version > 1;
+  const names = `deliveries files type v vault${second ? " account conditions statements" : ""}`;
+  const got = members(value, names, version > 2 ? "answers" : "");
+  if (got.type !== "release" || !version) throw new Refusal("e.version");
   const files = listOf(got.files).map(parseListed);
   if (!files.every((file, at) => at === 0 || files[at - 1].name < file.name)) throw new Refusal("e.malformed", { what: "file order" });
-  const deliveries = listOf(got.deliveries).map((delivery) => parseDelivery(delivery, second));
-  if (!deliveries.length) throw new Refusal("e.malformed", { what: "no delivery" });
+  const deliveries = listOf(got.deliveries).map((delivery) => parseDelivery(delivery, version));
+  const answers = Object.hasOwn(got, "answers") ? parseAnswers(got.answers) : [];
+  if (!deliveries.length && !answers.length) throw new Refusal("e.malformed", { what: "no delivery" });
   return {
     vault: parseLogKey(got.vault),
     files,
@@ -23,6 +26,7 @@ function parseRelease(bytes) {
     statements: second ? listOf(got.statements).map(parseStatement) : [],
     conditions: second ? parseConditions(got.conditions) : {},
     account: second ? parseAccount(got.account) : null,
+    answers,
   };
 }
 
@@ -32,8 +36,8 @@ function parseListed(value) {
   return { name: got.name, size: Number(bigInteger(got.bytes)), sha256: got.sha256 };
 }
 
-function parseDelivery(value, second) {
-  const got = members(value, `entry import items log${second ? " withheld" : ""}`);
+function parseDelivery(value, version) {
+  const got = members(value, `entry import items log${version > 1 ? " withheld" : ""}`);
   let imported = null;
   if (got.import !== null) {
     const inner = members(got.import, "entry log");
@@ -43,7 +47,7 @@ function parseDelivery(value, second) {
     entry: parseEntry(got.entry),
     log: parseLog(got.log),
     imported,
-    items: listOf(got.items).map((item) => parseItem(item, second)),
+    items: listOf(got.items).map((item) => parseItem(item, version)),
     withheld: (got.withheld ?? null) === null ? null : listOf(got.withheld).map(parseWithheld),
   };
 }
@@ -86,8 +90,11 @@ function parseStamped(got) {
   return { proof: textOf(got.proof), stamps: listOf(got.stamps).length };
 }
 
-function parseItem(value, second) {
-  const got = members(value, `content fields file index path root salt${second ? " clips" : ""}`);
+function parseItem(value, version) {
+  const names = `content fields file index path root salt${version > 1 ? " clips" : ""}`;
+  const got = members(value, names, version > 2 ? "stills" : "");
+  const stills = Object.hasOwn(got, "stills") ? listOf(got.stills).map(parseStill) : [];
+  if (Object.hasOwn(got, "stills") && !stills.length) throw new Refusal("e.malformed", { what: "stills" });
   if ((got.file === null) !== (got.content === null)) throw new Refusal("e.malformed", { what: "file without" });
   return {
     index: smallInteger(got.index),
@@ -97,7 +104,8 @@ function parseItem(value, second) {
     fields: parseLeaves(got.fields),
     file: got.file === null ? null : textOf(got.file),
     content: got.content === null ? null : parseContent(got.content),
-    clips: second ? listOf(got.clips).map(parseClip) : [],
+    clips: version > 1 ? listOf(got.clips).map(parseClip) : [],
+    stills,
   };
 }
 
@@ -119,18 +127,23 @@ function parseContent(value) {
 
 function parseClip(value) {
   const got = members(value, "playable segments table");
-  const table = members(got.table, "fields hashes packets runs salts");
-  const fields = listOf(table.fields);
-  const packets = bytesOf(table.packets);
-  if (packets.length % ROW_BYTES) throw new Refusal("e.malformed", { what: "rows" });
+  const table = parseTable(got.table);
   const segments = members(got.segments, "file hashes lengths runs salts");
   const lengths = words32(bytesOf(segments.lengths));
   if (!lengths.every((length) => length > 0 && length <= SEGMENT_BYTES_MAX)) throw new Refusal("e.malformed", { what: "segment length" });
   return {
     playable: got.playable === null ? null : textOf(got.playable),
-    table: { proof: parseSeveral(table, fields.length + packets.length / ROW_BYTES), fields, packets },
+    table,
     segments: { proof: parseSeveral(segments, lengths.length), file: textOf(segments.file), lengths },
   };
+}
+
+function parseTable(value) {
+  const got = members(value, "fields hashes packets runs salts");
+  const fields = listOf(got.fields);
+  const packets = bytesOf(got.packets);
+  if (packets.length % ROW_BYTES) throw new Refusal("e.malformed", { what: "rows" });
+  return { proof: parseSeveral(got, fields.length + packets.length / ROW_BYTES), fields, packets };
 }
 
 /** Read several leaves of one tree that are shown together: indices, salts, and the hashes to the root. */

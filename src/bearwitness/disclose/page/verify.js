@@ -149,10 +149,11 @@ class Verification {
       return null;
     }
     this.items.add(proven.id);
-    const exhibit = { id: proven.id, fields: proven.fields, file: null, clips: [] };
+    const exhibit = { id: proven.id, fields: proven.fields, file: null, clips: [], stills: [] };
     this.report.exhibits.push(exhibit);
     if (item.file !== null) exhibit.file = await this.file(item, proven);
     for (const clip of item.clips) exhibit.clips.push(await this.clip(clip, proven));
+    for (const still of item.stills) exhibit.stills.push(await this.still(still, proven));
     return proven.leaf;
   }
 
@@ -200,6 +201,28 @@ class Verification {
     }
   }
 
+  async still(still, proven) {
+    const name = still.picture;
+    try {
+      this.use(still.file, name);
+      for (const file of [still.file, name]) await this.hash(file, null);
+      const [raw, made] = await Promise.all([still.file, name].map((file) => bytesOfBlob(this.files.get(file).blob)));
+      const found = await checkStill(still, proven, this.shown.vault, raw, made);
+      const { frame, shown, track } = found;
+      const at = clockText(secondsOf(track.clock(frame.time)));
+      const size = { width: String(frame.width), height: String(frame.height), log: String(found.checkpoint.size) };
+      this.report.add("ok", 6, "f.still", { name, id: proven.id, track: String(frame.track), at, ...size });
+      const tiles = { shown: String(shown), tiles: String(frame.count), hidden: String(frame.count - shown) };
+      this.report.add("ok", 6, "f.tiles", { name, ...tiles });
+      const decoder = { name, codec: frame.codec, decoder: frame.decoder };
+      this.report.add("note", 6, frame.exact ? "f.exact" : "f.derived", decoder);
+      return { name, blob: new Blob([made]), tracks: null, frame, at, shown };
+    } catch (error) {
+      this.report.fail(6, "f.fileNot", { name }, error);
+      return { name, blob: null, tracks: null, frame: null };
+    }
+  }
+
   track(name, track) {
     const [from, to] = track.span.map((time) => clockText(secondsOf(time)));
     const leading = track.rows.length - track.played.length;
@@ -222,6 +245,9 @@ class Verification {
     }
     for (const [name, text] of Object.entries(conditions)) {
       this.report.add("note", 5, "f.condition", { name: { key: `c.${name}`, args: {} }, text });
+    }
+    for (const { act, release, reason } of this.shown.answers) {
+      this.report.add("note", 5, act === "recalls" ? "f.recalls" : "f.corrects", { release, reason });
     }
     if (account?.items) {
       const args = { shown: String(account.items.shown), held: String(account.items.held) };
@@ -256,7 +282,7 @@ class Verification {
   refuseFile(name) {
     this.report.add("fail", 6, "f.notListed", { name });
     for (const exhibit of this.report.exhibits) {
-      for (const shown of [exhibit.file, ...exhibit.clips]) if (shown?.name === name) shown.blob = null;
+      for (const shown of [exhibit.file, ...exhibit.clips, ...exhibit.stills]) if (shown?.name === name) shown.blob = null;
     }
   }
 }
