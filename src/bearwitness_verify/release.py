@@ -26,7 +26,7 @@ from .clips import Clip, parse_clip
 from .errors import MalformedError
 from .leaves import ENTRY_HEIGHT, TreeRef, field_payload
 from .note import ED25519, VerifierKey
-from .stills import Still, parse_still
+from .stills import Pieces, parse_pieces
 
 STATEMENT_NAME: Final = "release.json"
 SIGNATURE_NAME: Final = "release.sig"
@@ -89,6 +89,15 @@ class Content:
     salts: bytes
     left: tuple[bytes, ...]
     right: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Still:
+    """A frame: the entry that commits to its tiles, and what is shown of it."""
+
+    entry: ShownEntry
+    log: LogEvidence
+    pieces: Pieces
 
 
 @dataclass(frozen=True)
@@ -264,7 +273,10 @@ def _stills(value: Json) -> tuple[Still, ...]:
     found = []
     for member in canonical.array(value, "the stills of an item"):
         got = members(member, "a still", "entry log picture table tiles")
-        found.append(parse_still(got, _entry(got["entry"]), _log(got["log"])))
+        log = _log(got["log"])
+        if log.further or log.proof.stamps:
+            raise MalformedError("the entry of a still is shown with more than one plain log proof")
+        found.append(Still(_entry(got["entry"]), log, parse_pieces(got)))
     if not found:
         raise MalformedError("an item has an empty list of stills")
     return tuple(found)

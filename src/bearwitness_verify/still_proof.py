@@ -13,9 +13,10 @@ from .errors import ProofError
 from .evidence import ProvenItem, check_evidence, entry_fields, entry_leaf
 from .leaves import hash_leaf
 from .note import VerifierKey
+from .release import Still
 from .rows import Track
 from .still_picture import picture
-from .stills import Frame, Still, parse_frame
+from .stills import Frame, Pieces, parse_frame
 
 SHOWN: Final = ("item", "kind", "still")
 
@@ -46,13 +47,13 @@ def check_still(
     if fields["item"] != item.item:
         raise ProofError("the still was chosen from another item")
     frame = parse_frame(fields["still"])
-    track = _packet(still, frame, item.fields)
-    tiles = prove_tiles(still, frame, raw)
+    track = _packet(still.pieces, frame, item.fields)
+    tiles = prove_tiles(still.pieces, frame, raw)
     _same(picture(frame, tiles), made)
     return ProvenStill(frame, track, len(tiles), checkpoint.size)
 
 
-def _packet(still: Still, frame: Frame, fields: Mapping[str, Json]) -> Track:
+def _packet(still: Pieces, frame: Frame, fields: Mapping[str, Json]) -> Track:
     """Return the track of the packet that the frame was decoded from, proven in the item's track table."""
     tracks = prove_table(fields, still.table)
     if len(tracks) != 1 or len(tracks[0].rows) != 1:
@@ -65,7 +66,7 @@ def _packet(still: Still, frame: Frame, fields: Mapping[str, Json]) -> Track:
     return track
 
 
-def prove_tiles(still: Still, frame: Frame, raw: Iterable[bytes]) -> dict[int, bytes]:
+def prove_tiles(still: Pieces, frame: Frame, raw: Iterable[bytes]) -> dict[int, bytes]:
     """Return the payloads of the tiles shown, by number, once they are proven; raise ProofError."""
     proof, layout = still.proof, frame.layout
     if proof.indices[-1] >= layout.count:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from . import canonical
 from .canonical import Json, integer, members, text
 from .clips import Several, Table, parse_several, parse_table
 from .errors import MalformedError
 from .leaves import TreeRef, tiles_ref
-
-if TYPE_CHECKING:
-    from .release import LogEvidence, ShownEntry
 
 TILE: Final = 16
 SIDE_MAX: Final = 16_384
@@ -107,11 +104,9 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Still:
-    """A still as a release shows it: its entry, its packet, the tiles shown, its picture."""
+class Pieces:
+    """A still as a release shows it, beside its entry: its packet, the tiles shown, its picture."""
 
-    entry: ShownEntry
-    log: LogEvidence
     table: Table
     picture: str
     file: str
@@ -152,17 +147,13 @@ def _words(value: Json) -> str:
     return said
 
 
-def parse_still(got: dict[str, Json], entry: ShownEntry, log: LogEvidence) -> Still:
-    """Read the rest of a still whose `entry` and `log` were read; raise MalformedError."""
+def parse_pieces(got: dict[str, Json]) -> Pieces:
+    """Read the members `table`, `picture` and `tiles` of a still; raise MalformedError."""
     tiles = members(got["tiles"], "the tiles of a still", "file hashes runs salts")
     salts = canonical.unb64(tiles["salts"], "salts")
     if len(salts) % 32:
         raise MalformedError("the salts of a still are not 32 bytes each")
-    if log.further or log.proof.stamps:
-        raise MalformedError("the entry of a still is shown with more than one plain log proof")
-    return Still(
-        entry,
-        log,
+    return Pieces(
         parse_table(got["table"]),
         text(got["picture"], "the picture of a still"),
         text(tiles["file"], "the tiles of a still"),

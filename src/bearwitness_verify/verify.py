@@ -26,10 +26,9 @@ from .canonical import integer, unb64
 from .clip_proof import check_clip
 from .clips import Clip
 from .errors import ProofError, SignatureError, VerifyError
-from .release import Content, Release, ShownDelivery, ShownItem
+from .release import Content, Release, ShownDelivery, ShownItem, Still
 from .report import Report, printable
 from .still_proof import check_still
-from .stills import Still
 
 SIGNATURE_BYTES_MAX = 64 * 1024
 
@@ -176,17 +175,17 @@ class _Verification:
             self._report.ok(6, printable(line))
 
     def _still(self, still: Still, proven: evidence.ProvenItem) -> None:
-        names = [still.file, still.picture]
+        names = [still.pieces.file, still.pieces.picture]
         try:
             self._use(names)
             raw, made = (self._pieces(name) for name in names)
             found = check_still(still, proven, self._shown.vault, raw, made)
         except VerifyError as error:
-            self._report.fail(6, f"{still.picture}: {printable(str(error))}")
+            self._report.fail(6, f"{still.pieces.picture}: {printable(str(error))}")
             return
-        for line in still_words.described(still.picture, proven.item, found):
+        for line in still_words.described(still.pieces.picture, proven.item, found):
             self._report.ok(6, printable(line))
-        self._report.note(6, still_words.trust(still.picture, found))
+        self._report.note(6, still_words.trust(still.pieces.picture, found))
 
     def _use(self, names: Sequence[str]) -> None:
         """Note the files of an exhibit; raise ProofError unless they are there, and its own."""

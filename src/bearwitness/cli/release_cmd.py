@@ -42,6 +42,7 @@ EXAMPLES = """
   bearwitness release for-the-court/ --vault vault --identity anna.key --item 5f3a9c… --reveal path,mtime
   bearwitness release clip.zip --vault vault --identity anna.key --clip 5f3a9c…:1:20-1:45.5 --no-sound
   bearwitness release court.age --vault vault --identity anna.key --profile court --to age1… --item 5f3a9c…
+  bearwitness release frame/ --vault vault --identity anna.key --still 81d0c2…#40,10,12,20
 """
 
 

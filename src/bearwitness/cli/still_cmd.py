@@ -24,7 +24,7 @@ from .unlocking import opened
 
 EXAMPLES = """
   bearwitness still 5f3a9c… --at 1:20.5 --vault vault --identity anna.key
-  bearwitness release court/ --vault vault --identity anna.key --still 81d0c2…#40,10,12,20
+  bearwitness still 5f3a9c… --at 80 --track 1 --vault vault --identity anna.key
 """
 
 
