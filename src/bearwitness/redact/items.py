@@ -13,10 +13,9 @@ from bearwitness.custody.items import commit
 from bearwitness.errors import RefusedError, TamperedError, UsageError
 from bearwitness.jobs.model import job_id
 from bearwitness.media.source import Source as Bytes
-from bearwitness.vault import redactions
-from bearwitness.vault.change import Change
+from bearwitness.vault import entering, redactions
 from bearwitness.vault.delivery import Record
-from bearwitness.vault.derivatives import DONE, Derivation, next_numbers, put
+from bearwitness.vault.derivatives import DONE, Derivation
 from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import Ledger
@@ -29,7 +28,6 @@ from .redaction import Finished
 
 VERSION: Final = "1"
 _PIECE: Final = 1 << 20
-_PATIENCE_SECONDS: Final = 60
 
 
 @contextmanager
@@ -100,14 +98,4 @@ def enter(vault: Vault, unlocked: Unlocked, row: ItemRow, made: Derivation) -> N
 
     Raises FrozenError if the item was frozen meanwhile, RefusedError if it was destroyed or entered already.
     """
-    with vault.writing(_PATIENCE_SECONDS):
-        ledger = Ledger(vault, unlocked)
-        ledger.frozen.refuse([row.item])
-        opened = ledger.open_delivery(row.delivery)
-        known = (line for line in opened.lines(row.part) if isinstance(line, Record))
-        if not any(commit(line.values, line.secret) == row.leaf for line in known):
-            raise RefusedError(f"item {row.item} was destroyed meanwhile; nothing was entered")
-        number = next_numbers(vault.log.effects()).get((row.delivery, row.item), 0)
-        change = Change(vault)
-        fields, effect = put(change, opened, row.item, number, [made])
-        change.commit_entries([vault.entry(fields, effect)])
+    entering.enter(vault, unlocked, row.delivery, row.part, row.leaf, made)

@@ -15,6 +15,7 @@ from bearwitness.media.inside.tagging import read_metadata
 from bearwitness.sandbox.tasks import Call, Session
 
 from .inside.documents import read_document
+from .inside.salvage import salvage
 
 # Python loads these when they are met first, and in the child that can not be later.
 _CODECS: Final = """
@@ -30,5 +31,5 @@ for _module in pkgutil.walk_packages(pypdf.__path__, "pypdf."):
 for _name in _CODECS:
     codecs.lookup(_name)
 
-CALLS: Mapping[str, Call] = {"document": read_document, "metadata": read_metadata}
+CALLS: Mapping[str, Call] = {"document": read_document, "metadata": read_metadata, "salvage": salvage}
 SESSIONS: Mapping[str, Session] = {}
