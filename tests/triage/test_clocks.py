@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -17,7 +19,7 @@ from triaged import Triaged
 from workbench import Bench
 
 
-def filmed(first_second: int, jump: int = 0, day: str = "14") -> bytes:
+def filmed(first_second: int, jump: int = 0, day: str = "14", *, text: bool = True) -> bytes:
     """Return nine seconds of a still scene with a clock burned in, which may jump after five."""
     data = io.BytesIO()
     with av.open(data, "w", format="matroska") as container:
@@ -26,8 +28,8 @@ def filmed(first_second: int, jump: int = 0, day: str = "14") -> bytes:
         for number in range(45):
             picture = np.full((360, 640, 3), 40, np.uint8)
             second = first_second + number // 5 + (jump if number >= 25 else 0)
-            text = f"2021-03-{day} 07:{second // 60:02}:{second % 60:02}"
-            cv2.putText(picture, text, (60, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
+            shown = f"2021-03-{day} 07:{second // 60:02}:{second % 60:02}" if text else ""
+            cv2.putText(picture, shown, (60, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, 5)
             container.mux(stream.encode(frame))
@@ -41,10 +43,10 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Triaged:
         model("ocr-read").locate()
     except ModelError as error:
         pytest.skip(error.message)
-    bench = Bench(tmp_path_factory.mktemp("clocks"))
+    bench, broken = Bench(tmp_path_factory.mktemp("clocks")), filmed(0)[:60] + bytes(400)
     for folder, files in {
         "north": {"20210314_070000.mkv": filmed(0), "20210314_070100.mkv": filmed(60)},
-        "south": {"a.mkv": filmed(600, jump=120)},
+        "south": {"a.mkv": filmed(600, jump=120), "plain.mkv": filmed(0, text=False), "broken.mkv": broken},
     }.items():
         place = bench.folder / "drive" / folder
         place.mkdir(parents=True)
@@ -113,3 +115,22 @@ def test_what_ties_no_moments_is_refused(text: str) -> None:
 def test_times_are_written_as_people_read_them() -> None:
     assert written(63751449597.9785) == "2021-03-14 23:59:57.978"
     assert written(-1e12) == "outside of the calendar"
+
+
+def test_a_frozen_recording_has_no_clock_any_more(looked: Triaged, tmp_path: Path) -> None:
+    bench = Triaged(looked, Path(shutil.copytree(looked.vault, tmp_path / "vault")))
+    bench.do("freeze", "--item", bench.id_of("south/a.mkv"))
+    told = bench.do("clocks")
+    assert not [each for each in told["clocks"] if each["clock"].startswith("south")]
+    assert told["contradictions"] == []
+    assert "south/a.mkv" not in {each["path"] for each in told["without_clock"]}
+    named = {each["path"] for each in told["items"]}
+    assert named == {"north/20210314_070000.mkv", "north/20210314_070100.mkv"}
+    assert bench.found("--clock", "..2021-03-14T08:00:00") == named
+
+
+def test_recordings_without_a_clock_are_listed_with_the_reason(looked: Triaged) -> None:
+    told = {each["path"]: each["reason"] for each in looked.do("clocks")["without_clock"]}
+    assert "no clock is burned in" in told.pop("south/plain.mkv")
+    assert "could not be read" in told.pop("south/broken.mkv")
+    assert told == {}

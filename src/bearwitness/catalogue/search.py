@@ -6,7 +6,7 @@ bytes, for triage looks at equal bytes once: :attr:`Hit.copies` names the others
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,19 +60,23 @@ class Hit:
     copies: list[str] = field(default_factory=list)
 
 
-def find(catalogue: Catalogue, wish: Wish) -> list[Hit]:
-    """Return what fits `wish`, by path; raise UsageError if nothing is asked."""
+def find(catalogue: Catalogue, wish: Wish, among: Collection[str] | None = None) -> list[Hit]:
+    """Return what fits `wish`, by path, of the items `among` (None: all); raise UsageError if nothing is
+    asked.
+    """
     conditions = _fact_conditions(wish)
-    if not conditions and not wish.facts and not wish.words.strip():
-        raise UsageError("say what to look for", "words, --kind, --faces, --sensitivity, --clock or --fact")
+    if not conditions and not wish.facts and not wish.words.strip() and among is None:
+        raise UsageError(
+            "say what to look for", "words, --kind, --faces, --sensitivity, --clock, --similar or --fact"
+        )
     passages: dict[str, list[Passage]] = {}
     with catalogue.connect() as connection:
-        found: set[str] | None = None
+        found: set[str] | None = None if among is None else set(among)
         if wish.words.strip():
             passages = _by_words(connection, wish.words)
             for item in _by_name(catalogue, wish.words):
                 passages.setdefault(item, [])
-            found = set(passages)
+            found = set(passages) if found is None else found & set(passages)
         sets = [set(connection.execute(condition).scalars()) for condition in conditions]
         sets += [_having(connection, name, value) for name, value in wish.facts.items()]
         for items in sets:

@@ -3,6 +3,7 @@ burned-in clocks, times in names of files and in containers; with --copies also 
 
 Times are tied where one item shows several clocks, and where --same says that two items show one moment.
 Without --known the first clock of a group counts as right. Contradictions are shown, never averaged away.
+Recordings that no clock tells the time of are listed as undated, with the reason.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from bearwitness.catalogue.coverage import coverage
 from bearwitness.catalogue.moments import read_moment
 from bearwitness.signals.clock_evidence import ClockEstimate, Contradiction, Known, Same, Shown
 from bearwitness.triage import clocks
 from bearwitness.triage.similar import similar
+from bearwitness.triage.undated import undated
 from bearwitness_verify.report import printable, printable_path
 
 from .options import add_identity, add_vault, path_text
@@ -62,6 +65,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
                 found.evidence += clocks.of_copies(similar(at.ledger, at.catalogue, progress).pairs)
         rows = {each: at.catalogue.get(each) for each in _items(found.evidence)}
         paths = {item: row.path for item, row in rows.items() if row is not None}
+        without = undated(at.catalogue, _items(found.evidence), found.undated)
+        looked = coverage(at.catalogue, ("clock", "probe"))
     solution = clocks.solved(found.evidence)
     data = {
         "clocks": [_clock(each) for each in solution.clocks],
@@ -74,6 +79,11 @@ def run(options: argparse.Namespace, out: Output) -> int:
         ],
         "contradictions": [_contradiction(each, paths) for each in solution.contradictions],
         "undated": sorted(set(found.undated)),
+        "without_clock": [
+            {"item": each.row.item, "path": path_text(each.row.path), "reason": each.reason}
+            for each in without
+        ],
+        "never_looked_at": looked.items - looked.looked,
         "ambiguous": sorted(set(found.ambiguous)),
         "evidence": len(found.evidence),
     }  # fmt: skip
@@ -138,6 +148,16 @@ def _text(data: dict[str, Any]) -> str:
         )
     if len(data["contradictions"]) > _SHOWN:
         lines.append(f"    and {len(data['contradictions']) - _SHOWN:,} more: see --json")
+    for each in data["without_clock"][:_SHOWN]:
+        path = printable_path(each["path"].encode("utf-8", "surrogateescape"))
+        lines.append(f" ?  {path}: undated: {printable(each['reason'], 200)}")
+    if len(data["without_clock"]) > _SHOWN:
+        lines.append(f"    and {len(data['without_clock']) - _SHOWN:,} more undated: see --json")
+    if data["never_looked_at"] > 0:
+        lines.append(
+            f" ?  {plural(data['never_looked_at'], 'file')} triage never looked at: "
+            "bearwitness triage --only probe --only clock"
+        )
     lines.append(
         f"{plural(len(data['clocks']), 'clock')}, {plural(len(data['contradictions']), 'contradiction')}; "
         f"{plural(len(data['undated']), 'burned-in clock')} without a date left out, "

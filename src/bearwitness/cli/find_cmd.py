@@ -2,14 +2,18 @@
 English words in any form; in quotation marks a phrase), kind, faces, sensitivity, what a burned-in clock
 shows.
 
-All conditions must hold. Frozen items are never found.
+All conditions must hold. Frozen items are never found. --similar finds copies, cuts and the same place, of an
+item or of a file outside of the vault, which is looked at in the sandbox and not kept. Where triage has not
+looked yet, that is said: nothing found is then no answer.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from bearwitness.catalogue.coverage import coverage
 from bearwitness.catalogue.moments import read_moment
 from bearwitness.catalogue.search import MEDIA, Hit, Wish, find
 from bearwitness.errors import UsageError
@@ -17,12 +21,17 @@ from bearwitness_verify.report import printable, printable_path
 
 from .options import add_identity, add_vault, path_text
 from .output import EXIT_DONE, Output, plural
-from .unlocking import opened
+from .unlocking import Opened, opened
+
+if TYPE_CHECKING:
+    from bearwitness.signals.relation import Relation
 
 EXAMPLES = """
   bearwitness find "палата 4" --vault vault --identity anna.key
   bearwitness find --kind video --faces 3 --vault vault --identity anna.key
   bearwitness find --clock 2021-03-04T08:00..2021-03-04T20:00 --vault vault --identity anna.key
+  bearwitness find --similar 5f3a9c --vault vault --identity anna.key
+  bearwitness find --similar from-the-net.mp4 --kind video --vault vault --identity anna.key
   bearwitness find --fact maker=Apple --vault vault --identity anna.key --json
 """
 _PASSAGES_SHOWN = 3
@@ -47,6 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a fact is exactly this (repeatable)",
     )
+    parser.add_argument(
+        "--similar", metavar="ITEM|FILE", default="", help="a copy or cut of this item or file, or its place"
+    )
+    parser.add_argument(
+        "--accept-weak-sandbox",
+        action="store_true",
+        help="look at a FILE although this machine lacks a layer of the sandbox",
+    )
 
 
 def run(options: argparse.Namespace, out: Output) -> int:
@@ -60,10 +77,74 @@ def run(options: argparse.Namespace, out: Output) -> int:
         facts=dict(_fact(text) for text in options.fact),
     )
     with opened(options, out) as at:
-        hits = find(at.catalogue, wish)
-    data = [_hit(hit) for hit in hits]
-    out.result({"found": data}, "\n".join([*map(_text, hits), f"{plural(len(hits), 'item')} found"]))
+        relations = _relations(at, options) if options.similar else None
+        hits = find(at.catalogue, wish, None if relations is None else relations.keys())
+        untold = _untold(at, options)
+    data = [_hit(hit) | _relation(hit, relations) for hit in hits]
+    lines = []
+    for hit, told in zip(hits, data, strict=True):
+        lines += [_text(hit)] + ([_span_text(told)] if relations is not None else [])
+    said = untold.pop("text", "")
+    lines += [said] if said else []
+    if hits or not said:
+        lines.append(f"{plural(len(hits), 'item')} found")
+    out.result({"found": data, **untold}, "\n".join(lines))
     return EXIT_DONE
+
+
+def _relations(at: Opened, options: argparse.Namespace) -> dict[str, Relation]:
+    """Return what is like the item or file asked for, by item; a name that is a file is one."""
+    from bearwitness.triage.likeness import like_file, like_item
+
+    path = Path(options.similar)
+    if path.exists():
+        weak = options.accept_weak_sandbox
+        return like_file(at.ledger, at.catalogue, path, accept_weak=weak)
+    return like_item(at.ledger, at.catalogue, at.catalogue.find(options.similar))
+
+
+def _untold(at: Opened, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what triage has not looked at of what is asked for: as JSON and as a sentence."""
+    asked = {
+        "faces": options.faces is not None, "sensitivity": options.sensitivity is not None,
+        "clock": bool(options.clock), "sketch": bool(options.similar), "probe": bool(options.kind),
+    }  # fmt: skip
+    kinds = [kind for kind, wanted in asked.items() if wanted]
+    seen = [coverage(at.catalogue, [kind]) for kind in kinds] or [coverage(at.catalogue)]
+    fewest = min(seen, key=lambda each: each.looked)
+    if fewest.looked >= fewest.items:
+        return {}
+    only = "".join(f" --only {kind}" for kind in kinds)
+    command = f"bearwitness triage --vault {options.vault} --identity KEY{only}"
+    missing = fewest.items - fewest.looked
+    words = f"{plural(missing, 'file')} of {fewest.items:,} not triaged yet for this"
+    text = f"{words}, so more may be there: {command}"
+    if not fewest.looked:
+        what = " for this" if kinds else ", names alone were looked through"
+        text = f"nothing was triaged yet{what}: {command}"
+    return {"not_triaged": missing, "next": command, "text": text}
+
+
+def _relation(hit: Hit, relations: dict[str, Relation] | None) -> dict[str, Any]:
+    if relations is None:
+        return {}
+    relation = relations[hit.row.item]
+    ends = [((span.a_start, span.a_end), (span.b_start, span.b_end)) for span in relation.spans]
+    spans = [
+        {"from": [round(each, 3) for each in one], "in": [round(each, 3) for each in other]}
+        for one, other in ends
+    ]
+    return {"relation": relation.kind, "traits": sorted(relation.traits), "spans": spans}
+
+
+def _span_text(told: dict[str, Any]) -> str:
+    traits = f" ({', '.join(told['traits'])})" if told["traits"] else ""
+    line = f"    {told['relation']}{traits}"
+    for span in told["spans"]:
+        (start, end), (first, last) = span["from"], span["in"]
+        if end > start:
+            line += f"; {start:.1f}–{end:.1f} s of it is {first:.1f}–{last:.1f} s here"
+    return line
 
 
 def _clock(text: str) -> tuple[int | None, int | None]:
