@@ -16,6 +16,9 @@ from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.plan import Detector, Plan, source_of
 from bearwitness.sandbox.client import Sandbox
+from bearwitness.signals.arrays import Grey
+from bearwitness.signals.borders import Box as Edges
+from bearwitness.signals.text import Line
 
 
 class Deaf:
@@ -74,3 +77,16 @@ def hiding(plan: Plan, box: Box, begin: int, end: int) -> Plan:
     """Return the plan that hides `box` in frames number `begin` to `end` - 1."""
     first, last = (plan.seconds(plan.times[n]) for n in (begin, end - 1))
     return operations.add_box(plan, box, first, last)
+
+
+class Blind:
+    """Finds no text, or the lines it is told: (box, words), in every frame."""
+
+    def __init__(self, *lines: tuple[Box, str]) -> None:
+        self._lines = lines
+
+    def find(self, grey: Grey) -> list[Edges]:
+        return [Edges(box.x, box.y, box.right, box.bottom) for box, _ in self._lines]
+
+    def read(self, grey: Grey) -> Line:
+        return Line(self._lines[0][1], 0.9)

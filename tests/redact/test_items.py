@@ -20,7 +20,7 @@ from people import MET, PURPOSE, Group
 from workbench import files_of, run
 
 from . import clips
-from .conftest import Deaf
+from .conftest import Blind, Deaf
 from .test_attack import Seer
 from .test_rendering import GROUPS
 
@@ -68,6 +68,7 @@ def seers(monkeypatch: pytest.MonkeyPatch, ears: Deaf) -> dict[str, Seer]:
         return chosen["attack" if threshold else "plan"]
 
     monkeypatch.setattr(redaction, "FaceLooker", looker)
+    monkeypatch.setattr(redaction, "Texts", lambda worker: Blind())
     return chosen
 
 

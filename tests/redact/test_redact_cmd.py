@@ -13,10 +13,11 @@ from bearwitness.cli.main import main
 from bearwitness.errors import ChildFailedError
 from bearwitness.media.model import Frame
 from bearwitness.redact import plan_text, redaction
+from bearwitness.redact.geometry import Box
 from bearwitness.redact.tracking import Detection
 
 from . import clips
-from .conftest import Deaf
+from .conftest import Blind, Deaf
 from .test_attack import Seer
 from .test_rendering import GROUPS
 
@@ -28,6 +29,10 @@ class Detectors:
 
     plan = Seer()
     attack = Seer()
+    lines: tuple[tuple[Box, str], ...] = ()
+
+    def texts(self, worker: object) -> Blind:
+        return Blind(*self.lines)
 
 
 @pytest.fixture
@@ -38,6 +43,7 @@ def detectors(monkeypatch: pytest.MonkeyPatch, ears: Deaf) -> Detectors:
         return chosen.attack if threshold else chosen.plan
 
     monkeypatch.setattr(redaction, "FaceLooker", looker)
+    monkeypatch.setattr(redaction, "Texts", chosen.texts)
     return chosen
 
 
@@ -105,6 +111,37 @@ def test_one_option_adds_what_was_found_to_the_plan(
     assert run(clip, "-o", tmp_path / "out.mp4", "--add-hits", "--save-plan", saved) == 0
     assert [track.by for track in plan_text.read(saved.read_bytes()).tracks] == ["attack"]
     assert clips.lumas(tmp_path / "out.mp4")[30][22:50, 26:54].max() < 45
+
+
+STAMP = Box(60, 70, 80, 12)
+
+
+def test_a_burned_in_text_is_covered_unless_it_is_kept_and_the_answer_lists_it(
+    clip: Path, tmp_path: Path, detectors: Detectors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detectors.lines = ((STAMP, "2023-05-17 14:12:00"),)
+    saved = tmp_path / "p.json"
+    assert run(clip, "--plan-only", "--save-plan", saved, "--json") == 0
+    (track,) = told(capsys)["tracks"]
+    assert (track["kind"], track["hide"], track["says"]) == ("overlay", True, "2023-05-17 14:12:00")
+    for words, hidden in (([], True), (["--keep", "1"], False), (["--overlays", "keep"], False)):
+        edited = tmp_path / f"{len(words)}{hidden}{len(list(tmp_path.iterdir()))}.json"
+        assert run(clip, "--plan", saved, "--plan-only", "--save-plan", edited, *words) == 0
+        assert [t.hide for t in plan_text.read(edited.read_bytes()).tracks] == [hidden]
+        assert "'2023-05-17 14:12:00'" in capsys.readouterr().out
+    assert run(clip, "-o", tmp_path / "kept.mp4", "--overlays", "keep") == 0
+    assert clips.lumas(tmp_path / "kept.mp4")[30][74:78, 70:130].max() > 60
+
+
+def test_a_text_still_there_in_the_finished_file_refuses_it(
+    clip: Path, tmp_path: Path, detectors: Detectors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "p.json"
+    assert run(clip, "--plan-only", "--save-plan", saved) == 0
+    detectors.lines = ((STAMP, "CAM 04"),)
+    assert run(clip, "-o", tmp_path / "out.mp4", "--plan", saved) == 1
+    assert "the text 'CAM 04' stands at" in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_a_plan_for_another_file_is_refused(

@@ -80,6 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     plan.add_argument("--fill", choices=FILLS, help="how regions are hidden; mosaic and blur can be undone")
     plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
+    plan.add_argument(
+        "--overlays", choices=("cover", "keep"),
+        help="burned-in texts, as clocks and device numbers: all covered or all shown (default: cover)",
+    )  # fmt: skip
     plan.add_argument("--bodies", action="store_true", help="hide whole persons")
     sound = parser.add_argument_group("sound")
     sound.add_argument(
@@ -175,6 +179,8 @@ def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
     for text in options.split:
         number, seconds = _matched(_SPLIT, text, "--split", "3@12.5")
         plan = operations.split(plan, int(number), float(seconds))
+    if options.overlays is not None:
+        plan = operations.set_overlays(plan, cover=options.overlays == "cover")
     if options.only:
         plan = operations.hide_only(plan, options.only)
     for number in options.keep:
@@ -288,7 +294,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "tracks": [
             {
                 "number": t.number, "kind": t.kind, "hide": t.hide, "by": t.by,
-                "from": plan.seconds(t.first), "to": plan.seconds(t.last),
+                "from": plan.seconds(t.first), "to": plan.seconds(t.last), "says": t.says,
             }
             for t in plan.tracks
         ],
@@ -301,7 +307,9 @@ def _plan_words(plan: Plan, saved: Path | None) -> str:
     for t in plan.tracks:
         state = "hidden" if t.hide else "SHOWN"
         span = f"{plan.seconds(t.first):9.3f} – {plan.seconds(t.last):.3f} s"
-        lines.append(f"  track {t.number:>3}  {t.kind:<7} {state:<6} {span}")
+        lines.append(
+            f"  track {t.number:>3}  {t.kind:<7} {state:<6} {span}{f'  {t.says!r}' if t.says else ''}"
+        )
     lines += [f"  look at {plan.seconds(d.time):9.3f} s: {d.reason}" for d in plan.doubts]
     return "\n".join([*lines, f"saved as {saved}" if saved else "not saved: give --save-plan"])
 

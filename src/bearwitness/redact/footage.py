@@ -127,12 +127,16 @@ class Footage:
         upright: bool = False,
         start: Fraction | None = None,
         end: Fraction | None = None,
+        every: Fraction | None = None,
     ) -> Iterator[Frame]:
-        """Yield all frames, or those of a range; raise RefusedError at the first that does not decode."""
+        """Yield all frames, or those of a range, or one in `every` so many seconds.
+
+        Raises RefusedError at the first that does not decode.
+        """
         troubles: list[DecodeTrouble] = []
         for frame in decoded_frames(
             self.sandbox, self.source, stream=self.video.index, troubles=troubles,
-            pixel=pixel, upright=upright, start=start, end=end,
+            pixel=pixel, upright=upright, start=start, end=end, every=every,
         ):  # fmt: skip
             self._refuse(troubles)
             yield frame

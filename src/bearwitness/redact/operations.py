@@ -11,7 +11,7 @@ from dataclasses import replace
 from bearwitness.errors import RefusedError
 
 from .geometry import Box, clipped
-from .plan import BY_PEOPLE, Plan, Track
+from .plan import BY_MACHINE, BY_PEOPLE, Plan, Track
 
 
 def keep(plan: Plan, number: int) -> Plan:
@@ -61,6 +61,15 @@ def add_box(
     return plan.with_track(
         Track(plan.next_number(), kind, hide=True, by=by, boxes=dict.fromkeys(times, inside))
     )
+
+
+def set_overlays(plan: Plan, *, cover: bool) -> Plan:
+    """Return the plan with all burned-in texts that the machine found covered, or shown."""
+    tracks = (
+        replace(track, hide=cover) if track.kind == "overlay" and track.by == BY_MACHINE else track
+        for track in plan.tracks
+    )
+    return replace(plan, tracks=tuple(tracks))
 
 
 def split(plan: Plan, number: int, seconds: float) -> Plan:

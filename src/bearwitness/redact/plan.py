@@ -61,13 +61,14 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One thing over time: the box to hide in each frame, by its time in ticks."""
+    """One thing over time: the box to hide in each frame, by its time in ticks; `says`: a text's words."""
 
     number: int
     kind: str
     hide: bool
     by: str
     boxes: Mapping[int, Box]
+    says: str = ""
 
     @property
     def first(self) -> int:

@@ -140,7 +140,8 @@ def _value(plan: Plan) -> dict[str, Json]:
 
 
 def _track_value(track: Track) -> dict[str, Json]:
-    return {
+    says: dict[str, Json] = {"says": track.says} if track.says else {}
+    return says | {
         "number": str(track.number),
         "kind": track.kind,
         "hide": track.hide,
@@ -221,7 +222,8 @@ def _read_detector(value: Json) -> Detector:
 
 
 def _read_track(value: Json, picture: Picture, times: frozenset[int]) -> Track:
-    found = members(value, "a track", "boxes by hide kind number")
+    told = " says" if isinstance(value, dict) and "says" in value else ""
+    found = members(value, "a track", "boxes by hide kind number" + told)
     number = integer(found["number"], "the number of a track", 1, 1 << 31)
     boxes: dict[int, Box] = {}
     for one in array(found["boxes"], f"the boxes of track {number}"):
@@ -241,6 +243,7 @@ def _read_track(value: Json, picture: Picture, times: frozenset[int]) -> Track:
         _flag(found["hide"], f"whether track {number} is hidden"),
         _one_of(found["by"], f"who made track {number}", (BY_MACHINE, BY_PEOPLE, BY_ATTACK)),
         boxes,
+        text(found["says"], f"what track {number} says") if told else "",
     )
 
 

@@ -11,6 +11,7 @@ from bearwitness.media.model import Frame
 
 from .cuts import Cuts
 from .looking import BODIES, Looker
+from .overlays import Overlay, OverlayFinder
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
 from .shown import Shown
 from .tracking import HEADS, SURE, THRESHOLD, Chain, Sighting, link, merged, regions
@@ -25,15 +26,25 @@ class Seen:
     times: list[int] = field(default_factory=list)
     sightings: list[list[Sighting]] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
+    overlays: list[Overlay] = field(default_factory=list)
+    unread: list[tuple[int, str]] = field(default_factory=list)
 
 
-def look_at_all(footage: Shown, looker: Looker, progress: Progress = lambda done: None) -> Seen:
-    """Return what the detectors saw in each frame, and where cuts are."""
+def look_at_all(
+    footage: Shown,
+    looker: Looker,
+    progress: Progress = lambda done: None,
+    finder: OverlayFinder | None = None,
+) -> Seen:
+    """Return what the detectors saw in each frame, where cuts are, and what `finder` says is burned in."""
     seen = Seen()
     cuts = Cuts(seen.cuts, everywhere=footage.apart)
     handed: list[int] = []
     for frame, detections in looker.look(_noted(footage.frames(upright=True), handed)):
+        before = len(seen.cuts)
         cuts.take(frame.picture)
+        if finder is not None:
+            finder.take(float(frame.time), frame.picture, cut=len(seen.cuts) > before)
         seen.times.append(frame.pts)
         seen.sightings.append(merged(detections))
         progress(1)
@@ -42,6 +53,8 @@ def look_at_all(footage: Shown, looker: Looker, progress: Progress = lambda done
             f"detectors answered for {len(seen.times)} of {len(handed)} frames of {footage.name}",
             "a frame that nobody saw can not be handed on; run it again",
         )
+    if finder is not None:
+        seen.overlays, seen.unread = finder.finish()
     return seen
 
 

@@ -12,13 +12,14 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from bearwitness import media
 from bearwitness.errors import RefusedError, SourceError
+from bearwitness.inference.texts import FINDER, READER, Texts
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import Source as Bytes
 from bearwitness.sandbox.client import Sandbox
@@ -31,6 +32,7 @@ from .attack.hits import Hit, Report
 from .attack.speech import Hear
 from .footage import Footage
 from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
+from .overlays import OverlayFinder, TextLooker, with_doubts, with_overlays
 from .plan import BY_ATTACK, Plan, Source, Track, require_for, source_of
 from .planning import look_at_all, make_plan
 from .rendering import Rendered, render
@@ -89,6 +91,7 @@ class Setting:
     """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures.
 
     `exact`: single precision even where the processor has bfloat16. The plan says which was used.
+    `overlays`: look for burned-in texts, in the plan and in the attack.
     """
 
     passes: tuple[Pass, ...] = ()
@@ -97,6 +100,7 @@ class Setting:
     heads: bool = False
     bodies: bool = False
     exact: bool = False
+    overlays: bool = True
 
 
 class Workshop:
@@ -108,6 +112,7 @@ class Workshop:
         self._setting = s = setting or Setting()
         names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
         self._worker = InferenceWorker(names, exact=s.exact, accept_weak=accept_weak)
+        self._reader: InferenceWorker | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +121,8 @@ class Workshop:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._worker.close()
+        if self._reader is not None:
+            self._reader.close()
         self._sandbox.close()
 
     @contextlib.contextmanager
@@ -152,7 +159,18 @@ class Workshop:
             done += frames
             progress("looking", done, total)
 
-        return make_plan(source, footage, looker, look_at_all(footage, looker, count))
+        if not self._setting.overlays or isinstance(footage, Stills):
+            return make_plan(source, footage, looker, look_at_all(footage, looker, count))
+        finder = OverlayFinder(self.texts, footage.picture.width, footage.picture.height)
+        seen = look_at_all(footage, looker, count, finder)
+        plan = with_doubts(make_plan(source, footage, looker, seen), seen.unread)
+        return with_overlays(plan, seen.overlays, cover=True)
+
+    @cached_property
+    def texts(self) -> TextLooker:
+        """What finds and reads texts: a worker of its own, beside that for faces. Raises ModelError."""
+        self._reader = InferenceWorker((FINDER, READER), threads=1, accept_weak=self._accept_weak)
+        return Texts(self._reader)
 
     def mute_speech(self, footage: Footage, plan: Plan) -> Plan:
         """Return the plan that mutes wherever somebody speaks; raises as :class:`.voices.Listener` does."""
@@ -230,9 +248,10 @@ class Workshop:
             self._worker, self._setting.attack or attack_passes(footage.picture), threshold=SEEN
         )
         count = _counting(progress, "attacking", plan)
+        texts = self.texts if self._setting.overlays else None
         with self._listener() as ears:
             hear: Hear = partial(ears.of_track, how=NARROW)
-            return attack(footage, finished, plan, container, sounds, looker, count, hear)
+            return attack(footage, finished, plan, container, sounds, looker, count, hear, texts)
 
     @contextlib.contextmanager
     def _listener(self) -> Iterator[Listener]:

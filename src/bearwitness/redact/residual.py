@@ -25,8 +25,10 @@ _CHOSEN: Final = "Sound was muted in the chosen ranges only; voices elsewhere id
 
 def summary(plan: Plan, report: Report) -> str:
     """Return what was checked, in figures, and what remains."""
-    hidden = sum(track.hide for track in plan.tracks)
-    shown = len(plan.tracks) - hidden
+    texts = [track for track in plan.tracks if track.kind == "overlay"]
+    covered = sum(track.hide for track in texts)
+    hidden = sum(track.hide for track in plan.tracks) - covered
+    shown = len(plan.tracks) - len(texts) - hidden
     listened = any(detector.name == LISTENS for detector in plan.detectors)
     voices = {
         "keep": "Voices were left as they are: they identify people as well as faces do.",
@@ -36,6 +38,9 @@ def summary(plan: Plan, report: Report) -> str:
     lines = [
         f"faces checked: {len(plan.times)} frames, {hidden} track(s) hidden, {shown} shown by choice, "
         f"{report.looked_at.get('faces', 0)} looks at the finished frames, no hit",
+        f"burned-in texts: {covered} covered, {len(texts) - covered} shown by choice, "
+        f"{report.looked_at.get('overlays', 0)} looks; "
+        "what moves, or stands for less than two seconds, is not found",
         "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
         "frames of the contact sheet. docs/measurements-redact.md says how often.",
         voices,

@@ -25,7 +25,10 @@ _COLUMNS: Final = 4
 _TEXT: Final = 30
 _COARSE: Final = 24  # fields across an obscured picture: a face that fills half of it has some twelve
 _ENTRIES_MAX: Final = 400
-_COLOURS: Final = {"face": (255, 210, 0), "head": (255, 140, 0), "doubt": (0, 200, 255), "hit": (255, 60, 60)}
+_COLOURS: Final = {
+    "face": (255, 210, 0), "head": (255, 140, 0), "overlay": (120, 255, 120), "doubt": (0, 200, 255),
+    "hit": (255, 60, 60),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ def entries(plan: Plan, hits: Iterable[Hit] = ()) -> list[Entry]:
         middle = times[len(times) // 2]
         state = "hidden" if track.hide else "SHOWN"
         span = f"{plan.seconds(times[0]):.2f}–{plan.seconds(times[-1]):.2f} s"
-        text = f"track {track.number} {track.kind} {state} {span}"
+        words = f" {track.says!r}" if track.says else ""
+        text = f"track {track.number} {track.kind} {state} {span}{words}"
         found.append(Entry(middle, text, (track.boxes[middle],), track.kind))
     numbers = {time: number for number, time in enumerate(plan.times)}
     found += [

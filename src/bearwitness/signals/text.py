@@ -84,7 +84,9 @@ class TextFinder:
                 continue
             grow = _GROW * high
             box = (left - grow, top - grow, left + wide + grow, top + high + grow)
-            found.append(_clip([edge / scale for edge in box], columns, rows))
+            line = _clip([edge / scale for edge in box], columns, rows)
+            if line.left < line.right and line.top < line.bottom:  # else it lies in the margin of the canvas
+                found.append(line)
         return sorted(found, key=lambda each: (each.top, each.left))
 
 

@@ -14,10 +14,12 @@ from ..cuts import Cuts
 from ..footage import Footage
 from ..geometry import Box, grown
 from ..looking import Looker
+from ..overlays import TextLooker
 from ..plan import Plan
 from ..tracking import GROW
 from . import faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
+from .overlays import OverlayCheck, of_original
 
 Progress = Callable[[int], None]
 _MILLISECOND: Final = Fraction(1, 1000)
@@ -39,12 +41,13 @@ def attack(
     looker: Looker,
     progress: Progress = lambda done: None,
     hear: speech.Hear | None = None,
+    texts: TextLooker | None = None,
 ) -> Report:
     """Return what is found in `finished`, which was made of `original` by `plan`.
 
-    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges. Raises
-    RefusedError where the finished file does not decode whole; a check that can not run raises, it is never
-    left out.
+    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges; without
+    `texts` no burned-in text is looked for, and the report says so. Raises RefusedError where the finished
+    file does not decode whole; a check that can not run raises, it is never left out.
     """
     report = Report()
     descriptor = finished.source.descriptor
@@ -55,7 +58,14 @@ def attack(
         report.add(structure.CHECK, *structure.check(data, sounds))
         report.add(traces.CHECK, *traces.check(data, original.tags()))
     report.add(_STREAMS, len(finished.facts.streams), list(_streams(finished, sounds)))
-    _frames(original, finished, plan, looker, report, progress)
+    overlays = None
+    if texts is None:
+        report.warnings.append("burned-in texts were not looked for in the finished file")
+    else:
+        overlays = OverlayCheck(plan, texts, of_original(original, plan, texts))
+    _frames(original, finished, plan, looker, report, progress, overlays)
+    if overlays is not None:
+        overlays.judge(report)
     if plan.voices == "ranges":
         for stream in finished.sounds:
             heard = finished.sound(stream.index)
@@ -81,9 +91,15 @@ def _streams(finished: Footage, sounds: int) -> Iterator[Hit]:
 
 
 def _frames(
-    original: Footage, finished: Footage, plan: Plan, looker: Looker, report: Report, progress: Progress
+    original: Footage,
+    finished: Footage,
+    plan: Plan,
+    looker: Looker,
+    report: Report,
+    progress: Progress,
+    overlays: OverlayCheck | None,
 ) -> None:
-    """Look at every frame: its time, its covered regions, the faces in it."""
+    """Look at every frame: its time, its covered regions, the faces in it, some for texts."""
     cuts = Cuts()
     face_check = faces.FaceCheck(plan, cuts.found)
     hidden = plan.hidden()
@@ -108,7 +124,10 @@ def _frames(
         if before is not None:
             pair = before.picture[:, :, 1], frame.picture[:, :, 1]
             alike += sum(pixels.leaks_coarse(pixels.coarse_likeness(*pair, box)) for box in regions)
+        shots = len(cuts.found)
         cuts.take(frame.picture)
+        if overlays is not None:
+            overlays.take(time, frame.picture, bright, cut=len(cuts.found) > shots)
         face_check.take(time, bright, detections)
         count += 1
         progress(1)
