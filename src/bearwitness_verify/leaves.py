@@ -44,6 +44,7 @@ ENTRY_SLOTS: Final = {
         "sealed": "delivery items bytes losses source custody late instalment descriptor complete",
         "imported": "device checkpoint deliveries",
         "restored": "items",
+        "redaction-written": "item sha256 plan approvals",
         "released": "release items revealed profile recipients answers",
         "destroyed": "items ground keepers",
         "copies-reached": "items reached not_reached",

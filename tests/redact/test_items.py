@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.disclose import facts, gates_of_bytes
@@ -127,6 +129,48 @@ def test_a_copy_of_an_item_is_never_written_in_the_clear(studio: Studio, tmp_pat
     assert not (tmp_path / "out.mp4").exists()
 
 
+def _acts(studio: Studio) -> list[dict[str, Any]]:
+    acts = [act.body.fields for act in studio.ledger().acts() if act.body is not None]
+    return [dict(fields) for fields in acts if fields["kind"] == "redaction-written"]
+
+
+def test_a_copy_is_written_out_once_approved_and_the_act_is_in_the_log(
+    tmp_path: Path, seers: dict[str, Seer]
+) -> None:
+    studio = Studio(tmp_path / "writing")
+    made = studio.do("redact", studio.clip)
+    words = ["restore", tmp_path / "out", "--redacted", studio.clip]
+    done = run(*studio.words(*words))
+    assert done.code == 1
+    assert "needs the approval of 2 people" in done.err
+    assert not (tmp_path / "out").exists()
+    assert _acts(studio) == []
+    (seen,) = studio.do("restore", tmp_path / "see", "--redacted", studio.clip, "--unapproved")["written"]
+    assert sha256(Path(seen["path"]).read_bytes()).hexdigest() == made["sha256"]
+    for name in ("Anna", "Ben"):
+        studio.as_(name, "approve", "--subject", made["plan_sha256"], "--purpose", redactions.APPROVAL)
+    (written,) = studio.do(*words)["written"]
+    path = Path(written["path"])
+    assert path.name == f"{studio.clip}-redacted-{made['sha256'][:16]}.mp4"
+    assert sha256(path.read_bytes()).hexdigest() == made["sha256"]
+    questions = path.with_suffix(".checklist.txt").read_text()
+    assert "Do tattoos" in questions
+    assert "faces checked: 60 frames" in questions
+    told = [(act["item"], act["sha256"], act["approvals"]) for act in _acts(studio)]
+    assert told == [(studio.clip, made["sha256"], "0"), (studio.clip, made["sha256"], "2")]
+    again = run(*studio.words(*words))
+    assert "not overwritten" in again.err
+    assert "no redacted copy that begins with" in run(*studio.words(*words[:-1], f"{studio.clip}@ffff")).err
+    done = run("freeze", "--vault", studio.vault, "--identity", studio.anna, "--item", studio.clip,
+        "--ground", "a child is seen", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    frozen = run(*studio.words("restore", tmp_path / "held", "--redacted", studio.clip, "--unapproved"))
+    assert frozen.code != 0
+    assert "frozen" in frozen.err
+    assert not (tmp_path / "held").exists()
+    assert len(_acts(studio)) == 2
+
+
 def test_a_frozen_item_is_refused(tmp_path: Path, seers: dict[str, Seer]) -> None:
     studio = Studio(tmp_path / "held")
     done = run("freeze", "--vault", studio.vault, "--identity", studio.anna, "--item", studio.clip,
@@ -136,3 +180,23 @@ def test_a_frozen_item_is_refused(tmp_path: Path, seers: dict[str, Seer]) -> Non
     assert done.code != 0
     assert f"item {studio.clip} is frozen" in done.err
     assert studio.copies() == []
+
+
+def test_a_document_of_a_vault_is_redacted_page_by_page(tmp_path: Path, seers: dict[str, Seer]) -> None:
+    studio = Studio(tmp_path / "papers")
+    drive = tmp_path / "papers-drive"
+    drive.mkdir()
+    pages = [Image.new("RGB", (200, 150), colour) for colour in ("white", "grey")]
+    pages[0].save(drive / "a.pdf", save_all=True, append_images=pages[1:], title="for Anna Petrova")
+    studio.seal(drive)
+    item = studio.items()["a.pdf"]["item"]
+    made = studio.do("redact", item, "--add-box", "10,10,60,40")
+    words = ["restore", tmp_path / "out", "--redacted", item, "--unapproved"]
+    (written,) = studio.do(*words)["written"]
+    data = Path(written["path"]).read_bytes()
+    assert sha256(data).hexdigest() == made["sha256"]
+    assert Path(written["path"]).suffix == ".pdf"
+    assert b"Petrova" not in data
+    assert data.count(b"/Type/Page/") == 2
+    assert made["tracks"][0]["kind"] == "box"
+    studio.is_clean()

@@ -28,7 +28,15 @@ from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
 
 from .output import EXIT_DONE, Output, plural
-from .redacting import Deliver, add_vault_options, how_to_approve, opened_item, refuse_mixed, to_file
+from .redacting import (
+    PICTURES,
+    Deliver,
+    add_vault_options,
+    how_to_approve,
+    opened_item,
+    refuse_mixed,
+    to_file,
+)
 
 EXAMPLES = """
   bearwitness redact clip.mp4 -o clip-redacted.mp4
@@ -152,7 +160,7 @@ def _opened(
         return
     deliver = partial(to_file, options.out)
     name = (options.out or options.file).suffix.lower()
-    pictures = name in STILLS or (options.out is None and name in (".heic", ".heif", ".webp", ".gif", ".bmp"))
+    pictures = name in STILLS or (options.out is None and name in PICTURES)
     if pictures:
         with workshop.open_stills(options.file) as (pages, source):
             yield pages, source, deliver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from .output import Output
 from .unlocking import opened
 
 Deliver = Callable[[Finished], Done]
+PICTURES = (".heic", ".heif", ".webp", ".gif", ".bmp")
 KINDS = tuple(sorted(suffix.removeprefix(".") for suffix in (*VIDEO, *STILLS)))
 
 
@@ -36,7 +38,10 @@ def add_vault_options(parser: argparse.ArgumentParser) -> None:
         help="an identity file or a share (repeatable)",
     )
     group.add_argument(
-        "--as", dest="kind", choices=KINDS, default="mp4", help="what the copy in the vault is (default: mp4)"
+        "--as",
+        dest="kind",
+        choices=KINDS,
+        help="what the copy in the vault is (default: by the item's name, mp4 for footage)",
     )
 
 
@@ -62,10 +67,11 @@ def opened_item(
     options: argparse.Namespace, workshop: Workshop, out: Output
 ) -> Iterator[tuple[Footage | Stills, Source, Deliver]]:
     """Give an item as footage or pages, which file it is, and what enters a finished copy of it."""
-    container = container_of(Path(f"copy.{options.kind}"))
     with opened(options, out) as at:
         at.vault.signer()  # before hours of work, not after
         row = at.catalogue.find(str(options.file))
+        options.kind = options.kind or kind_of(row.path)
+        container = container_of(Path(f"copy.{options.kind}"))
 
         def deliver(made: Finished) -> Done:
             """Enter a finished copy."""
@@ -74,6 +80,14 @@ def opened_item(
 
         with open_item(at.ledger, row) as (item, source):
             yield workshop.of_item(item, stills=container in STILLS.values()), source, deliver
+
+
+def kind_of(path: bytes) -> str:
+    """Return as what an item of this name is copied: pictures and documents as such, all else as footage."""
+    suffix = os.fsdecode(path).lower().rpartition(".")[2]
+    if f".{suffix}" in STILLS:
+        return suffix
+    return "jpg" if f".{suffix}" in PICTURES else "mp4"
 
 
 def how_to_approve(digest: str) -> str:

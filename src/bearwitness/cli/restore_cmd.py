@@ -1,5 +1,6 @@
 """Write sealed files out again, in the clear, with their names and times. This is an act of its own
-and goes into the log. Several deliveries get a folder each.
+and goes into the log. Several deliveries get a folder each. Redacted copies are written out with --redacted,
+once two people approved their plan.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from bearwitness.catalogue.catalogue import ItemRow
 from bearwitness.custody.items import commit
+from bearwitness.errors import UsageError
+from bearwitness.keep import writing_out
 from bearwitness.keep.restoring import Restorer
 from bearwitness.vault.delivery import Folder, Record
 from bearwitness_verify.canonical import Json
@@ -21,6 +24,7 @@ from .unlocking import Opened, opened
 EXAMPLES = """
   bearwitness restore out/ --vault vault --identity anna.key
   bearwitness restore out/ --vault vault --identity anna.key --item 5f3a9c… --item 77e0b1…
+  bearwitness restore out/ --vault vault --identity anna.key --redacted 5f3a9c…
   bearwitness restore out/ --vault mirror --identity anna.key --not-recorded
 """
 
@@ -34,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delivery", metavar="ID", default="", help="only this delivery (or its beginning)")
     add_quarantine(parser)
     parser.add_argument(
+        "--redacted", metavar="ITEM[@SHA256]", action="append", default=[],
+        help="the redacted copy of this item, the last or the one of this hash, and no original",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unapproved", action="store_true",
+        help="redacted copies whose plan two people have not approved yet, for them to see",
+    )  # fmt: skip
+    parser.add_argument(
         "--not-recorded", action="store_true",
         help="do not enter it in the log: for a mirror, when the vault itself is lost",
     )  # fmt: skip
@@ -41,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
+    if options.redacted:
+        return _write_redacted(options, out)
+    if options.unapproved:
+        raise UsageError("--unapproved is for redacted copies", "name them with --redacted ITEM")
     with opened(options, out, writing=not options.not_recorded) as at:
         rows = _wanted(at, options)
         at.ledger.frozen.refuse([row.item for row in rows if options.item])
@@ -66,6 +82,28 @@ def run(options: argparse.Namespace, out: Output) -> int:
     )
     out.result(data, "\n".join(lines))
     return EXIT_LOSSES if result.problems else EXIT_DONE
+
+
+def _write_redacted(options: argparse.Namespace, out: Output) -> int:
+    if options.item or options.delivery or options.quarantine or options.not_recorded:
+        raise UsageError("--redacted writes redacted copies and nothing else", "run restore twice")
+    with opened(options, out, writing=True) as at:
+        chosen = []
+        for text in options.redacted:
+            item, _, digest = text.partition("@")
+            chosen.append(writing_out.choose(at.ledger, at.catalogue.find(item).item, digest.lower()))
+        written = [
+            writing_out.write_out(
+                at.vault, at.ledger, copy, options.destination, unapproved=options.unapproved
+            )
+            for copy in chosen
+        ]
+    data = [
+        {"item": copy.item, "sha256": copy.sha256, "plan_sha256": copy.plan, "path": str(path)}
+        for copy, path in zip(chosen, written, strict=True)
+    ]
+    out.result({"written": data}, "\n".join(f"wrote {path}" for path in written))
+    return EXIT_DONE
 
 
 def _wanted(at: Opened, options: argparse.Namespace) -> list[ItemRow]:

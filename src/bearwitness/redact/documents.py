@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,22 +22,48 @@ _HEAD_BYTES_MAX: Final = 4096
 _LIMITS: Final = Limits(300, 120, 1 << 30, PIXELS_MAX * 3 + _HEAD_BYTES_MAX)
 _MAGIC: Final = b"%PDF-"
 _POINTS: Final = 72
+_ITEM_BYTES_MAX: Final = 1 << 30
+_PIECE: Final = 1 << 20
 
 
 def is_pdf(source: Source) -> bool:
     """Say whether a file begins as PDF files do."""
+    if source.size < len(_MAGIC):
+        return False
+    if source.read is not None:
+        return source.read(0, len(_MAGIC)) == _MAGIC
     return source.descriptor is not None and os.pread(source.descriptor, len(_MAGIC), 0) == _MAGIC
+
+
+@contextlib.contextmanager
+def _as_file(source: Source) -> Iterator[int]:
+    """Give a document as a descriptor; what comes by ranges, out of a vault, is put together in memory."""
+    if source.read is None:
+        (descriptor,), _ = source.handed()
+        yield descriptor
+        return
+    if source.size > _ITEM_BYTES_MAX:
+        raise RefusedError(
+            f"{source.name} has {source.size} bytes, more than a document is held in memory with"
+        )
+    descriptor = os.memfd_create("document", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as sink:
+            for at in range(0, source.size, _PIECE):
+                sink.write(source.read(at, min(_PIECE, source.size - at)))
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def pages(source: Source, most: int) -> tuple[Picture, ...]:
     """Return the pages of a PDF as BGR pictures; raise RefusedError, SandboxError."""
-    files, _ = source.handed()
     found: list[Picture] = []
-    with Sandbox(TASKS) as sandbox:
+    with Sandbox(TASKS) as sandbox, _as_file(source) as descriptor:
         count = 1
         while len(found) < count:
             arguments = canonical.dumps({"page": str(len(found))})
-            untrusted = sandbox.call("page", arguments, files, _LIMITS)
+            untrusted = sandbox.call("page", arguments, [descriptor], _LIMITS)
             count, picture = _decode(untrusted)
             if count > most:
                 raise RefusedError(f"{source.name} has {count} pages, more than are redacted at once")

@@ -22,7 +22,7 @@ from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
-from . import plan_text
+from . import plan_text, residual
 from .plan import Source, source_of
 from .redaction import Finished
 
@@ -88,6 +88,7 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
                 finished.sha256, digest, hits, report.looked_at, report.warnings
             ),
             redactions.COPY: os.pread(finished.descriptor, os.fstat(finished.descriptor).st_size, 0),
+            redactions.CHECKLIST: residual.checklist(plan, report).encode(),
             redactions.PLAN: plan_text.write(plan).encode(),
         },
     )

@@ -23,6 +23,21 @@ _MUTED: Final = (
 _CHOSEN: Final = "Sound was muted in the chosen ranges only; voices elsewhere identify people."
 
 
+def checklist(plan: Plan, report: Report) -> str:
+    """Return the page that a person who knows the place fills in before a copy is published."""
+    lines = ["What was checked, and what was not:", "", summary(plan, report), ""]
+    shown = [track for track in plan.tracks if not track.hide]
+    if shown:
+        lines += ["Shown by choice:", *(f"  track {t.number} {t.kind} {t.says}".rstrip() for t in shown), ""]
+    if plan.doubts:
+        lines += ["Frames that nobody was sure of:"]
+        lines += [f"  {plan.seconds(doubt.time):.3f} s: {doubt.reason}" for doubt in plan.doubts] + [""]
+    lines += ["To be answered by someone who knows the place, before it is published:", ""]
+    for number, question in enumerate(CHECKLIST, 1):
+        lines += [f"{number}. {question}", "   [ ] no   [ ] yes, namely:", ""]
+    return "\n".join([*lines, "Name or pseudonym, date:", ""])
+
+
 def summary(plan: Plan, report: Report) -> str:
     """Return what was checked, in figures, and what remains."""
     texts = [track for track in plan.tracks if track.kind == "overlay"]

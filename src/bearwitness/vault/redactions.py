@@ -1,13 +1,15 @@
 """Redacted copies of items among the derivatives of a vault: how they are entered, what the log says.
 
-A redaction is a result of kind ``redaction`` (docs/format.md, 5.3) with three files: the copy, its plan,
-and what the attack on exactly these bytes found. It may be shown once two people approved its plan.
+A redaction is a result of kind ``redaction`` (docs/format.md, 5.3): the copy, its plan, what the attack on
+exactly these bytes found, and the list for a person who knows the place. It may be shown once two people
+approved its plan.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bearwitness.custody.statements import HEX64
@@ -19,6 +21,7 @@ from .delivery import OpenDelivery
 from .derivatives import DONE, OpenDerived, read_key_path
 from .ledger import Act, Ledger
 from .signed_acts import Signed
+from .vault import digest_of
 
 KIND: Final = "redaction"
 TOOL: Final = "bearwitness redact"
@@ -28,11 +31,15 @@ APPROVALS_MIN: Final = 2
 COPY: Final = "copy"
 PLAN: Final = "plan.json"
 ATTACK: Final = "attack.json"
+CHECKLIST: Final = "checklist.txt"
 
 
 @dataclass(frozen=True)
 class Redaction:
-    """A redacted copy: SHA-256 of its bytes, digest of its plan, what the attack found, which entry."""
+    """A redacted copy: SHA-256 of its bytes, digest of its plan, what the attack found, which entry.
+
+    `container` says what it is (mp4, jpeg, …); `delivery`, `path` and `job` where it lies.
+    """
 
     item: str
     sha256: str
@@ -40,6 +47,10 @@ class Redaction:
     hits: tuple[str, ...]
     version: str
     entry: int
+    container: str = ""
+    delivery: str = ""
+    path: str = ""
+    job: str = ""
 
     def lacking(self, signed: Signed) -> str:
         """Return why its plan does not count as approved, empty if it does."""
@@ -96,12 +107,42 @@ def _redactions(act: Act, derived: OpenDerived) -> Iterator[Redaction]:
         if derived.digests.get(job) != told["digest"]:
             raise TamperedError(f"the derivatives at {derived.path} are not those their entry tells of")
         version = canonical.text(told["version"], "a version")
-        yield _redaction(derived, job, version, act.index)
+        yield replace(
+            _redaction(derived, job, version, act.index),
+            container=_container(told["parameters"]),
+            delivery=canonical.text(act.body.fields["delivery"], "a delivery"),
+        )
+
+
+def _container(parameters: Json) -> str:
+    """Return what a copy is said to be; it becomes the ending of a name, so only letters and digits."""
+    found = parameters.get("container") if isinstance(parameters, dict) else None
+    if not isinstance(found, str) or not re.fullmatch("[a-z0-9]{2,8}", found):
+        raise MalformedError("a redaction does not say what kind of file its copy is")
+    return found
+
+
+def read_copy(ledger: Ledger, copy: Redaction) -> bytes:
+    """Return the bytes of a redacted copy, their hash checked.
+
+    Raises FrozenError if its item is frozen, TamperedError where the bytes are not those that were attacked.
+    """
+    data = read_file(ledger, copy, COPY)
+    if digest_of(data) != copy.sha256:
+        raise TamperedError(f"the redacted copy of item {copy.item} is not the one that was attacked")
+    return data
+
+
+def read_file(ledger: Ledger, copy: Redaction, name: str) -> bytes:
+    """Return a file stored with a redacted copy, empty if there is none of this name; raise FrozenError."""
+    ledger.frozen.refuse([copy.item])
+    derived = ledger.open_derived(ledger.open_delivery(copy.delivery), copy.path)
+    return derived.read(copy.job, name) if name in derived.jobs[copy.job] else b""
 
 
 def _redaction(derived: OpenDerived, job: str, version: str, entry: int) -> Redaction:
     what = f"the attack at {derived.path}"
-    if {COPY, PLAN, ATTACK} != set(derived.jobs[job]):
+    if {COPY, PLAN, ATTACK} != set(derived.jobs[job]) - {CHECKLIST}:
         raise MalformedError(f"the redaction at {derived.path} is not whole")
     names = "checked hits plan sha256 type v warnings"
     got = canonical.members(canonical.loads(derived.read(job, ATTACK), what), what, names)
@@ -111,4 +152,4 @@ def _redaction(derived: OpenDerived, job: str, version: str, entry: int) -> Reda
     if sha256 != derived.jobs[job][COPY].sha256:
         raise TamperedError(f"{what} was made on other bytes than those of the copy")
     hits = tuple(canonical.text(hit, what) for hit in canonical.array(got["hits"], what))
-    return Redaction(derived.item, sha256, plan, hits, version, entry)
+    return Redaction(derived.item, sha256, plan, hits, version, entry, path=derived.path, job=job)

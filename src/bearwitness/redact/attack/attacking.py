@@ -58,11 +58,7 @@ def attack(
         report.add(structure.CHECK, *structure.check(data, sounds))
         report.add(traces.CHECK, *traces.check(data, original.tags()))
     report.add(_STREAMS, len(finished.facts.streams), list(_streams(finished, sounds)))
-    overlays = None
-    if texts is None:
-        report.warnings.append("burned-in texts were not looked for in the finished file")
-    else:
-        overlays = OverlayCheck(plan, texts, of_original(original, plan, texts))
+    overlays = OverlayCheck(plan, texts, of_original(original, plan, texts)) if texts is not None else None
     _frames(original, finished, plan, looker, report, progress, overlays)
     if overlays is not None:
         overlays.judge(report)
@@ -75,6 +71,8 @@ def attack(
         listened, hits, warnings = speech.check(finished, plan, hear)
         report.add(speech.CHECK, listened, hits)
         report.warnings += warnings
+    if overlays is None:
+        report.warnings.append("burned-in texts were not looked for in the finished file")
     return report
 
 
