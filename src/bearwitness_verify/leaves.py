@@ -68,6 +68,7 @@ ENTRY_SLOTS: Final = {
         "gate-results": "subject outcome results",
         "received": "release person verdict statement",
         "still": "item delivery still",
+        "viewed": "items level sha256",
     }.items()
 }
 

@@ -34,6 +34,7 @@ VERBS: Final = {
     "similar": "show which items are copies of which",
     "clocks": "put all recorders' clocks on one time, tell what contradicts",
     "repair": "make a playable copy of a video that lost its index",
+    "view": "write out a copy made of an item, to look at",
     "freeze": "stop key for a suspected minor: nobody sees it any more",
     "thaw": "let frozen items be used again; two people are needed",
     "authorise": "allow faces to be grouped for a case; two people are needed",
