@@ -16,10 +16,10 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1] / "sandbox"))
 import hostile_tasks
 
-from bearwitness.sandbox.tasks import Handler, Task
+from bearwitness.sandbox.tasks import Handler, Opening, Task
 
 
-def open_hostile(_: bytes) -> Handler:
+def open_hostile(_: Opening) -> Handler:
     work: queue.Queue[Callable[[], bytes]] = queue.Queue()
     done: queue.Queue[bytes | BaseException] = queue.Queue()
 

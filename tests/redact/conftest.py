@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bearwitness import media
 from bearwitness.media.source import Source as Bytes
 from bearwitness.redact import operations, redaction
+from bearwitness.redact.copying import TASKS
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.plan import Detector, Plan, source_of
@@ -50,7 +50,7 @@ NOBODY = Detector("nobody", "00" * 32, ("1×",), 0)
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(media.TASKS) as one:
+    with Sandbox(TASKS) as one:
         yield one
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from bearwitness.redact import h264
 from bearwitness.redact.copying import Stretch, stretches
-from bearwitness.redact.locked import COPYABLE, IDR
 from bearwitness.redact.muxing.model import Packet
 
 from . import clips
@@ -94,7 +93,9 @@ def test_noise_is_refused_and_never_crashes(noise: bytes) -> None:
 def group(kinds: str) -> tuple[list[Packet], bytes]:
     """Return packets of one tick: I is an IDR, K a key picture of an open group, P neither, X unknown."""
     packets = [Packet(n, n, 1, kind in "IK", b"") for n, kind in enumerate(kinds)]
-    flags = bytes((IDR if kind == "I" else 0) | (0 if kind == "X" else COPYABLE) for kind in kinds)
+    flags = bytes(
+        (h264.DECODES_ALONE if kind == "I" else 0) | (0 if kind == "X" else h264.COPYABLE) for kind in kinds
+    )
     return packets, flags
 
 

@@ -46,6 +46,31 @@ class Faces:
     def __init__(self, worker: InferenceWorker) -> None:
         self._worker = worker
 
+    def look(
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        passes: Sequence[tuple[float, bool]],
+        threshold: float = THRESHOLD,
+    ) -> list[list[list[FaceBox]]]:
+        """Return for each pass what :meth:`detect` returns for one scale.
+
+        A pass is a scale and whether the pictures are mirrored for it; boxes are those of the pictures as
+        they are, landmarks of a mirrored pass change sides with them. All passes share one way to the worker.
+        """
+        _require_small(pictures, [scale for scale, _ in passes])
+        found: list[list[list[FaceBox]]] = [[] for _ in passes]
+        for batch in batches(pictures):
+            listed: list[Json] = [
+                {"mirrored": mirrored, "scale": repr(float(scale))} for scale, mirrored in passes
+            ]
+            head: dict[str, Json] = {"passes": listed, "threshold": repr(float(threshold))}
+            rows = self._worker.compute("faces by pass", head, batch)
+            if [row.shape[1:] for row in rows] != [(_COLUMNS,)] * (len(batch) * len(passes)):
+                raise ChildFailedError("the worker for faces answered for other pictures than it was given")
+            for number, boxes in enumerate(found):
+                boxes += [_boxes(row) for row in rows[number * len(batch) : (number + 1) * len(batch)]]
+        return found
+
     def detect(
         self,
         pictures: Sequence[NDArray[np.uint8]],
@@ -57,9 +82,7 @@ class Faces:
         Each scale sees the picture enlarged or reduced so much; time grows with the square, up to
         AREA_MAX. Raises ChildFailedError if the worker fails: then nothing is known of any of the pictures.
         """
-        largest = max((picture.shape[0] * picture.shape[1] for picture in pictures), default=0)
-        if not scales or largest * max(scales) ** 2 > AREA_MAX or min(scales) <= 0:
-            raise ValueError("faces are looked for in at most 4.2 million pixels: scale the pictures down")
+        _require_small(pictures, scales)
         found: list[list[FaceBox]] = []
         for batch in batches(pictures):
             listed: list[Json] = [repr(float(scale)) for scale in scales]
@@ -80,6 +103,12 @@ def fitting_scales(width: int, height: int) -> tuple[float, float]:
     while width * height * (2 * base) ** 2 > AREA_MAX:
         base /= 2
     return base, 2 * base
+
+
+def _require_small(pictures: Sequence[NDArray[np.uint8]], scales: Sequence[float]) -> None:
+    largest = max((picture.shape[0] * picture.shape[1] for picture in pictures), default=0)
+    if not scales or largest * max(scales) ** 2 > AREA_MAX or min(scales) <= 0:
+        raise ValueError("faces are looked for in at most 4.2 million pixels: scale the pictures down")
 
 
 def batches(pictures: Sequence[NDArray[np.uint8]]) -> list[list[NDArray[np.uint8]]]:

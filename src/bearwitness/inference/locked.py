@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bearwitness.sandbox.tasks import Handler
+from bearwitness.sandbox.tasks import Handler, Opening
 from bearwitness.signals.speech import SpeechNetwork
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
@@ -26,12 +26,14 @@ Ask = Callable[["Inference", dict[str, Json], list[wire.Array]], list[NDArray[An
 class Inference:
     """The networks of one worker, and the `tools` that run networks of their own, both by name."""
 
-    def __init__(self, networks: dict[str, Network], tools: dict[str, Any]) -> None:
-        self.networks, self.tools = networks, tools
+    def __init__(
+        self, networks: dict[str, Network], tools: dict[str, Any], inbox: memoryview | None = None
+    ) -> None:
+        self.networks, self.tools, self._inbox = networks, tools, inbox
 
     def answer(self, question: bytes) -> bytearray:
         """Answer one question of the parent."""
-        head, arrays = wire.decode(question)
+        head, arrays = wire.decode(question, self._inbox)
         return wire.encode({}, ASKS[canonical.text(head["ask"])](self, head, arrays))
 
 
@@ -39,6 +41,25 @@ def _faces(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]
     scales = [float(canonical.text(scale)) for scale in canonical.array(head["scales"])]
     threshold = float(canonical.text(head["threshold"]))
     return list(centerface.detect(inference.networks["centerface"], arrays, scales, threshold))
+
+
+def _faces_by_pass(
+    inference: Inference, head: dict[str, Json], arrays: list[wire.Array]
+) -> list[NDArray[Any]]:
+    """Answer with the faces of all pictures of the first pass, then of the next."""
+    threshold = float(canonical.text(head["threshold"]))
+    found: list[NDArray[Any]] = []
+    for each in canonical.array(head["passes"]):
+        told = canonical.members(each, "a pass", "mirrored scale")
+        scale, mirrored = float(canonical.text(told["scale"])), told["mirrored"] is True
+        shown = [centerface.mirrored(array) for array in arrays] if mirrored else arrays
+        rows = centerface.detect(inference.networks["centerface"], shown, [scale], threshold)
+        if mirrored:
+            rows = [
+                centerface.mirrored_back(row, array.shape[1]) for row, array in zip(rows, arrays, strict=True)
+            ]
+        found += rows
+    return found
 
 
 def _persons(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
@@ -90,6 +111,7 @@ _TOOLS: Final[Mapping[str, Callable[[bytes], Any]]] = {
 }
 ASKS: Final[Mapping[str, Ask]] = {
     "faces": _faces,
+    "faces by pass": _faces_by_pass,
     "persons": _persons,
     "sensitive": _sensitive,
     "find text": _find_text,
@@ -102,9 +124,9 @@ ASKS: Final[Mapping[str, Ask]] = {
 _WARM_SIZE: Final = (64, 64)
 
 
-def open_inference(arguments: bytes) -> Handler:
+def open_inference(opening: Opening) -> Handler:
     """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
-    got = canonical.members(canonical.loads(arguments), "arguments", "exact kept_area models threads")
+    got = canonical.members(canonical.loads(opening.arguments), "arguments", "exact kept_area models threads")
     threads = int(canonical.text(got["threads"]))
     kept_area = int(canonical.text(got["kept_area"]))
     core, networks = new_core(), {}
@@ -123,17 +145,26 @@ def open_inference(arguments: bytes) -> Handler:
             networks[name] = Network(core, weights, threads, exact=bool(got["exact"]), kept_area=kept_area)
     if parts:
         tools[_TRANSCRIBER] = listening.warm_transcriber(whisper_files(parts), threads)
-    inference = Inference(networks, tools)
-    _warm_up(inference)
+    inference = Inference(networks, tools, opening.inbox)
+    _warm_up(inference, opening.hint())
     return inference.answer
 
 
-def _warm_up(inference: Inference) -> None:
-    """Make the libraries load and start what they would else when nothing can be opened any more."""
+def _warm_up(inference: Inference, hint: bytes) -> None:
+    """Make the libraries load and start what they would else when nothing can be opened any more.
+
+    The `hint` is of which size pictures will be, and how much larger the network for faces sees them.
+    """
     pictures = [np.zeros((*_WARM_SIZE, 3), np.uint8)] * 3
+    size, scale = _WARM_SIZE, 1.0
+    if hint:
+        told = canonical.members(canonical.loads(hint), "a hint", "height scale width")
+        size = int(canonical.text(told["height"])), int(canonical.text(told["width"]))
+        scale = float(canonical.text(told["scale"]))
     for name, network in inference.networks.items():
         if name == "centerface":
-            centerface.detect(network, pictures, [1.0], 0.5)
+            # One for each thread is enough, for these may be large.
+            centerface.detect(network, [np.zeros((*size, 3), np.uint8)] * 2, [scale], 0.5)
         elif name == "movenet-multipose":
             movenet.detect(network, pictures, _WARM_SIZE[0], 0.5, tiles=False)
         elif name == "opennsfw":
@@ -142,4 +173,4 @@ def _warm_up(inference: Inference) -> None:
             network.as_it_is()
 
 
-SERVICES: Mapping[str, Callable[[bytes], Handler]] = {"inference": open_inference}
+SERVICES: Mapping[str, Callable[[Opening], Handler]] = {"inference": open_inference}

@@ -20,6 +20,7 @@ _LIMITS: Final = WorkerLimits(
 )
 QUESTION_BYTES_MAX: Final = 256 << 20
 KEPT_AREA: Final = 4_000_000
+_INBOX_BYTES: Final = 32 << 20  # four frames of Full HD; what is larger goes through the channel
 
 
 class InferenceWorker(Worker):
@@ -65,10 +66,20 @@ class InferenceWorker(Worker):
             ).decode(),
             _LIMITS,
             folders=sorted({str(place.parent) for place in places}),
+            inbox_bytes=_INBOX_BYTES,
             accept_weak=accept_weak,
             _layers=_layers,
         )
         self.names = tuple(names)
+
+    def expect(self, height: int, width: int, scale: float) -> None:
+        """Say of which size pictures will come: a worker that has yet to start warms up with it.
+
+        It is then compiled for them once, instead of for a small picture and for them.
+        """
+        self._hint = canonical.dumps(
+            {"height": str(height), "scale": repr(float(scale)), "width": str(width)}
+        )
 
     def memory_bytes(self) -> int:
         """Return how much memory the process holds now, 0 where there is none."""
@@ -82,7 +93,8 @@ class InferenceWorker(Worker):
 
     def compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
         """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense."""
-        question = wire.encode({**head, "ask": ask}, arrays)
+        self.start()
+        question = wire.encode({**head, "ask": ask}, arrays, self.inbox)
         if len(question) > QUESTION_BYTES_MAX:
             raise ValueError("too much is asked of a worker at once: give it fewer pictures")
         untrusted = self.ask(question)

@@ -21,13 +21,15 @@ PATTERNS: Final = (
 )
 LENGTH_MAX: Final = 64
 """No trace is longer, but for the digits of a place: how far pieces of a file must overlap."""
-_SEARCH: Final = re.compile(b"|".join(b"(" + pattern.replace(b"(", b"(?:") + b")" for pattern, _ in PATTERNS))
+# One by one: a search for all at once tries each at every byte, and takes ten times as long.
+_SEARCHES: Final = tuple((re.compile(pattern), name) for pattern, name in PATTERNS)
 
 
 def found(data: bytes | memoryview) -> list[tuple[str, int]]:
-    """Return which traces stand in `data` and where, the first of each kind."""
+    """Return which traces stand in `data` and where, the first of each kind, in the order of their places."""
     seen: dict[str, int] = {}
-    for match in _SEARCH.finditer(data):
-        name = PATTERNS[(match.lastindex or 1) - 1][1]
-        seen.setdefault(name, match.start())
-    return list(seen.items())
+    for search, name in _SEARCHES:
+        match = search.search(data)
+        if match is not None:
+            seen[name] = min(match.start(), seen.get(name, match.start()))
+    return sorted(seen.items(), key=lambda trace: trace[1])

@@ -22,7 +22,6 @@ from bearwitness_verify.canonical import array as json_array
 from bearwitness_verify.canonical import integer, members, unb64
 
 from . import h264
-from .locked import COPYABLE, IDR
 from .muxing.model import Packet
 
 TASKS: Final = "bearwitness.redact.locked"
@@ -47,20 +46,19 @@ class Stretch:
     copied: bool
 
 
-def scan(config: bytes, packets: Sequence[Packet]) -> Scan:
-    """Ask the sandbox which packets can be copied; raise SandboxError, MalformedError."""
-    with Sandbox(TASKS) as sandbox:
-        data = os.memfd_create("packets", os.MFD_CLOEXEC)
-        sizes = os.memfd_create("sizes", os.MFD_CLOEXEC)
-        try:
-            for packet in packets:
-                _write(data, packet.data)
-            _write(sizes, array("Q", [len(packet.data) for packet in packets]).tobytes())
-            limits = Limits(600, 600, 256 << 20, _HEADER_BYTES_MAX + len(packets))
-            untrusted = sandbox.call("scan", config, (data, sizes), limits)
-        finally:
-            os.close(data)
-            os.close(sizes)
+def scan(sandbox: Sandbox, config: bytes, packets: Sequence[Packet]) -> Scan:
+    """Ask the sandbox, one of TASKS, which packets can be copied; raise SandboxError, MalformedError."""
+    data = os.memfd_create("packets", os.MFD_CLOEXEC)
+    sizes = os.memfd_create("sizes", os.MFD_CLOEXEC)
+    try:
+        for packet in packets:
+            _write(data, packet.data)
+        _write(sizes, array("Q", [len(packet.data) for packet in packets]).tobytes())
+        limits = Limits(600, 600, 256 << 20, _HEADER_BYTES_MAX + len(packets))
+        untrusted = sandbox.call("scan", config, (data, sizes), limits)
+    finally:
+        os.close(data)
+        os.close(sizes)
     return _decode(untrusted, len(packets))
 
 
@@ -72,7 +70,11 @@ def _write(fd: int, data: bytes) -> None:
 
 def _decode(untrusted: bytes, count: int) -> Scan:
     head, found_end, flags = untrusted.partition(b"\n")
-    if not found_end or len(flags) != count or any(flag > IDR | COPYABLE for flag in flags):
+    if (
+        not found_end
+        or len(flags) != count
+        or any(flag > h264.DECODES_ALONE | h264.COPYABLE for flag in flags)
+    ):
         raise MalformedError("the sandbox gave no sound answer about a video stream")
     found = members(canonical.loads(head, "a scan"), "a scan", "length_size pps sps taken")
     configuration = h264.Configuration(
@@ -88,12 +90,12 @@ def _decode(untrusted: bytes, count: int) -> Scan:
 
 def stretches(packets: Sequence[Packet], flags: bytes, changed: Collection[int]) -> list[Stretch]:
     """Return the runs of packets to copy and to encode; `changed` are the times of frames that change."""
-    starts = [n for n, flag in enumerate(flags) if flag & IDR]
+    starts = [n for n, flag in enumerate(flags) if flag & h264.DECODES_ALONE]
     if not starts or starts[0] != 0:
         starts.insert(0, 0)
     found: list[Stretch] = []
     for begin, end in zip(starts, [*starts[1:], len(packets)], strict=True):
-        clean = bool(flags[begin] & IDR)
+        clean = bool(flags[begin] & h264.DECODES_ALONE)
         middle = _first_to_encode(packets, flags, changed, begin, end) if clean else begin
         if begin < middle:
             found.append(Stretch(begin, middle, copied=True))
@@ -109,7 +111,7 @@ def _first_to_encode(
     keys = [n for n in range(begin, end) if n == begin or packets[n].key]
     for first, last in zip(keys, [*keys[1:], end], strict=True):
         group = range(first, last)
-        if any(packets[n].pts in changed or not flags[n] & COPYABLE for n in group):
+        if any(packets[n].pts in changed or not flags[n] & h264.COPYABLE for n in group):
             return first
     return end
 

@@ -17,6 +17,10 @@ SPS: Final = 7
 PPS: Final = 8
 DELIMITER: Final = 9
 FILLER: Final = 12
+
+# flags of a packet
+DECODES_ALONE: Final = 1  # it begins with an IDR picture
+COPYABLE: Final = 2  # nothing in it needs to be looked at
 # Kinds of SEI that say how to decode or show pictures and nothing else (annex D): buffering, recovery point,
 # repetition of marking, frame packing, orientation, mastering display, light level, transfer. Not among them:
 # picture timing (1), which may hold a clock; user data (4, 5), where encoders and serials stand.

@@ -1,4 +1,5 @@
-"""What the sandbox runs for redaction: which packets of an H.264 stream may be copied (see sandbox/tasks.py).
+"""What the sandbox runs for redaction: all of :mod:`bearwitness.media.locked`, so that one zygote serves for
+both, and which packets of an H.264 stream may be copied (see sandbox/tasks.py).
 
 The parent hands over the packets as one file and their sizes as another; it never looks into them itself.
 """
@@ -9,14 +10,12 @@ import os
 from array import array
 from collections.abc import Mapping
 
+from bearwitness.media import locked as media
 from bearwitness.sandbox.tasks import Call, Session, Task
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import b64
 
 from . import h264
-
-IDR = 1
-COPYABLE = 2
 
 
 def _scan(task: Task) -> bytes:
@@ -28,7 +27,7 @@ def _scan(task: Task) -> bytes:
     flags, at = bytearray(), 0
     for size in sizes:
         idr, known = h264.copyable(os.pread(task.files[0], size, at), configuration)
-        flags.append(IDR * idr + COPYABLE * (known and plain))
+        flags.append(h264.DECODES_ALONE * idr + h264.COPYABLE * (known and plain))
         at += size
     header: dict[str, canonical.Json] = {
         "length_size": str(configuration.length_size),
@@ -43,5 +42,5 @@ def _whole(fd: int) -> bytes:
     return os.pread(fd, os.lseek(fd, 0, os.SEEK_END), 0)
 
 
-CALLS: Mapping[str, Call] = {"scan": _scan}
-SESSIONS: Mapping[str, Session] = {}
+CALLS: Mapping[str, Call] = {**media.CALLS, "scan": _scan}
+SESSIONS: Mapping[str, Session] = media.SESSIONS

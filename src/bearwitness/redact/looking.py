@@ -139,16 +139,16 @@ class FaceLooker:
 
     def _look(self, frames: Sequence[Frame]) -> list[tuple[Frame, list[Detection]]]:
         found: list[list[Detection]] = [[] for _ in frames]
-        pictures = [np.ascontiguousarray(frame.picture) for frame in frames]
-        for one in self._passes:
-            shown = [np.ascontiguousarray(p[:, ::-1]) for p in pictures] if one.mirrored else pictures
-            answers = self._faces.detect(shown, (one.scale,), self._threshold)
+        pictures = [frame.picture for frame in frames]
+        passes = [(one.scale, one.mirrored) for one in self._passes]
+        for one, answers in zip(
+            self._passes, self._faces.look(pictures, passes, self._threshold), strict=True
+        ):
             if len(answers) != len(frames):
                 raise RefusedError("a detector answered for other frames than it was given")
-            for picture, seen, answer in zip(pictures, found, answers, strict=True):
+            for seen, answer in zip(found, answers, strict=True):
                 for box in answer:
-                    x = picture.shape[1] - box.x - box.w if one.mirrored else box.x
-                    seen.append(Detection(x, box.y, box.w, box.h, box.score, f"faces {one.name}"))
+                    seen.append(Detection(box.x, box.y, box.w, box.h, box.score, f"faces {one.name}"))
         if self._persons is not None:
             answered = self._persons.detect(pictures)
             if len(answered) != len(frames):

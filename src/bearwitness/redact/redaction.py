@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from bearwitness import media
 from bearwitness.errors import RefusedError, SourceError
 from bearwitness.inference.texts import FINDER, READER, Texts
 from bearwitness.inference.worker import InferenceWorker
@@ -30,6 +29,7 @@ from .attack.attacking_stills import attack_stills
 from .attack.faces import SEEN
 from .attack.hits import Hit, Report
 from .attack.speech import Hear
+from .copying import TASKS
 from .footage import Footage
 from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
 from .overlays import OverlayFinder, TextLooker, with_doubts, with_overlays
@@ -108,7 +108,7 @@ class Workshop:
 
     def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
         self._accept_weak = accept_weak
-        self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
+        self._sandbox = Sandbox(TASKS, accept_weak=accept_weak)
         self._setting = s = setting or Setting()
         names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
         self._worker = InferenceWorker(names, exact=s.exact, accept_weak=accept_weak)
@@ -151,6 +151,8 @@ class Workshop:
 
     def plan(self, footage: Footage | Stills, source: Source, progress: Progress) -> Plan:
         """Look at every frame and return the plan that hides every face; raise RefusedError."""
+        self._sandbox.prepare()
+        self._worker.prepare()
         looker = self.looker(footage)
         total, done = footage.video.frames if isinstance(footage, Footage) else len(footage.pages), 0
 
@@ -181,6 +183,7 @@ class Workshop:
         """Return the detectors a plan is made with."""
         s = self._setting
         passes = s.passes or plan_passes(footage.picture)
+        self._worker.expect(footage.picture.height, footage.picture.width, passes[0].scale)
         return FaceLooker(self._worker, passes, persons=s.persons, heads=s.heads, bodies=s.bodies)
 
     def redact(

@@ -62,7 +62,7 @@ class _Renderer:
         reason = self._why_whole()
         if not reason:
             packets = self._footage.packets(self._footage.video.index)
-            scanned = scan(self._footage.video.extradata, packets)
+            scanned = scan(self._footage.sandbox, self._footage.video.extradata, packets)
             free = h264.free_id(scanned.taken)
             if free is not None:
                 return self._mixed(packets, scanned, free)

@@ -52,6 +52,13 @@ class Sandbox:
     ) -> None:
         self.close()
 
+    def prepare(self) -> None:
+        """Have the zygote load while other things are done: the first call waits for it; raise SandboxError.
+
+        Not before a fork: two processes would wait for the same greeting.
+        """
+        self._zygote.prepare()
+
     def start(self) -> None:
         """Start the zygote now, so that processes forked from here on share it; raise SandboxError."""
         self._zygote.start()

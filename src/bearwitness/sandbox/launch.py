@@ -46,8 +46,14 @@ class ZygoteProcess:
         self._tasks, self._accept_weak, self._layers, self._folders = tasks, accept_weak, layers, folders
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
+        self._greeted = False
         self.pid = 0  # of the zygote, in the process that started it
         _all.add(self)
+
+    def prepare(self) -> None:
+        """Have the zygote load while other things are done, unless there is one; raise SandboxError."""
+        with self._lock:
+            self._launched()
 
     def start(self) -> None:
         """Start the zygote unless there is one; raise SandboxError."""
@@ -74,6 +80,14 @@ class ZygoteProcess:
 
     def _running(self) -> socket.socket:
         """Return the socket of the zygote, started if there is none; the caller holds the lock."""
+        control = self._launched()
+        if not self._greeted:
+            self._greet(control)
+            self._greeted = True
+        return control
+
+    def _launched(self) -> socket.socket:
+        """Return the socket of a zygote that may still be loading; the caller holds the lock."""
         if self._control is None:
             layers = self._layers
             if layers is None:
@@ -81,7 +95,6 @@ class ZygoteProcess:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 self._spawn(theirs, layers)
-            self._greet(self._control)
         return self._control
 
     def _spawn(self, control: socket.socket, layers: frozenset[str]) -> None:
@@ -126,6 +139,7 @@ class ZygoteProcess:
         if self._control is not None:
             self._control.close()
             self._control = None
+        self._greeted = False
         if self.pid:
             # It holds nothing that would need a farewell, and its children die with it.
             with contextlib.suppress(ProcessLookupError, ChildProcessError):

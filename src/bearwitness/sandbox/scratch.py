@@ -1,4 +1,6 @@
-"""Memory that a child writes and its parent reads: for decoded pictures, which are too many for a socket.
+"""Memory that one side writes and the other reads: for pictures, which are too many for a socket.
+
+:class:`Scratch` is written by a child and read by its parent, :class:`Inbox` the other way round.
 
 The parent makes it (a memfd, in no file system), seals its size, so that reading it can not fail, and maps
 it for reading. The child maps it for writing; the filter keeps it from making code of it. What lies in it
@@ -25,15 +27,8 @@ class Scratch:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+        self.descriptor = _sealed(size)
         try:
-            self.descriptor = os.memfd_create("bearwitness", flags | _MFD_NOEXEC_SEAL)
-        except OSError:
-            self.descriptor = os.memfd_create("bearwitness", flags)
-        try:
-            os.ftruncate(self.descriptor, size)
-            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
             self._map = mmap.mmap(self.descriptor, size, prot=mmap.PROT_READ)
         except BaseException:
             os.close(self.descriptor)
@@ -54,7 +49,30 @@ class Scratch:
             self.descriptor = -1
 
 
-def map_scratch(descriptor: int, size: int) -> memoryview:
+class Inbox:
+    """The parent's side of memory that a worker reads; `descriptor` opens it for reading alone.
+
+    What it writes there it leaves alone until the worker has answered.
+    """
+
+    def __init__(self, size: int) -> None:
+        writable = _sealed(size)
+        try:
+            self.memory = mmap.mmap(writable, size)
+            self.descriptor = os.open(f"/proc/self/fd/{writable}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(writable)
+
+    def close(self) -> None:
+        """Let go of it; the kernel frees it once the worker is gone too."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            with contextlib.suppress(BufferError):  # whoever still holds a view lets go of it later
+                self.memory.close()
+
+
+def map_scratch(descriptor: int, size: int, *, writable: bool = True) -> memoryview:
     """Return the child's side; raise OSError.
 
     Python's own mmap asks for the state of the file, which is denied.
@@ -62,8 +80,28 @@ def map_scratch(descriptor: int, size: int) -> memoryview:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    at = libc.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, descriptor, 0)
+    rights = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+    at = libc.mmap(None, size, rights, mmap.MAP_SHARED, descriptor, 0)
     if at in (None, _MAP_FAILED):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    return memoryview((ctypes.c_ubyte * size).from_address(at)).cast("B")
+    mapped = memoryview((ctypes.c_ubyte * size).from_address(at)).cast("B")
+    return mapped if writable else mapped.toreadonly()
+
+
+def _sealed(size: int) -> int:
+    """Return a descriptor of memory in no file system whose size can not change; raise OSError."""
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        descriptor = os.memfd_create("bearwitness", flags | _MFD_NOEXEC_SEAL)
+    except OSError:
+        descriptor = os.memfd_create("bearwitness", flags)
+    try:
+        os.ftruncate(descriptor, size)
+        fcntl.fcntl(
+            descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        )
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -41,6 +41,18 @@ class Task:
     scratch: memoryview | None = None
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What a worker is opened with. `inbox` is memory the parent writes and the worker reads, empty without.
+
+    `hint` waits for what the parent tells once it knows it, such as the size of the pictures that will come.
+    """
+
+    arguments: bytes
+    inbox: memoryview
+    hint: Callable[[], bytes]
+
+
 Call = Callable[[Task], bytes]
 Handler = Callable[[bytes], bytes | bytearray]
 Session = Callable[[Task], Handler]

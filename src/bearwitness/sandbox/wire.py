@@ -19,6 +19,8 @@ from .limits import Limits
 
 CONTROL: Final = 3
 """Descriptor of the zygote's socket, after the fork of the child's channel: the filter knows the number."""
+INBOX: Final = 4
+"""Descriptor of a worker's inbox until it has mapped it."""
 
 # layers of the lock
 LANDLOCK: Final = "landlock"

@@ -5,11 +5,14 @@
 
 The process is exec'ed, never forked, and starts when first needed. One that died or hung is ended, the reason
 raised, and the next question starts another. For one thread at a time, of the process that made it.
+
+Large parts of a question go through :attr:`Worker.inbox`: memory that the worker can but read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -26,7 +29,8 @@ from . import status
 from .conversation import Conversation, printable
 from .launch import ENVIRONMENT, HOME, SIGNALS_TO_RESET
 from .limits import Limits
-from .wire import CONTROL, ENDED, READY, REPLY_BYTES_MAX, STATUS
+from .scratch import Inbox
+from .wire import CONTROL, ENDED, INBOX, QUESTION, READY, REPLY_BYTES_MAX, STATUS
 
 _BOOT: Final = """
 import sys
@@ -77,16 +81,33 @@ class Worker:
         limits: WorkerLimits,
         *,
         folders: Sequence[str] = (),
+        inbox_bytes: int = 0,
         accept_weak: bool = False,
         _layers: frozenset[str] | None = None,
     ) -> None:
-        """`folders` are where modules and weights lie that the worker may read before it is locked."""
+        """`folders` are where modules and weights lie that the worker may read before it is locked.
+
+        `inbox_bytes`: how large its inbox is; pages never written take no memory.
+        """
         if len(arguments.encode()) > _ARGUMENTS_BYTES_MAX:
             raise ValueError("too much is handed to a worker at once")
         self._tasks, self._service, self._arguments, self._limits = tasks, service, arguments, limits
         self._folders, self._accept_weak, self._layers = tuple(folders), accept_weak, _layers
         self._conversation: Conversation | None = None
+        self._channel: socket.socket | None = None
+        self._inbox_bytes = inbox_bytes
+        self._inbox: Inbox | None = None
+        self._hint = b""
+        self._greeted = False
         self.pid = 0
+
+    @property
+    def inbox(self) -> memoryview:
+        """Memory for large parts of the next question, which says what lies there; empty without a worker.
+
+        It is the worker's until the question is answered.
+        """
+        return memoryview(b"") if self._inbox is None else memoryview(self._inbox.memory)
 
     def __enter__(self) -> Self:
         return self
@@ -101,10 +122,17 @@ class Worker:
         if self._conversation is not None:
             self._conversation.close()
             self._conversation = None
+            self._greeted = False
             self.pid = 0
+        if self._inbox is not None:
+            self._inbox.close()
+            self._inbox = None
 
-    def start(self) -> None:
-        """Start the worker unless there is one; raise SandboxError with its reason if it can not."""
+    def prepare(self) -> None:
+        """Have the worker load while other things are done, unless there is one; raise SandboxError.
+
+        It goes on, by :meth:`start`, once it is known what will be asked.
+        """
         if self._conversation is not None:
             return
         layers = self._layers
@@ -112,6 +140,7 @@ class Worker:
             layers = status.require(accept_weak=self._accept_weak).names
         ours, theirs = socket.socketpair()
         try:
+            self._inbox = Inbox(self._inbox_bytes) if self._inbox_bytes else None
             with theirs:
                 self.pid = self._spawn(theirs, layers)
             # The processor time of a worker has no bound; its answers have one each.
@@ -119,16 +148,33 @@ class Worker:
                 1, self._limits.answer_seconds, self._limits.memory_bytes, self._limits.answer_bytes_max
             )
             self._conversation = _WorkerConversation(self._service, limits, ours, self.pid)
-            self._greet(ours)
+            self._channel = ours
         except OSError as error:
             self.close()
             ours.close()
             raise SandboxError(
                 f"the worker for {self._service} can not be started ({error.strerror})"
             ) from error
+
+    def start(self) -> None:
+        """Start the worker unless there is one; raise SandboxError with its reason if it can not."""
+        self.prepare()
+        channel = self._channel
+        if self._greeted or channel is None:
+            return
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its reply says of what it died
+                channel.send(QUESTION.pack(len(self._hint)) + self._hint, socket.MSG_NOSIGNAL)
+            self._greet(channel)
+        except OSError as error:
+            self.close()
+            raise SandboxError(
+                f"the worker for {self._service} can not be started ({error.strerror})"
+            ) from error
         except BearwitnessError:
             self.close()
             raise
+        self._greeted = True
 
     def ask(self, question: bytes | bytearray) -> bytes:
         """Return the untrusted answer; raise ChildFailedError if it fails, crashes or takes too long."""
@@ -150,23 +196,31 @@ class Worker:
 
     def _spawn(self, channel: socket.socket, layers: frozenset[str]) -> int:
         command = [sys.executable, "-I", "-c", _BOOT, HOME, self._tasks, self._service, self._arguments]
-        limits = f"{self._limits.memory_bytes},{self._limits.answer_bytes_max}"
+        limits = f"{self._limits.memory_bytes},{self._limits.answer_bytes_max},{self._inbox_bytes}"
         command += [",".join(sorted(layers)), limits, HOME, *self._folders]
+        # By numbers that are none of those they get, lest one takes the place of the other.
+        handed = [(channel.fileno(), CONTROL)]
+        handed += [(self._inbox.descriptor, INBOX)] if self._inbox is not None else []
+        copies = [(fcntl.fcntl(old, fcntl.F_DUPFD_CLOEXEC, INBOX + 1), new) for old, new in handed]
         actions = [
-            (os.POSIX_SPAWN_DUP2, channel.fileno(), CONTROL),
+            *((os.POSIX_SPAWN_DUP2, old, new) for old, new in copies),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_RDWR, 0),
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_RDWR, 0),
         ]
-        return os.posix_spawn(
-            command[0],
-            command,
-            ENVIRONMENT,
-            file_actions=actions,
-            setsid=True,
-            setsigmask=(),
-            setsigdef=SIGNALS_TO_RESET,
-        )
+        try:
+            return os.posix_spawn(
+                command[0],
+                command,
+                ENVIRONMENT,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=SIGNALS_TO_RESET,
+            )
+        finally:
+            for copy, _ in copies:
+                os.close(copy)
 
     def _greet(self, channel: socket.socket) -> None:
         """Wait until the worker is warm and locked and says so."""

@@ -7,3 +7,5 @@ Ours never is; and should somebody else have installed it, it is not there for t
 import sys
 
 vars(sys)["modules"]["openvino_telemetry"] = None  # how Python is told that there is no such module
+# Converters of other makers' models, which take as long to load as all the rest; OpenVINO does without.
+vars(sys)["modules"]["openvino.tools.ovc"] = None
