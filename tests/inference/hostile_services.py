@@ -5,6 +5,7 @@ A question is JSON: the act, its argument, and whether a thread does it that was
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import queue
@@ -15,11 +16,22 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "sandbox"))
 import hostile_tasks
+import numpy as np
 
 from bearwitness.sandbox.tasks import Handler, Opening, Task
 
 
-def open_hostile(_: Opening) -> Handler:
+def _scribble(inbox: memoryview) -> bytes:
+    """Write into the memory that is the parent's: first ask for the right to."""
+    at = np.frombuffer(inbox, np.uint8).ctypes.data
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(len(inbox)), 3):
+        raise OSError(ctypes.get_errno(), "mprotect")
+    ctypes.memset(at, 0x58, 1)
+    return b"did it"
+
+
+def open_hostile(opening: Opening) -> Handler:
     work: queue.Queue[Callable[[], bytes]] = queue.Queue()
     done: queue.Queue[bytes | BaseException] = queue.Queue()
 
@@ -36,6 +48,12 @@ def open_hostile(_: Opening) -> Handler:
         act, argument, in_thread = json.loads(question)
         if act == "pid":
             return str(os.getpid()).encode()
+        if act == "read_inbox":
+            return bytes(opening.inbox[: int(argument)])
+        if act == "scribble":
+            return _scribble(opening.inbox)
+        if act == "hint":
+            return opening.hint()
 
         def do() -> bytes:
             return hostile_tasks.CALLS[act](Task(argument.encode(), ()))

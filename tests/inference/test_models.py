@@ -94,6 +94,28 @@ def test_random_bytes_are_refused(data: bytes) -> None:
         wire.decode(struct.pack("<I", len(data)) + data)
 
 
+def test_pictures_lie_apart_where_there_is_room_and_come_back_the_same() -> None:
+    memory = bytearray(64)
+    turned = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)[:, ::-1]
+    question = wire.encode({"ask": "x"}, [turned, turned], memoryview(memory))
+    assert bytes(turned.tobytes()) not in bytes(question)
+    head, found = wire.decode(bytes(question), memoryview(memory))
+    assert head == {"ask": "x"}
+    assert all(np.array_equal(one, turned) for one in found)
+    large = wire.encode({}, [np.zeros((5, 5, 3), np.uint8)], memoryview(memory))
+    assert wire.decode(bytes(large))[1][0].shape == (5, 5, 3)
+
+
+def test_an_answer_that_points_into_memory_is_refused() -> None:
+    pointing = bytes(wire.encode({}, [np.zeros(4, np.uint8)], memoryview(bytearray(4))))
+    with pytest.raises(MalformedError):
+        wire.decode(pointing)
+    with pytest.raises(MalformedError):
+        wire.decode(pointing, memoryview(bytearray(3)))
+    with pytest.raises(MalformedError):
+        wire.decode(pointing + b"\0", memoryview(bytearray(4)))
+
+
 def test_telemetry_of_openvino_is_not_installed() -> None:
     with pytest.raises(metadata.PackageNotFoundError):
         metadata.distribution("openvino-telemetry")

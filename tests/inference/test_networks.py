@@ -58,6 +58,30 @@ def test_the_same_pictures_give_the_same_boxes_alone_and_among_others(
     assert together == [faces.detect([picture], scales=(1.0,))[0] for picture in pictures]
 
 
+def test_a_mirrored_pass_finds_the_same_faces_where_they_are(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, _ = footage(corpus, "signer-bystander.mkv", 30)
+    faces = Faces(worker)
+    plain, mirrored = faces.look(pictures, [(1.0, False), (1.0, True)])
+    assert plain == faces.detect(pictures, scales=(1.0,))
+    flipped = faces.detect([np.ascontiguousarray(p[:, ::-1]) for p in pictures], scales=(1.0,))
+    width = pictures[0].shape[1]
+    assert sum(map(len, mirrored)) >= 2
+    for ours, theirs in zip(mirrored, flipped, strict=True):
+        assert [one.score for one in ours] == [one.score for one in theirs]
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.x == pytest.approx(width - other.x - other.w, abs=1e-3)
+            assert one.landmarks[0][0] == pytest.approx(width - other.landmarks[1][0], abs=1e-3)
+            assert one.landmarks[4][1] == other.landmarks[3][1]
+
+
+def test_a_worker_that_was_told_the_size_finds_the_same(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, _ = footage(corpus, "signer-woman.mkv", 80)
+    with InferenceWorker(["centerface"]) as other:
+        other.prepare()
+        other.expect(pictures[0].shape[0], pictures[0].shape[1], 1.0)
+        assert Faces(other).detect(pictures, scales=(1.0,)) == Faces(worker).detect(pictures, scales=(1.0,))
+
+
 def test_boxes_stay_with_a_picture_that_is_shifted_and_in_a_batch_of_many_sizes(
     worker: InferenceWorker, corpus: Path
 ) -> None:

@@ -156,6 +156,43 @@ def test_a_worker_that_hangs_is_ended(tmp_path: Path) -> None:
         assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.fixture
+def with_inbox(open_worker: OpenWorker) -> Iterator[Worker]:
+    limits = WorkerLimits(60, 20, 256 << 20, 1 << 20)
+    folders = [str(TESTS / "inference"), str(TESTS / "sandbox")]
+    with Worker("hostile_services", "hostile", "", limits, folders=folders, inbox_bytes=8192) as worker:
+        yield worker
+
+
+def test_a_worker_reads_what_its_parent_puts_into_the_inbox_and_can_not_write_there(
+    with_inbox: Worker,
+) -> None:
+    with_inbox.start()
+    with_inbox.inbox[:5] = b"hello"
+    assert do(with_inbox, "read_inbox", b"5") == b"hello"
+    with pytest.raises(ChildFailedError, match=r"PermissionError|Permission denied"):
+        do(with_inbox, "scribble")
+    assert bytes(with_inbox.inbox[:5]) == b"hello"
+    with_inbox.inbox[:5] = b"again"
+    assert do(with_inbox, "read_inbox", b"5") == b"again"
+
+
+def test_a_worker_that_crashed_gets_an_empty_inbox_with_the_next(with_inbox: Worker) -> None:
+    with_inbox.start()
+    with_inbox.inbox[:5] = b"hello"
+    with pytest.raises(ChildFailedError, match="crashed"):
+        do(with_inbox, "crash")
+    assert len(with_inbox.inbox) == 0
+    assert do(with_inbox, "read_inbox", b"5") == bytes(5)
+
+
+def test_a_prepared_worker_waits_for_the_hint_and_then_answers(with_inbox: Worker) -> None:
+    with_inbox.prepare()
+    with_inbox._hint = b"what will come"
+    assert do(with_inbox, "hint") == b"what will come"
+    assert do(with_inbox, "read_inbox", b"2") == bytes(2)
+
+
 def test_a_worker_that_can_not_start_says_why() -> None:
     with (
         Worker("bearwitness.no_such_module", "x", "", WorkerLimits(60, 20, 1 << 28, 1 << 20)) as worker,

@@ -11,6 +11,8 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
 
+from .feeding import feed_rows, fold_colours
+
 _STREAMS_AREA: Final = 1_000_000  # larger pictures are worked on one by one, by all threads
 _REQUESTS_MAX: Final = 4
 
@@ -38,6 +40,7 @@ class Network:
         self._core, self._model = core, core.read_model(weights)  # finding a reader for it opens files
         self._threads, self._exact, self._kept_area = threads, exact, kept_area
         self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
+        self._folded: bool | None = None  # whether the weights are for BGR; not known before its first use
 
     @property
     def precision(self) -> str:
@@ -49,7 +52,10 @@ class Network:
         key = (*size, *wanted)
         if key not in self._compiled:
             area = max(size[0] * size[1], wanted[0] * wanted[1])
-            self._keep(key, _prepared(self._model.clone(), size, wanted, how), area)
+            if self._folded is None:
+                self._folded = how.rgb and fold_colours(self._model)
+            prepared = _prepared(self._model.clone(), size, wanted, how, folded=self._folded)
+            self._keep(key, prepared, area)
         self._compiled.move_to_end(key)
         return self._compiled[key]
 
@@ -107,10 +113,15 @@ class Compiled:
         return results + [_outputs(request) for request in busy]
 
 
-def _prepared(model: ov.Model, size: tuple[int, int], wanted: tuple[int, int], how: Preparation) -> ov.Model:
-    """Return the model with everything from bytes to its input put before it."""
+def _prepared(
+    model: ov.Model, size: tuple[int, int], wanted: tuple[int, int], how: Preparation, *, folded: bool
+) -> ov.Model:
+    """Return the model with everything from bytes to its input put before it; `folded`: it takes BGR."""
     sides = [side - 2 * how.margin for side in wanted]
     model.reshape([1, 3, *sides] if how.layout == "NCHW" else [1, *sides, 3])
+    plain = how.layout == "NCHW" and not how.margin and not how.mean and how.kind == ov.Type.f32
+    if plain and size[1] == wanted[1] and (folded or not how.rgb):
+        return feed_rows(model, size, wanted)
     steps = PrePostProcessor(model)
     tensor = steps.input().tensor()
     tensor.set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -118,7 +129,7 @@ def _prepared(model: ov.Model, size: tuple[int, int], wanted: tuple[int, int], h
     steps.input().model().set_layout(ov.Layout(how.layout))
     work = steps.input().preprocess()
     work.convert_element_type(ov.Type.f32)
-    if how.rgb:
+    if how.rgb and not folded:
         work.convert_color(ColorFormat.RGB)
     if size != wanted:
         work.resize(ResizeAlgorithm.RESIZE_LINEAR, *wanted)
