@@ -69,6 +69,7 @@ ENTRY_SLOTS: Final = {
         "received": "release person verdict statement",
         "still": "item delivery still",
         "viewed": "items level sha256",
+        "faceprints-destroyed": "items ground keepers",
     }.items()
 }
 

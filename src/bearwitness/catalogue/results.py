@@ -66,12 +66,24 @@ def project(connection: Connection, ledger: Ledger, start: int) -> None:
     for index in range(start, len(effects)):
         for path in effects[index]:
             place = read_key_path(path)
+            if place is not None and effects[index][path] is None:
+                _forget_keys(connection, path)
             if place is None or path not in expected or place[1] in ledger.frozen.items:
                 continue
             if place[0] not in opened:
                 opened[place[0]] = ledger.open_delivery(place[0])
             act = next(ledger.acts(size=index + 1, start=index))
             _project_act(connection, act, ledger.open_derived(opened[place[0]], path))
+
+
+def _forget_keys(connection: Connection, path: str) -> None:
+    """Drop what was projected of results whose key file is gone."""
+    table = schema.results
+    jobs = connection.execute(select(table.c.job).where(table.c["keys"] == path)).scalars().all()
+    for job in jobs:
+        for each in _TABLES:
+            connection.execute(delete(each).where(each.c.job == job))
+        connection.execute(sql("DELETE FROM words WHERE job = :job"), {"job": job})
 
 
 def _project_act(connection: Connection, act: Act, derived: OpenDerived) -> None:

@@ -25,6 +25,7 @@ from .unlocking import Opened, opened
 
 if TYPE_CHECKING:
     from bearwitness.signals.relation import Relation
+    from bearwitness.triage.facegroups import Face
 
 EXAMPLES = """
   bearwitness find "палата 4" --vault vault --identity anna.key
@@ -60,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--similar", metavar="ITEM|FILE", default="", help="a copy or cut of this item or file, or its place"
     )
     parser.add_argument(
+        "--face", metavar="GROUP", default="", help="a face of this group, which may be the same person"
+    )
+    parser.add_argument(
         "--accept-weak-sandbox",
         action="store_true",
         help="look at a FILE although this machine lacks a layer of the sandbox",
@@ -78,18 +82,45 @@ def run(options: argparse.Namespace, out: Output) -> int:
     )
     with opened(options, out) as at:
         relations = _relations(at, options) if options.similar else None
-        hits = find(at.catalogue, wish, None if relations is None else relations.keys())
+        faces = _faces(at, options.face) if options.face else None
+        hits = find(at.catalogue, wish, _among(relations, faces))
         untold = _untold(at, options)
-    data = [_hit(hit) | _relation(hit, relations) for hit in hits]
+    data = [_hit(hit) | _relation(hit, relations) | _same_person(hit, faces) for hit in hits]
     lines = []
     for hit, told in zip(hits, data, strict=True):
         lines += [_text(hit)] + ([_span_text(told)] if relations is not None else [])
+        for face in told.get("may_be_the_same_person", [])[:_PASSAGES_SHOWN]:
+            distance = face["distance"]
+            lines.append(f"    may be the same person at {face['time']:.1f} s, distance {distance:.2f}")
     said = untold.pop("text", "")
     lines += [said] if said else []
     if hits or not said:
         lines.append(f"{plural(len(hits), 'item')} found")
     out.result({"found": data, **untold}, "\n".join(lines))
     return EXIT_DONE
+
+
+def _among(*wanted: dict[str, Any] | None) -> set[str] | None:
+    """Return the items that are in all of `wanted`, None where nothing is asked."""
+    sets = [set(each) for each in wanted if each is not None]
+    return set.intersection(*sets) if sets else None
+
+
+def _faces(at: Opened, name: str) -> dict[str, list[Face]]:
+    """Return the faces of a group by item; refuses unless two people authorised the grouping."""
+    from bearwitness.triage.facegroups import group_called, groups
+
+    found: dict[str, list[Face]] = {}
+    for face in group_called(groups(at.ledger, at.catalogue), name).faces:
+        found.setdefault(face.item, []).append(face)
+    return found
+
+
+def _same_person(hit: Hit, faces: dict[str, list[Face]] | None) -> dict[str, Any]:
+    if faces is None:
+        return {}
+    seen = [{"time": face.time, "distance": face.distance} for face in faces[hit.row.item]]
+    return {"may_be_the_same_person": seen}
 
 
 def _relations(at: Opened, options: argparse.Namespace) -> dict[str, Relation]:

@@ -35,6 +35,7 @@ VERBS: Final = {
     "clocks": "put all recorders' clocks on one time, tell what contradicts",
     "repair": "make a playable copy of a video that lost its index",
     "view": "write out a copy made of an item, to look at",
+    "faces": "show groups of faces that may be of one person, or destroy the prints",
     "freeze": "stop key for a suspected minor: nobody sees it any more",
     "thaw": "let frozen items be used again; two people are needed",
     "authorise": "allow faces to be grouped for a case; two people are needed",

@@ -16,7 +16,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
 from . import wire
-from .inside import centerface, listening, movenet, opennsfw
+from .inside import centerface, faceprinting, listening, movenet, opennsfw
 from .inside.networks import Network, new_core
 from .models import WHISPER, whisper_files
 
@@ -103,6 +103,13 @@ def _write_down(inference: Inference, head: dict[str, Json], arrays: list[wire.A
     return listening.write_down(inference.tools[_TRANSCRIBER], samples, canonical.text(head["language"]))
 
 
+def _print_faces(inference: Inference, _: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    picture, boxes = arrays
+    return [inference.tools[_FACE_PRINTER].prints(picture, boxes)]
+
+
+_FACE_PRINTER: Final = "faceprints"
+_FACE_MODELS: Final = ("face-landmarks", "face-print")
 _TRANSCRIBER: Final = "whisper-base"
 _TOOLS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "ocr-find": listening.warm_finder,
@@ -118,6 +125,7 @@ ASKS: Final[Mapping[str, Ask]] = {
     "read text": _read_text,
     "hear speech": _hear_speech,
     "write down": _write_down,
+    "print faces": _print_faces,
     "run": _run,
     "precision": _precision,
 }
@@ -137,12 +145,15 @@ def open_inference(opening: Opening) -> Handler:
         name, weights = canonical.text(model["name"]), Path(canonical.text(model["path"])).read_bytes()
         if hashlib.sha256(weights).hexdigest() != model["sha256"]:
             raise ValueError(f"the weights of {name} are not the pinned ones")
-        if name in WHISPER:
+        if name in WHISPER or name in _FACE_MODELS:
             parts[name] = weights
         elif name in _TOOLS:
             tools[name] = _TOOLS[name](weights)
         else:
             networks[name] = Network(core, weights, threads, exact=bool(got["exact"]), kept_area=kept_area)
+    if all(name in parts for name in _FACE_MODELS):
+        landmarks, network = (parts.pop(name) for name in _FACE_MODELS)
+        tools[_FACE_PRINTER] = faceprinting.FacePrinter(landmarks, network)
     if parts:
         tools[_TRANSCRIBER] = listening.warm_transcriber(whisper_files(parts), threads)
     inference = Inference(networks, tools, opening.inbox)

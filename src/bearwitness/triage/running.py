@@ -252,10 +252,11 @@ class Triage:
 
     def _enter(self, wanted: Sequence[_Finished]) -> None:
         change, sealed = Change(self._vault), []
-        by_item: dict[str, list[_Finished]] = {}
-        for finished in wanted:
-            by_item.setdefault(finished.job.item, []).append(finished)
-        for item, mine in sorted(by_item.items()):
+        by_item: dict[tuple[str, bool], list[_Finished]] = {}
+        for finished in wanted:  # what can be destroyed alone lies behind keys of its own
+            alone = self._plan.analysers[finished.job.job].needs_authorisation
+            by_item.setdefault((finished.job.item, alone), []).append(finished)
+        for (item, _), mine in sorted(by_item.items()):
             delivery = self._plan.places[item].delivery
             if delivery not in self._opened:
                 self._opened[delivery] = self._ledger.open_delivery(delivery)
