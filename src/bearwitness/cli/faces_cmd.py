@@ -21,7 +21,7 @@ from .unlocking import Opened, opened, two_keepers
 
 EXAMPLES = """
   bearwitness faces --vault vault --identity anna.key
-  bearwitness find --face 5f3a9c --vault vault --identity anna.key
+  bearwitness faces --smallest 3 --vault vault --identity anna.key --json
   bearwitness faces --destroy --ground "case closed" --vault vault --identity anna.key --identity ben.key
 """
 _FACES_SHOWN: Final = 5

@@ -33,6 +33,7 @@ EXAMPLES = """
   bearwitness find --clock 2021-03-04T08:00..2021-03-04T20:00 --vault vault --identity anna.key
   bearwitness find --similar 5f3a9c --vault vault --identity anna.key
   bearwitness find --similar from-the-net.mp4 --kind video --vault vault --identity anna.key
+  bearwitness find --face 5f3a9c --vault vault --identity anna.key
   bearwitness find --fact maker=Apple --vault vault --identity anna.key --json
 """
 _PASSAGES_SHOWN = 3
