@@ -103,6 +103,19 @@ def test_with_key_only_there_are_key_frames_and_nothing_counts_as_lost(
     assert not troubles
 
 
+def test_key_frames_are_no_oftener_than_asked_and_begin_at_the_start(
+    decoders: Sandbox, open_source: OpenSource
+) -> None:
+    source = open_source("video/people-from-behind.mp4")
+    keys = [frame.time for frame in decode(decoders, source, max_side=64, key_only=True)[0]]
+    third = [f.time for f in decode(decoders, source, max_side=64, key_only=True, every=Fraction(3))[0]]
+    assert third == keys[::3]
+    start = keys[4] + Fraction(1, 10)
+    late, troubles = decode(decoders, source, max_side=64, key_only=True, start=start, end=keys[9])
+    assert [frame.time for frame in late] == keys[5:9]
+    assert not troubles
+
+
 @pytest.mark.parametrize("form", ["mp4", "matroska", "mpegts", "avi"])
 def test_start_and_end_bound_the_frames_in_every_container(form: str, decoders: Sandbox) -> None:
     base = Fraction(1, 20) if form == "avi" else Fraction(1, 60_000)

@@ -71,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a folder of models to use instead (default: VAULT/local/models)",
     )
+    parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help="look at videos over a minute frame by frame as well, not only at their key frames: slow",
+    )
     parser.add_argument("--again", action="store_true", help="also what failed before")
     for name, question in _NOTE.items():
         parser.add_argument(f"--note-{_OPTIONS[name]}", metavar="TEXT", dest=name, default="", help=question)
@@ -89,7 +94,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     for phrase in lacking:
         out.say(f"WARNING: WEAK SANDBOX: {phrase}")
     own = options.vault / "local" / "models"
-    analysers = registry.load(options.only, options.models or (own if own.is_dir() else None))
+    models = options.models or (own if own.is_dir() else None)
+    analysers = registry.load(options.only, models, thorough=options.thorough)
     not_done = [analyser.lacking for analyser in analysers if analyser.lacking]
     for sentence in not_done:
         out.say(f"NOTE: {sentence}")

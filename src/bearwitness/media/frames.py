@@ -64,8 +64,9 @@ def frames(
     They have their own size, or exactly `width` and `height`, or are made smaller until no side is longer
     than `max_side`. With `start` (inclusive) and `end` (exclusive), in seconds of the stream's clock, only
     those in between; with `every`, at most one in so many seconds; with `key_only` only those that decode
-    without others (the rest is not even decoded). `upright` turns them as the container says, by quarters.
-    Without `edits` what an edit list of MP4 or MOV hides is decoded too, and times are those of the media.
+    without others (the rest is not even decoded, nor are key frames that `every` leaves out). `upright` turns
+    them as the container says, by quarters. Without `edits` what an edit list of MP4 or MOV hides is decoded
+    too, and times are those of the media.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
     in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -40,6 +41,65 @@ class _Look:
     time: Fraction
     cells: Floats  # brought to mean 0 and length 1; all 0 for an empty frame
     sharp: float
+
+
+class KeyFrameShots:
+    """Finds cuts among key frames alone, handed in one by one: encoders put one where the picture changes.
+
+    A key frame unlike the one before it begins a shot for sure if it comes early, for then the encoder was
+    not due to make one. One that comes when it is due may only show that the camera moved meanwhile:
+    :meth:`doubtful` names the stretches in which a cut is to be looked for, frame by frame.
+    """
+
+    def __init__(self) -> None:
+        self._looks: list[_Look] = []
+
+    def add(self, picture: NDArray[np.uint8], time: Fraction) -> None:
+        """Take the next key frame, (h, w) or (h, w, 3); its time is later than the last one's."""
+        self._looks.append(_look(picture, time))
+
+    def doubtful(self) -> list[tuple[Fraction, Fraction]]:
+        """Return the stretches, from one key frame to the next, that may hold a cut, in order of time."""
+        due = self._due()
+        return [(one.time, other.time) for one, other in self._changes() if other.time - one.time >= due]
+
+    def finish(
+        self, settled: Mapping[Fraction, Sequence[Fraction]], end: Fraction | None = None
+    ) -> tuple[Shot, ...]:
+        """Return the shots in order. `settled` gives, by the start of a doubtful stretch, the cuts found in
+        it; one that is not there counts as a cut. `end`: as of ShotFinder.finish.
+        """
+        if not self._looks:
+            return ()
+        cuts = [self._looks[0].time]
+        due = self._due()
+        for one, other in self._changes():
+            sure = other.time - one.time < due or one.time not in settled
+            cuts += [other.time] if sure else list(settled[one.time])
+        last = self._looks[-1].time
+        usual = (last - cuts[0]) / max(1, len(self._looks) - 1)
+        cuts = sorted(dict.fromkeys(cuts))
+        ends = [*cuts[1:], max(end if end is not None else last + usual, last)]
+        return tuple(
+            Shot(start, stop, self._keyframes(start, stop)) for start, stop in zip(cuts, ends, strict=True)
+        )
+
+    def _due(self) -> float:
+        """Return after how many seconds the encoder makes a key frame in any case, a little less."""
+        gaps = [float(other.time - one.time) for one, other in pairwise(self._looks)]
+        return 0.95 * max(gaps, default=0.0)
+
+    def _changes(self) -> list[tuple[_Look, _Look]]:
+        return [(one, other) for one, other in pairwise(self._looks) if _apart(one, other) >= CHANGE]
+
+    def _keyframes(self, start: Fraction, stop: Fraction) -> tuple[Fraction, ...]:
+        """The sharpest of each part of at most `_LONG` seconds; a shot without a key frame has its start."""
+        inside = [look for look in self._looks if start <= look.time < stop]
+        parts: dict[int, list[_Look]] = {}
+        for look in inside:
+            parts.setdefault(int((look.time - start) // Fraction(_LONG)), []).append(look)
+        best = [max(part, key=lambda look: look.sharp).time for part in parts.values()]
+        return tuple(best) or (start,)
 
 
 class ShotFinder:

@@ -1,6 +1,6 @@
 """Text in pictures: where it is (PP-OCR detector) and what it says (PP-OCR recogniser), run by OpenVINO.
 
-Both models are compiled for one fixed input size and run once when loaded, so that nothing is compiled,
+The models are compiled for fixed input sizes and run once when loaded, so that nothing is compiled,
 mapped or opened afterwards: load first, then lock the process. The models read Latin, digits and Chinese, not
 Cyrillic (see cyrillic.py).
 """
@@ -19,6 +19,7 @@ from bearwitness.signals.onnx_notes import notes
 from bearwitness.signals.quiet import openvino
 
 _FIND_SIDE = 640
+_FIND_ROWS = (384, 640)  # of a wide picture, and of any other: time goes with the area
 _READ_HEIGHT, _READ_WIDTH = 48, 576
 _LIKELY = 0.3
 _SURE = 0.5
@@ -62,7 +63,7 @@ class TextFinder:
     """
 
     def __init__(self, weights: bytes) -> None:
-        self._request = _compiled(weights, (1, 3, _FIND_SIDE, _FIND_SIDE))
+        self._requests = {rows: _compiled(weights, (1, 3, rows, _FIND_SIDE)) for rows in _FIND_ROWS}
 
     def find(self, grey: Grey) -> list[Box]:
         """Return the boxes of horizontal lines in pixels of the picture handed in, from top to bottom."""
@@ -71,10 +72,11 @@ class TextFinder:
         rows, columns = grey.shape
         scale = _FIND_SIDE / max(rows, columns)
         height, width = max(1, round(rows * scale)), max(1, round(columns * scale))
-        canvas = np.zeros((_FIND_SIDE, _FIND_SIDE), dtype=np.uint8)
+        canvas_rows = next(each for each in _FIND_ROWS if height <= each)
+        canvas = np.zeros((canvas_rows, _FIND_SIDE), dtype=np.uint8)
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[:height, :width] = cv2.resize(grey, (width, height), interpolation=way)
-        likely = np.array(self._request.infer([_planes(canvas)])[0])[0, 0]
+        likely = np.array(self._requests[canvas_rows].infer([_planes(canvas)])[0])[0, 0]
         marks = (likely > _LIKELY).astype(np.uint8)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(marks)
         found = []

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final
 
 from bearwitness import media
 from bearwitness.catalogue.search import MEDIA
+from bearwitness.errors import BearwitnessError
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import BGR24, DecodeTrouble, Facts, Frame, Sound
 from bearwitness.media.plans import Plan
@@ -36,6 +37,9 @@ DOCUMENT: Final = "document"
 OTHER: Final = "other"
 KINDS: Final = MEDIA
 RESULT_FILE: Final = "result.json"
+LONG: Final = 60  # seconds; of a longer video key frames are looked at, unless somebody asks for more
+THOROUGH: Final[Mapping[str, Json]] = {"depth": "thorough"}  # in the parameters of such a job
+LARGE: Final = 20_000_000  # bytes; the same for videos whose length is not known
 TEXT_LENGTH_MAX: Final = 4_000_000  # characters of one text; longer ones are cut, and the result says so
 
 
@@ -46,12 +50,17 @@ class Frames:
     `max_side` is in pixels, 0 for the native size; `pixel` is BGR24 or GRAY8; `key_only` asks for those that
     decode without others. An analyser may be given more frames than these (what others want as well) but is
     given only those that fit its own wish.
+
+    Of long footage (:attr:`Material.is_long`) key frames are all there is, unless the analyser is
+    `thorough`, and of these, with `seldom`, on average one in so many seconds: a few in quick succession,
+    as cuts bring them, are handed out all the same.
     """
 
     every: Fraction | None = None
     max_side: int = 640
     pixel: str = BGR24
     key_only: bool = False
+    seldom: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -108,18 +117,35 @@ class Material:
     troubles: list[DecodeTrouble] = field(default_factory=list)
     accept_weak: bool = False
 
-    _probed: list[Facts] = field(default_factory=list, repr=False)
+    _probed: list[Facts | BearwitnessError] = field(default_factory=list, repr=False)
 
     @property
     def size(self) -> int:
         """Length in bytes."""
         return self.source.size
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is a video longer than LONG, or a large one of no known length; raises as media.probe.
+
+        All frames of an hour would cost more than an hour of looking; a minute is looked at whole.
+        """
+        if self.kind != VIDEO:
+            return False
+        duration = self.probe().duration
+        return self.size > LARGE if duration is None else duration > LONG
+
     def probe(self) -> Facts:
         """Return what the container says of itself, looked at once for all; raises as media.probe does."""
         if not self._probed:
-            self._probed.append(probe(self.sandbox(media.TASKS), self.source))
-        return self._probed[0]
+            try:
+                self._probed.append(probe(self.sandbox(media.TASKS), self.source))
+            except BearwitnessError as error:
+                self._probed.append(error)
+        told = self._probed[0]
+        if isinstance(told, BearwitnessError):
+            raise told
+        return told
 
 
 @dataclass(frozen=True)
@@ -226,7 +252,19 @@ class Analyser(ABC):
     brought: Mapping[str, tuple[Path, str]] = {}
     parameters: Mapping[str, Json] = {}
     model: Model | None = None
+    thorough: bool = False  # see :meth:`make_thorough`
+    closer: ClassVar[bool] = False  # thorough, it looks closer at short footage, too
     needs_authorisation: ClassVar[bool] = False  # face grouping: two people must have allowed it
+
+    def make_thorough(self) -> None:
+        """Have it look at all frames it wants of long footage, too: another job with another result."""
+        if any(isinstance(want, Frames) for want in self.wants):
+            self.thorough = True
+            self.parameters = {**self.parameters, **THOROUGH}
+
+    def key_frames_only(self, material: Material) -> bool:
+        """Say whether it is given no frames of this item but key frames, for it is long."""
+        return material.is_long and not self.thorough
 
     @property
     def tool(self) -> str:

@@ -1,7 +1,9 @@
 """What is kept of pictures and videos to find copies of them: sketches (signals/sketch.py), and how they are
 stored.
 
-The frames of a video are sampled as :func:`bearwitness.signals.sketch.sampling` says for its length.
+The frames of a video are sampled as :func:`bearwitness.signals.sketch.sampling` says for its length; of long
+footage (analyser.LONG) key frames only. A part of a long video is found by them, and so is one encoded anew
+with its cuts; what has no cuts and was cut and encoded anew may need a thorough look at both.
 """
 
 from __future__ import annotations
@@ -31,18 +33,19 @@ class Copies(Analyser):
     """Makes the sketch by which copies are found: ``bearwitness similar`` compares them."""
 
     name = "sketch"
-    version = "1"
+    version = "2"
     kinds = frozenset({VIDEO, IMAGE})
     wants = (Frames(every=Fraction(1, 5), max_side=_SIDE, pixel=GRAY8), Still(max_side=_SIDE, pixel=GRAY8))
 
     def begin(self, material: Material) -> Analysis:
         """Begin with an item."""
-        return _Sketching(material)
+        key_frames_only = material.kind == VIDEO and self.key_frames_only(material)
+        return _Sketching(material, key_frames_only=key_frames_only)
 
 
 class _Sketching(Analysis):
-    def __init__(self, material: Material) -> None:
-        self._material = material
+    def __init__(self, material: Material, *, key_frames_only: bool) -> None:
+        self._material, self._key_frames_only = material, key_frames_only
         length = material.probe().duration if material.kind == VIDEO else None
         try:
             self._sketcher = Sketcher(*sampling(float(length or 0)))
@@ -65,6 +68,7 @@ class _Sketching(Analysis):
             details={
                 "frames": len(sketch.frames),
                 "usable": usable,
+                "key_frames_only": self._key_frames_only,
                 "troubles": len(self._material.troubles),
             },
             files={SKETCH_FILE: encode(sketch)},

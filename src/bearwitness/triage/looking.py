@@ -1,8 +1,9 @@
 """Looks at one item with several analysers: what they want of it is decoded once and handed round.
 
 Frames come from at most two passes over the stream (all frames, key frames), at the largest size anybody
-wants, and are made smaller here for who wants less. Whatever an analyser raises is its own failure; what the
-decoder's child does is the failure of all who wanted the stream.
+wants, and are made smaller here for who wants less. Of long footage there is the pass over key frames alone,
+which decodes one frame in hundreds, unless somebody is thorough. Whatever an analyser raises is its own
+failure; what the decoder's child does is the failure of all who wanted the stream.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -25,8 +27,10 @@ from bearwitness.media.sound import sound
 from bearwitness.media.stills import still
 from bearwitness.vault.derivatives import FAILED, NOTHING
 
+from .allowance import Allowance
 from .analyser import IMAGE, SOUND, VIDEO, Analyser, Analysis, Frames, Material, Samples, Still
 
+_SPARSE_STEP: Final = Fraction(1)  # seconds between key frames: some files have nothing else
 _LUMA = np.array([29, 150, 77], dtype=np.uint16)  # of blue, green, red, in 256ths (ITU-R BT.601)
 
 
@@ -52,8 +56,10 @@ class _Taker:
     job: str
     analyser: Analyser
     analysis: Analysis
+    sparse: bool  # it is given key frames, whatever it wants: the footage is long
     failure: BearwitnessError | None = None
     due: dict[int, Fraction] = field(default_factory=dict)  # by position of the want
+    allowed: dict[int, Allowance] = field(default_factory=dict)
 
 
 def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Looked]:
@@ -64,7 +70,10 @@ def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Loo
             done.append(Looked(job, NOTHING))
             continue
         try:
-            takers.append(_Taker(job, analyser, analyser.begin(material)))
+            analysis = analyser.begin(material)
+            frames_wanted = material.kind == VIDEO and any(isinstance(w, Frames) for w in analyser.wants)
+            sparse = frames_wanted and analyser.key_frames_only(material)
+            takers.append(_Taker(job, analyser, analysis, sparse))
         except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
             done.append(_failed(job, _sentence(error)))
     if material.kind == VIDEO:
@@ -166,18 +175,24 @@ def _wishes(taker: _Taker, *, key_only: bool) -> list[tuple[int, Frames]]:
     return [
         (number, want)
         for number, want in enumerate(taker.analyser.wants)
-        if isinstance(want, Frames) and want.key_only == key_only
+        if isinstance(want, Frames) and (want.key_only or taker.sparse) == key_only
     ]
+
+
+def _step(taker: _Taker, want: Frames) -> Fraction | None:
+    """Return how much time there is between two pictures at least."""
+    return max(want.every or _SPARSE_STEP, _SPARSE_STEP) if taker.sparse else want.every
 
 
 def _pass(material: Material, takers: Sequence[_Taker], *, key_only: bool) -> None:
     """Decode once for all who want such frames."""
     takers = [taker for taker in takers if taker.failure is None and _wishes(taker, key_only=key_only)]
-    wishes = [want for taker in takers for _, want in _wishes(taker, key_only=key_only)]
-    if not wishes:
+    pairs = [(taker, want) for taker in takers for _, want in _wishes(taker, key_only=key_only)]
+    if not pairs:
         return
+    wishes = [want for _, want in pairs]
     sides = [want.max_side for want in wishes]
-    steps = [want.every for want in wishes]
+    steps = [_step(taker, want) for taker, want in pairs]
     try:
         stream = material.probe().first("video")
         if stream is None:
@@ -208,12 +223,22 @@ def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> No
         for number, want in _wishes(taker, key_only=key_only):
             if taker.failure is not None or frame.time < taker.due.get(number, frame.time):
                 continue
-            if want.every is not None:
-                taker.due[number] = frame.time + want.every
+            if not _is_allowed(taker, number, want, frame.time):
+                continue
+            step = _step(taker, want)
+            if step is not None:
+                taker.due[number] = frame.time + step
             key = (want.max_side, want.pixel)
             if key not in made:
                 made[key] = _as_wanted(frame, want)
             _guarded(taker, partial(_feed, frame=made[key]))
+
+
+def _is_allowed(taker: _Taker, number: int, want: Frames, time: Fraction) -> bool:
+    """Say whether a picture of long footage is one of the few that are wanted."""
+    if not taker.sparse or want.seldom is None:
+        return True
+    return taker.allowed.setdefault(number, Allowance(want.seldom)).takes(time)
 
 
 def _feed(analysis: Analysis, frame: Frame) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
+
+from bearwitness.catalogue import schema
 from bearwitness.catalogue.catalogue import Catalogue, ItemRow
 from bearwitness.catalogue.search import done_jobs
 from bearwitness.errors import RefusedError
@@ -15,7 +18,7 @@ from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.permissions import authorised
 from bearwitness_verify.canonical import Json
 
-from .analyser import Analyser
+from .analyser import LONG, THOROUGH, VIDEO, Analyser
 from .work import STEP, Place
 
 
@@ -39,9 +42,14 @@ def plan(
     *,
     again: bool,
 ) -> Plan:
-    """Return the jobs on items of `deliveries` not in the log yet; with `again` also those that failed."""
+    """Return the jobs on items of `deliveries` not in the log yet; with `again` also those that failed.
+
+    What is short is looked at whole in any case, so a thorough look at it is no job (but for analysers that
+    look closer then), and what was looked at thoroughly is not glanced at afterwards.
+    """
     _refuse_unauthorised(ledger, analysers, deliveries)
     done, made, seen = done_jobs(catalogue), Plan(), set()
+    lengths = _lengths(catalogue)
     for row in catalogue.items():
         if row.delivery not in deliveries or not _has_bytes(row):
             continue
@@ -51,8 +59,29 @@ def plan(
         if row.sha256 in seen:  # its copy stands for it
             continue
         seen.add(row.sha256)
-        _plan_item(made, row, analysers, done, again=again)
+        wanted = [each for each in analysers if _gives_more(each, lengths.get(row.item))]
+        _plan_item(made, row, wanted, done, again=again)
     return made
+
+
+def _lengths(catalogue: Catalogue) -> dict[str, float]:
+    """Return how long items are as far as is known, in seconds; 0 for what is no video."""
+    table = schema.facts.c
+    with catalogue.connect() as connection:
+        rows = connection.execute(
+            select(table.item, table.name, table.value, table.exact).where(
+                table.name.in_(("duration", "media"))
+            )
+        ).all()
+    lengths = {str(row.item): float(row.value) for row in rows if row.name == "duration"}
+    return lengths | {str(row.item): 0.0 for row in rows if row.name == "media" and row.exact != VIDEO}
+
+
+def _gives_more(analyser: Analyser, length: float | None) -> bool:
+    """Say whether a thorough look at footage of this length tells more than the usual one."""
+    if not analyser.thorough or length is None or length > LONG:
+        return True
+    return analyser.closer and length > 0
 
 
 def _has_bytes(row: ItemRow) -> bool:
@@ -66,6 +95,9 @@ def _plan_item(
         model: Json = None if analyser.model is None else {**analyser.model.to_json()}
         name = job_id(row.item, analyser.name, analyser.version, model, dict(analyser.parameters))
         outcome = done.get(name)
+        if outcome is None and not analyser.thorough:
+            deeper = dict(analyser.parameters) | dict(THOROUGH)
+            outcome = done.get(job_id(row.item, analyser.name, analyser.version, model, deeper))
         if outcome is not None and not (again and outcome == FAILED):
             made.already += 1
             continue

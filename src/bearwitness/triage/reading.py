@@ -2,13 +2,14 @@
 
 The footage is looked at in windows of half a minute. Where one of a window's small pictures shows any text,
 the window is decoded once more at its own size: for a few frames, which say what stands there, and, where
-that is a time of day, for all. So footage without text costs next to nothing. What stays the same over the
-recording may be the recorder's own name (signals/overlay_ids.py). Cyrillic: :mod:`.cyrillic_lines`.
+that is a time of day, for all. So footage without text costs next to nothing. Of long footage key frames
+are read (:mod:`.glancing`). What stays the same over the recording may be the recorder's own name
+(signals/overlay_ids.py). Cyrillic: :mod:`.cyrillic_lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
@@ -45,12 +46,14 @@ from .analyser import (
 )
 from .cyrillic_lines import CyrillicLines, missing
 
-_WINDOW: Final = 30
-_LOOK_EVERY: Final = Fraction(_WINDOW, 2)
+WINDOW: Final = 30
+KEY_EVERY: Final = Fraction(10)  # seconds between looks whether there is text, and readings of key frames
+_SELDOM: Final = Fraction(30)  # of long footage: so often it is looked whether there is any text
 _PROBE_EVERY: Final = Fraction(2)
 _SIDE: Final = 1920
 _SHORT: Final = 60  # seconds; every frame of shorter footage is read
-_READ_EVERY: Final = Fraction(1, 5)
+READ_EVERY: Final = Fraction(1, 5)
+_LINE_HIGH: Final = 0.25  # of the picture: what is higher is no line of text, though it be taken for one
 _STILL_TEXTS_MAX: Final = 40
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -59,15 +62,18 @@ class Clock(Analyser):
     """Burned-in text, clocks and device ids: Latin letters and digits by PP-OCR, Cyrillic by Tesseract."""
 
     name = "clock"
-    version = "2"
+    version = "3"
     kinds = frozenset({VIDEO, IMAGE})
-    wants = (Frames(every=_LOOK_EVERY, max_side=640, pixel=GRAY8), Still(max_side=_SIDE, pixel=GRAY8))
+    wants = (
+        Frames(every=KEY_EVERY, max_side=640, pixel=GRAY8, seldom=_SELDOM),
+        Still(max_side=_SIDE, pixel=GRAY8),
+    )
     networks = (FINDER, READER)
     model = Model(READER, MODELS[READER].sha256)
 
     def __init__(self) -> None:
         self.parameters: Mapping[str, Json] = {
-            "cyrillic": "no" if missing() else "tesseract", "every": str(_READ_EVERY),
+            "cyrillic": "no" if missing() else "tesseract", "every": str(READ_EVERY),
             "finder": MODELS[FINDER].sha256,
         }  # fmt: skip
 
@@ -78,7 +84,11 @@ class Clock(Analyser):
 
     def begin(self, material: Material) -> Analysis:
         """Begin with an item."""
-        return _Still(material) if material.kind == IMAGE else _Reading(material)
+        from .glancing import Glances
+
+        if material.kind == IMAGE:
+            return _Still(material)
+        return Glances(material) if self.key_frames_only(material) else Windows(material)
 
 
 class _Still(Analysis):
@@ -107,53 +117,57 @@ class _Still(Analysis):
 
 
 @dataclass
-class _Place:
+class Place:
     """A place at which a clock was seen, and what its pixels were."""
 
     box: Box
     lines: list[Reading] = field(default_factory=list)
 
 
-class _Reading(Analysis):
+class Windows(Analysis):
     """Notes which windows show text, then decodes those once more."""
+
+    key_frames_only = False
 
     def __init__(self, material: Material) -> None:
         self._material = material
         self._windows: dict[int, bool] = {}
         self._overlays: list[tuple[int, Overlay, list[float]]] = []
-        self._places: list[_Place] = []
+        self.places: list[Place] = []
         self._standing: list[Standing] = []
         self._cyrillic = CyrillicLines(accept_weak=material.accept_weak)
         self._russian: list[tuple[int, str]] = []
         self._troubles: list[DecodeTrouble] = []
 
     def frame(self, frame: Frame) -> None:
-        number = int(frame.time // _WINDOW)
+        """Note whether there is text in the window of a small picture."""
+        number = int(frame.time // WINDOW)
         if not self._windows.get(number):
-            self._windows[number] = bool(Texts(self._material.inference()).find(frame.picture))
+            lines = Texts(self._material.inference()).find(frame.picture)
+            highest = _LINE_HIGH * frame.picture.shape[0]
+            self._windows[number] = any(box.bottom - box.top <= highest for box in lines)
 
     def finish(self) -> Result:
+        """Read the windows with text, and return what stands there."""
         if not self._windows:
             return NOT_MINE
-        for number in sorted(number for number, text in self._windows.items() if text):
-            self._look_again(number)
-        rate = self._stream().rate
-        tracks = [(place, follow_clock(place.lines, rate)) for place in self._places]
+        self.look_at([number for number, text in sorted(self._windows.items()) if text])
+        tracks = [(place, self.follow(place)) for place in self.places]
         clocks = [(place, track) for place, track in tracks if track is not None]
         facts = [fact for _, track in clocks for fact in _facts(track)]
         texts = [
-            Text("overlay", overlay.text, start=float(number * _WINDOW), end=float((number + 1) * _WINDOW))
+            Text("overlay", overlay.text, start=float(number * WINDOW), end=float((number + 1) * WINDOW))
             for number, overlay, _ in self._overlays
             if _is_text(overlay.text)
         ]
         texts += [
-            Text("overlay", text, "ru", float(number * _WINDOW), float((number + 1) * _WINDOW))
+            Text("overlay", text, "ru", float(number * WINDOW), float((number + 1) * WINDOW))
             for number, text in self._russian
         ]
         staying = constants(self._standing)
         facts += [Fact("device.id", each.text) for each in staying if each.is_device_id]
         lines = [
-            [number * _WINDOW, *parts, overlay.text, overlay.clock]
+            [number * WINDOW, *parts, overlay.text, overlay.clock]
             for number, overlay, parts in self._overlays
         ]
         details = {
@@ -161,9 +175,23 @@ class _Reading(Analysis):
             "clocks": [{"box": _whole(place.box), **_told(track)} for place, track in clocks],
             "staying": [_stays(each) for each in staying],
             "cyrillic": self._cyrillic.told(sorted({text for _, text in self._russian})),
+            "key_frames_only": self.key_frames_only,
             "troubles": len(self._material.troubles) + len(self._troubles),
         }
         return Result(facts=facts, texts=texts, details=details)
+
+    def look_at(self, windows: Sequence[int]) -> None:
+        """Read what stands in these windows."""
+        for number in windows:
+            self._look_again(number)
+
+    def follow(self, place: Place) -> ClockTrack | None:
+        """Return the clock that the readings at a place show."""
+        return follow_clock(place.lines, self._stream().rate)
+
+    def texts(self) -> Texts:
+        """Return what finds and reads text."""
+        return Texts(self._material.inference())
 
     def _stream(self) -> Stream:
         stream = self._material.probe().first("video")
@@ -171,7 +199,10 @@ class _Reading(Analysis):
             raise AssertionError("pictures came of a stream")
         return stream
 
-    def _frames(self, number: int, every: Fraction | None) -> Iterator[tuple[Fraction, Grey]]:
+    def frames(
+        self, start: Fraction, end: Fraction, every: Fraction | None, *, key_only: bool = False
+    ) -> Iterator[tuple[Fraction, Grey]]:
+        """Yield the pictures of a stretch at their own size, with their times."""
         found = frames(
             self._material.sandbox(media.TASKS),
             self._material.source,
@@ -179,58 +210,67 @@ class _Reading(Analysis):
             troubles=self._troubles,
             max_side=_SIDE,
             pixel=GRAY8,
-            start=Fraction(number * _WINDOW),
-            end=Fraction((number + 1) * _WINDOW),
+            key_only=key_only,
+            start=start,
+            end=end,
             every=every,
             upright=True,
             plan=self._material.plan,
         )
         return ((frame.time, frame.picture) for frame in found)
 
+    def _window(self, number: int, every: Fraction | None) -> Iterator[tuple[Fraction, Grey]]:
+        return self.frames(Fraction(number * WINDOW), Fraction((number + 1) * WINDOW), every)
+
     def _look_again(self, number: int) -> None:
-        texts = Texts(self._material.inference())
-        probes = [np.array(grey) for _, grey in self._frames(number, _PROBE_EVERY)]
+        probes = [np.array(grey) for _, grey in self._window(number, _PROBE_EVERY)]
+        clocks = self.find(number, probes)
+        if clocks:
+            self._read(number, clocks, probes[0])
+
+    def find(self, number: int, probes: list[Grey]) -> list[Box]:
+        """Note what stands in a window; return where clocks are, which are yet to be read."""
+        texts = self.texts()
         found = find_overlays(probes, texts.find, texts.read)
         self._overlays += [(number, overlay, _parts(overlay.box, probes[0])) for overlay in found]
-        clocks = [overlay.box for overlay in found if overlay.clock]
-        if clocks:
-            self._read(number, clocks, texts, probes[0])
         for overlay in found:
             if not overlay.clock:
                 self._take(number, overlay, probes[0])
+        return [overlay.box for overlay in found if overlay.clock]
 
     def _take(self, number: int, overlay: Overlay, probe: Grey) -> None:
         """Note a text that is no clock, and what it says in Cyrillic."""
         russian = self._cyrillic.read(cut(probe, overlay.box), overlay.text, _parts(overlay.box, probe))
         if russian:
             self._russian.append((number, russian))
-        self._stand(number, overlay.box, probe, [russian if is_cyrillic(russian) else overlay.text])
+        self.stand(number, overlay.box, probe, [russian if is_cyrillic(russian) else overlay.text])
 
-    def _stand(self, number: int, box: Box, probe: Grey, readings: list[str]) -> None:
+    def stand(self, number: int, box: Box, probe: Grey, readings: list[str]) -> None:
+        """Note what was read at a place in a window."""
         left, top, width, height = _parts(box, probe)
         self._standing.append(Standing(number, (left, top, width, height), tuple(readings)))
 
-    def _read(self, number: int, boxes: list[Box], texts: Texts, probe: Grey) -> None:
+    def _read(self, number: int, boxes: list[Box], probe: Grey) -> None:
         duration = self._material.probe().duration
-        every = None if duration is not None and duration <= _SHORT else _READ_EVERY
+        every = None if duration is not None and duration <= _SHORT else READ_EVERY
         crops: list[list[tuple[Fraction, Grey]]] = [[] for _ in boxes]
-        for time, grey in self._frames(number, every):
+        for time, grey in self._window(number, every):
             for kept, box in zip(crops, boxes, strict=True):
                 kept.append((time, np.array(cut(grey, box))))
         for kept, box in zip(crops, boxes, strict=True):
             if kept:
                 rows, columns = kept[0][1].shape
-                lines = read_clock(kept, Box(0, 0, columns, rows), texts.read)
-                self._place(box).lines += lines
-                self._stand(number, box, probe, [line.text for line in lines])
+                lines = read_clock(kept, Box(0, 0, columns, rows), self.texts().read)
+                self.place(box).lines += lines
+                self.stand(number, box, probe, [line.text for line in lines])
 
-    def _place(self, box: Box) -> _Place:
+    def place(self, box: Box) -> Place:
         """Return the place the box is at: a clock stands where it stood in the window before."""
-        for place in self._places:
+        for place in self.places:
             if overlap(place.box, box) >= 0.5:
                 return place
-        self._places.append(_Place(box))
-        return self._places[-1]
+        self.places.append(Place(box))
+        return self.places[-1]
 
 
 def _is_text(text: str) -> bool:

@@ -43,10 +43,11 @@ DECODERS: Final = {
 """Task and decoder of a brought model to the class that runs it, made with the model as its argument."""
 
 
-def load(only: Sequence[str] = (), models: Path | None = None) -> list[Analyser]:
+def load(only: Sequence[str] = (), models: Path | None = None, *, thorough: bool = False) -> list[Analyser]:
     """Return the analysers named in `only`, or all that are not optional; raise UsageError.
 
-    A model in the folder `models` takes the place of the one that the analyser of its task has.
+    A model in the folder `models` takes the place of the one that the analyser of its task has. With
+    `thorough` those that look at pictures look at all they want of long footage, too.
     """
     known = {**ANALYSERS, **OPTIONAL}
     unknown = sorted(set(only) - known.keys())
@@ -54,7 +55,10 @@ def load(only: Sequence[str] = (), models: Path | None = None) -> list[Analyser]
         raise UsageError(f"there is no analyser {unknown[0]!r}", "there are: " + ", ".join(known))
     brought = _brought(models) if models else {}
     wanted = list(dict.fromkeys(only) or ANALYSERS)
-    return [brought.get(name) or _make(known[name]) for name in wanted]
+    made = [brought.get(name) or _make(known[name]) for name in wanted]
+    for analyser in made if thorough else ():
+        analyser.make_thorough()
+    return made
 
 
 def _brought(folder: Path) -> dict[str, Analyser]:

@@ -1,21 +1,27 @@
 """Faces, persons and sensitive scenes over time, by networks in the locked inference worker.
 
-Videos are looked at once in so many seconds, images once. Boxes are in parts of the picture as it is shown
-upright (left, top, width, height, each 0 to 1). Leads for who reviews: what is found may be none, what is
-missed may be there.
+Videos are looked at once in so many seconds, long ones more seldom and on key frames only, unless one is
+thorough; images once. Boxes are in parts of the picture as it is shown upright (left, top, width, height,
+each 0 to 1). Leads for who reviews: what is found may be none, what is missed may be there.
+
+A network is compiled for each size of picture, which takes longer than to look at ten, so pictures are laid
+on one of a few canvases, black where they end.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
 
 from bearwitness.inference import faces, persons, sensitive
+from bearwitness.inference.faces import FaceBox
 from bearwitness.inference.models import model
+from bearwitness.inference.persons import Person
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame, Picture
 from bearwitness_verify.canonical import Json
@@ -26,6 +32,17 @@ from .models import BroughtModel
 
 _BATCH: Final = 8
 _SIDE: Final = 640
+_SELDOM: Final = Fraction(5)
+_CANVASES: Final = ((384, 640), (640, 384), (480, 640), (640, 480), (640, 640))  # rows, columns
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A picture of so many rows and columns at the top left of a canvas."""
+
+    canvas: Picture
+    rows: int
+    columns: int
 
 
 class _Seeing(Analyser):
@@ -33,19 +50,19 @@ class _Seeing(Analyser):
 
     kinds = frozenset({VIDEO, IMAGE})
     network = ""
-    version = "1"
+    version = "2"
     usual_threshold = 0.0
 
     def __init__(self, brought: BroughtModel | None = None, every: Fraction = Fraction(1)) -> None:
         """Look once in `every` seconds; with a `brought` model, at its size and threshold."""
         side = max(brought.width, brought.height) if brought else _SIDE
-        self.wants = (Frames(every=every, max_side=side), Still(max_side=side))
+        self.wants = (Frames(every=every, max_side=side, seldom=_SELDOM), Still(max_side=side))
         self.networks = (self.network,)
         self.threshold = brought.threshold if brought else self.usual_threshold
         self.model = brought.model if brought else Model(self.network, model(self.network).sha256)
         self.brought = {self.network: (brought.path, brought.sha256)} if brought else {}
         self.parameters: Mapping[str, Json] = {
-            "every": str(every), "side": str(side), "threshold": str(self.threshold),
+            "every": str(every), "seldom": str(_SELDOM), "side": str(side), "threshold": str(self.threshold),
         }  # fmt: skip
 
     def begin(self, material: Material) -> Analysis:
@@ -53,8 +70,8 @@ class _Seeing(Analyser):
         return _Batched(self, material)
 
     @abstractmethod
-    def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
-        """Return what is in each picture, as plain JSON."""
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
+        """Return what is in each picture, as plain JSON; `closely`: as well as can be, whatever it takes."""
 
     def settled(self, seen: Sequence[Any]) -> list[Any]:
         """Return what is believed of what was seen in all pictures of an item, in order of time."""
@@ -70,20 +87,21 @@ class _Batched(Analysis):
 
     def __init__(self, analyser: _Seeing, material: Material) -> None:
         self._analyser, self._material = analyser, material
-        self._pictures: list[Picture] = []
+        self._laid: list[Laid] = []
         self._times: list[float] = []
         self._seen: list[Any] = []
 
     def frame(self, frame: Frame) -> None:
-        self._pictures.append(np.array(frame.picture))
+        self._laid.append(on_canvas(frame.picture))
         self._times.append(round(float(frame.time), 6))
-        if len(self._pictures) >= _BATCH:
+        if len(self._laid) >= _BATCH:
             self._see()
 
     def _see(self) -> None:
-        if self._pictures:
-            self._seen += self._analyser.see(self._material.inference(), self._pictures)
-            self._pictures.clear()
+        if self._laid:
+            closely = self._material.kind == IMAGE or self._analyser.thorough
+            self._seen += self._analyser.see(self._material.inference(), self._laid, closely=closely)
+            self._laid.clear()
 
     def finish(self) -> Result:
         self._see()
@@ -91,31 +109,65 @@ class _Batched(Analysis):
             return NOT_MINE
         settled = self._analyser.settled(self._seen)
         found = [[time, seen] for time, seen in zip(self._times, settled, strict=True)]
-        details = {"pictures": len(found), "seen": found, "troubles": len(self._material.troubles)}
+        details = {
+            "pictures": len(found),
+            "seen": found,
+            "key_frames_only": self._analyser.key_frames_only(self._material),
+            "troubles": len(self._material.troubles),
+        }
         return Result(facts=self._analyser.facts(settled), details=details)
 
 
-def _box(x: float, y: float, w: float, h: float, score: float, picture: Picture) -> list[float]:
+def on_canvas(picture: Picture) -> Laid:
+    """Lay a copy of the picture on the smallest canvas it fits, at the top left; on none if it fits none."""
     rows, columns = picture.shape[:2]
-    return [round(v, 4) for v in (x / columns, y / rows, w / columns, h / rows, score)]
+    for height, width in _CANVASES:
+        if rows <= height and columns <= width:
+            canvas = np.zeros((height, width, *picture.shape[2:]), np.uint8)
+            canvas[:rows, :columns] = picture
+            return Laid(canvas, rows, columns)
+    return Laid(np.array(picture), rows, columns)
+
+
+def _boxes(found: Sequence[FaceBox | Person], laid: Laid) -> list[list[float]]:
+    """Return what was found, cut to the picture, in parts of it, and the score."""
+    boxes = []
+    for f in found:
+        wide, high = min(f.x + f.w, laid.columns) - f.x, min(f.y + f.h, laid.rows) - f.y
+        if wide > 0 and high > 0:
+            parts = (f.x / laid.columns, f.y / laid.rows, wide / laid.columns, high / laid.rows, f.score)
+            boxes.append([round(part, 4) for part in parts])
+    return boxes
 
 
 class FaceBoxes(_Seeing):
-    """Faces, by CenterFace at one and two times the size: sure ones, and what continues them (lasting.py)."""
+    """Faces, by CenterFace: sure ones, and what continues them (lasting.py).
+
+    Twice the size finds faces of ten pixels and takes four times as long. Videos are looked at so where the
+    first look hints at a small face, for those come in company; images, and the thorough, always.
+    """
 
     name = "faces"
     network = faces.MODEL
-    version = "2"
+    version = "3"
     usual_threshold = 0.5
+    closer = True
+    small = 24.0  # pixels of width below which a face is small
     unsure = 0.3  # of the threshold: what scores less is not looked at
 
-    def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
         """Return for each picture its faces: box and score."""
-        found = faces.Faces(worker).detect(pictures, threshold=self.threshold * self.unsure)
-        return [
-            [_box(f.x, f.y, f.w, f.h, f.score, picture) for f in each]
-            for picture, each in zip(pictures, found, strict=True)
-        ]
+        finder, lowest = faces.Faces(worker), self.threshold * self.unsure
+        found: list[list[FaceBox]] = [[]] * len(laid)
+        again = list(range(len(laid)))
+        if not closely:
+            found = finder.detect([each.canvas for each in laid], faces.SCALES[:1], lowest)
+            again = [n for n in again if any(face.w < self.small for face in found[n])]
+        for number, each in zip(
+            again, finder.detect([laid[n].canvas for n in again], faces.SCALES, lowest), strict=True
+        ):
+            found[number] = each
+        return [_boxes(faces_of, each) for faces_of, each in zip(found, laid, strict=True)]
 
     def settled(self, seen: Sequence[Any]) -> list[Any]:
         """Return the faces that are sure or continue a sure one."""
@@ -133,13 +185,10 @@ class PersonBoxes(_Seeing):
     network = persons.MODEL
     usual_threshold = persons.THRESHOLD
 
-    def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
         """Return for each picture its persons: box and score."""
-        found = persons.Persons(worker).detect(pictures, threshold=self.threshold)
-        return [
-            [_box(p.x, p.y, p.w, p.h, p.score, picture) for p in each]
-            for picture, each in zip(pictures, found, strict=True)
-        ]
+        found = persons.Persons(worker).detect([each.canvas for each in laid], threshold=self.threshold)
+        return [_boxes(persons_of, each) for persons_of, each in zip(found, laid, strict=True)]
 
     def facts(self, seen: Sequence[Any]) -> list[Fact]:
         """Return the most persons at once."""
@@ -152,9 +201,10 @@ class Sensitivity(_Seeing):
     name = "sensitivity"
     network = sensitive.MODEL
 
-    def see(self, worker: InferenceWorker, pictures: Sequence[Picture]) -> list[Any]:
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
         """Return a score for each picture."""
-        return [round(score, 4) for score in sensitive.Sensitive(worker).score(pictures)]
+        plain = [each.canvas[: each.rows, : each.columns] for each in laid]
+        return [round(score, 4) for score in sensitive.Sensitive(worker).score(plain)]
 
     def facts(self, seen: Sequence[Any]) -> list[Fact]:
         """Return the highest score."""

@@ -46,13 +46,13 @@ class Similar:
 
 
 def sketches(ledger: Ledger, catalogue: Catalogue) -> dict[str, Sketch]:
-    """Return the stored sketches by item, of all that are not frozen."""
+    """Return the stored sketches by item, of all that are not frozen; of two of an item the later."""
     table = schema.results
     query = select(table.c.item, table.c.delivery, table.c.job, table.c["keys"]).where(
         table.c.kind == Copies.name, table.c.version == Copies.version, table.c.outcome == DONE
     )
     with catalogue.connect() as connection:
-        rows = connection.execute(query.order_by(table.c.item)).all()
+        rows = connection.execute(query.order_by(table.c.item, table.c.entry, table.c.job)).all()
     opened: dict[str, OpenDelivery] = {}
     found = {}
     for item, delivery, job, keys in rows:

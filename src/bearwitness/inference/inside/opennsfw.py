@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import cv2
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
@@ -17,10 +18,8 @@ _HOW: Final = Preparation("NHWC", ov.Type.f32, rgb=False, margin=16, mean=(104.0
 
 def score(network: Network, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Return one score for each picture."""
-    scores = np.zeros(len(pictures), np.float32)
-    for size in dict.fromkeys(picture.shape[:2] for picture in pictures):
-        chosen = [number for number, picture in enumerate(pictures) if picture.shape[:2] == size]
-        compiled = network.for_pictures((size[0], size[1]), (_SIDE, _SIDE), _HOW)
-        outputs = compiled.run([[pictures[number][None]] for number in chosen])
-        scores[chosen] = [answer[0].reshape(-1)[-1] for answer in outputs]
-    return scores
+    # Scaled here, so that the network is compiled once and not for every size of picture.
+    squares = [cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR) for picture in pictures]
+    compiled = network.for_pictures((_SIDE, _SIDE), (_SIDE, _SIDE), _HOW)
+    outputs = compiled.run([[square[None]] for square in squares])
+    return np.array([answer[0].reshape(-1)[-1] for answer in outputs], np.float32)

@@ -44,8 +44,23 @@ class Told:
 class Decoder:
     """Decodes one video stream of an open container from where it stands."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, *, key_only: bool) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        *,
+        key_only: bool,
+        start: Fraction | None = None,
+        every: Fraction | None = None,
+    ) -> None:
+        """With `key_only` all else is not decoded, nor are key frames before `start` or oftener than `every`.
+
+        Both are in seconds.
+        """
         self._container, self._stream, self._key_only = container, stream, key_only
+        base = Fraction(stream.time_base or 1)
+        self._every = every / base if every else None
+        self._due = start / base if start is not None else None  # of key frames
         self._pending: dict[int, tuple[int | None, bool, str]] = {}  # packet: pts, hidden, what went wrong
         self._by_pts: dict[int, int] = {}
         self._frames = itertools.count()
@@ -66,11 +81,23 @@ class Decoder:
                 break
             if packet is None or (packet.size == 0 and packet.pts is None and packet.dts is None):
                 break
-            if self._key_only and not packet.is_keyframe:
+            if self._key_only and (not packet.is_keyframe or self._is_early(packet.pts)):
                 continue
             yield from self._feed(packet)
         yield from self._flush()
         yield from self._overdue(self._packets)
+
+    def _is_early(self, pts: int | None) -> bool:
+        """Say whether a key frame comes before the start, or too soon after the last that was decoded."""
+        if pts is None:
+            return False
+        if self._due is not None and pts < self._due:
+            return True
+        if self._every is None:
+            return False
+        begin = self._due if self._due is not None else Fraction(pts)
+        self._due = begin + self._every * ((pts - begin) // self._every + 1)
+        return False
 
     def _feed(self, packet: Packet[VideoStream]) -> Iterator[Decoded | Told]:
         number, self._packets = self._packets, self._packets + 1

@@ -97,7 +97,8 @@ def _batches(source: Bytes, wish: Wish, scratch: memoryview | None) -> Iterator[
     hidden = count_hidden(source, container, wish.stream) if wish.edits else 0
     if hidden:
         writer.trouble(HIDDEN, 0, None, f"an edit list keeps {hidden} stored packets from being shown")
-    for what in _wanted(Decoder(container, stream, key_only=wish.key_only).run(), wish, base):
+    decoder = Decoder(container, stream, key_only=wish.key_only, start=wish.start, every=wish.every)
+    for what in _wanted(decoder.run(), wish, base):
         if isinstance(what, Told):
             writer.trouble(what.kind, what.packet, what.pts, what.reason)
             if writer.troubled:
@@ -127,7 +128,8 @@ def _open(source: Bytes, wish: Wish) -> tuple[InputContainer, VideoStream]:
             f"its frames of {context.width} x {context.height} are larger than any decoded here"
         )
     # Frames in flight take memory for each thread; os.cpu_count would open a file.
-    context.thread_count = min(wish.threads, len(os.sched_getaffinity(0)))
+    # Key frames come far apart: threads would hold many, and wait for each other.
+    context.thread_count = 1 if wish.key_only else min(wish.threads, len(os.sched_getaffinity(0)))
     context.thread_type = "AUTO" if context.thread_count > 1 else "SLICE"
     context.copy_opaque = True
     context.options = {"max_pixels": str(PIXELS_MAX)}
