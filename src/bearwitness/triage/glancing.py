@@ -21,7 +21,7 @@ from bearwitness.signals.overlays import read_clock
 
 from .allowance import Allowance
 from .analyser import Material
-from .reading import KEY_EVERY, READ_EVERY, WINDOW, Place, Windows
+from .windows import KEY_EVERY, READ_EVERY, WINDOW, Place, Windows
 
 _SELDOM: Final = Fraction(120)  # seconds of footage between looks at all that stands there
 _BURST: Final = Fraction(3, 2)  # seconds read frame by frame, each
