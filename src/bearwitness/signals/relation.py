@@ -34,6 +34,7 @@ STILL_ALIKE = 0.8
 _MOST_STRETCHES = 8
 _FEWEST_BLOCKS = 8
 _LEAST_SHARED = 0.25  # of one of the two pictures
+_MUCH_LONGER = 4.0  # times one step may be as long as the other before frames are paired by the shorter
 _NOISE = 4.0  # grey levels by which still parts of a thumb waver
 
 
@@ -122,18 +123,29 @@ def _movement_share(sketch: Sketch, placement: Placement) -> float:
 def _find_stretches(aligned: Aligned, a: Sketch, b: Sketch) -> tuple[list[Stretch], list[Stretch]]:
     """Return (stretches that are the same recording, stretches that only look alike)."""
     free = np.ones(aligned.likeness.shape, dtype=bool)
-    step = max(a.step, b.step)
+    apart = max(a.step, b.step)
+    step = shared_step(a.step, b.step)
     copies: list[Stretch] = []
     views: list[Stretch] = []
     for _ in range(_MOST_STRETCHES):
         shift = best_shift(aligned, a.times, b.times, step, free)
         if shift is None:
             break
-        for found in stretches(aligned, a.times, b.times, step, shift, free):
+        for found in stretches(aligned, a.times, b.times, step, shift, free, apart):
             (copies if _is_copy(found, a, b) else views).append(found)
             free[found.a[0] : found.a[-1] + 1, :] = False
             free[:, found.b[0] : found.b[-1] + 1] = False
     return copies, views
+
+
+def shared_step(one: float, other: float) -> float:
+    """Return the time within which frames of two sketches can be one moment.
+
+    It is the longer step, but for key frames against frames taken often: then the shorter, for there is one
+    near each key frame, and the nearest of others may be seconds away.
+    """
+    longer, shorter = max(one, other), min(one, other)
+    return shorter if 0 < shorter * _MUCH_LONGER < longer else longer
 
 
 def _is_copy(found: Stretch, a: Sketch, b: Sketch) -> bool:

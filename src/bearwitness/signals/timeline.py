@@ -86,10 +86,16 @@ def best_shift(
 
 
 def stretches(
-    aligned: Aligned, a_times: Doubles, b_times: Doubles, step: float, shift: float, free: NDArray[np.bool_]
+    aligned: Aligned,
+    a_times: Doubles,
+    b_times: Doubles,
+    step: float,
+    shift: float,
+    free: NDArray[np.bool_],
+    apart: float,
 ) -> list[Stretch]:
     """Return the runs of alike frames at a shift; gaps of up to a second (a flash, a black frame) are
-    bridged.
+    bridged. `apart`: the usual time between two frames of the sparser of the two.
     """
     i, j = partners(a_times, b_times, shift, 0.76 * step)
     keep = (aligned.likeness[i, j] >= ALIKE) & free[i, j]
@@ -100,7 +106,7 @@ def stretches(
     if not still_same.any():
         return [judge(aligned, i, j)]  # they look alike, and that is all that can be said
     i, j = i[still_same], j[still_same]
-    breaks = np.nonzero(np.diff(a_times[i]) > max(1.0, 2.5 * step))[0] + 1
+    breaks = np.nonzero(np.diff(a_times[i]) > max(1.0, 2.5 * apart))[0] + 1
     runs = zip(np.split(i, breaks), np.split(j, breaks), strict=True)
     return [judge(aligned, *run) for run in runs]
 

@@ -76,7 +76,9 @@ def _sketch(source: Source, kind: str, *, accept_weak: bool) -> Sketch:
             item="", path=os.fsencode(source.name), kind=kind, source=source, plan=USUAL,
             sandbox={media.TASKS: sandbox}.__getitem__, inference=_no_network, accept_weak=accept_weak,
         )  # fmt: skip
-        (looked,) = look(material, [("", Copies())])
+        copies = Copies()
+        copies.make_thorough()  # one file: what was kept of the others may be key frames alone
+        (looked,) = look(material, [("", copies)])
     if looked.outcome != DONE:
         raise RefusedError(f"{source.name} can not be compared: {looked.reason or 'it has no picture'}")
     return decode(looked.files[SKETCH_FILE])
