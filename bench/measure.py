@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import statistics
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 _SAMPLE_SECONDS: Final = 0.02
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,83 @@ def fresh(path: Path) -> Path:
     path.unlink(missing_ok=True)
     os.sync()
     return path
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What work took: seconds by the clock, seconds of processors, peak memory (PSS) in bytes, if watched.
+
+    Both are sums over the process and all it started.
+    """
+
+    seconds: float
+    cpu: float
+    peak: int = 0
+
+    @classmethod
+    def of(cls, work: Callable[[], object]) -> Usage:
+        """Return what `work` takes in this process and those it starts."""
+        watcher = Watcher(os.getpid())
+        begin = time.perf_counter()
+        with watcher:
+            work()
+        return cls(time.perf_counter() - begin, watcher.cpu, watcher.peak)
+
+
+class Watcher:
+    """Looks at a process and all below it ten times a second: processor time, and, once a second, memory."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._done = pid, threading.Event()
+        self._first: dict[int, float] = {}
+        self._last: dict[int, float] = {}
+        self._thread = threading.Thread(target=self._watch)
+        self.peak = 0
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processors since the beginning, of processes that lived a tenth of a second at least."""
+        return sum(last - self._first.get(pid, 0.0) for pid, last in self._last.items())
+
+    def __enter__(self) -> Watcher:
+        self._look()
+        self._first = dict(self._last)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        for number in itertools.count():
+            self._look()
+            if number % 10 == 0:
+                self.peak = max(self.peak, sum(map(_memory, _tree(self._pid))))
+            if self._done.wait(0.1):
+                return
+
+    def _look(self) -> None:
+        for pid in _tree(self._pid):
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            self._last[pid] = (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def watched(command: Sequence[str], codes: Sequence[int] = (0,)) -> Usage:
+    """Run a command; return what it and all processes it starts took."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    watcher = Watcher(process.pid)
+    with watcher:
+        code = process.wait()
+        seconds = time.perf_counter() - begin
+    if code not in codes:
+        raise subprocess.CalledProcessError(code, command)
+    return Usage(seconds, watcher.cpu, watcher.peak)
 
 
 def peak_memory(command: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import data
 import throttle
+import triage
 from measure import fresh, peak_memory, rounds, timed, warm
 
 OUT = Path("bench-out").resolve()
@@ -61,6 +62,7 @@ def main() -> int:
     checking(source, key, options.rounds, board)
     board.line("peak memory sealing 1 GB", peak_memory(_seal_command(source, key)) / MB, 300, " MB")
     redacting(options.rounds, full=options.full)
+    triage.main([])
     if options.full:
         full(source, key, board)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Looker:
         self._networks = sorted({name for analyser in analysers.values() for name in analyser.networks})
         self._brought = {n: w for analyser in analysers.values() for n, w in analyser.brought.items()}
         self._accept_weak = accept_weak
+        cores = len(os.sched_getaffinity(0))
+        self._threads = max(1, cores // max(1, len(places)))  # fewer files than processors: several for each
         self._inference: InferenceWorker | None = None  # of this process, once one is needed
         self._opened: dict[str, OpenDelivery] = {}
         self._records: OrderedDict[tuple[str, int], dict[bytes, Record]] = OrderedDict()
@@ -90,11 +93,11 @@ class Looker:
         return looked
 
     def _worker(self) -> InferenceWorker:
-        """Return the inference worker of this process; one thread, for there are as many processes."""
+        """Return the inference worker of this process."""
         if self._inference is None:
             self._inference = InferenceWorker(
                 self._networks,
-                threads=1,
+                threads=self._threads,
                 kept_area=_KEPT_AREA,
                 brought=self._brought,
                 accept_weak=self._accept_weak,
