@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bearwitness.errors import BearwitnessError
 from bearwitness.media.source import Source as Bytes
 from bearwitness.redact import stills
 from bearwitness.redact.attack.attacking import attack
@@ -74,8 +75,11 @@ def test_no_tag_of_a_camera_survives_in_footage(
 
 @pytest.mark.parametrize(
     "name",
-    ["mat2-dirty.jpg", "iphone-receipt.jpg", "photo-en-route.jpg", "c2pa-signed.jpg", "exiftool-gps.jpg"],
-)
+    [
+        "mat2-dirty.jpg", "iphone-receipt.jpg", "photo-en-route.jpg", "c2pa-signed.jpg", "exiftool-gps.jpg",
+        "c2pa-altered-image.jpg", "c2pa-bad-signature.jpg", "c2pa-none.jpg",
+    ],
+)  # fmt: skip
 def test_no_tag_of_a_camera_survives_in_pictures(
     corpus: Path, name: str, tmp_path: Path, sandbox: Sandbox
 ) -> None:
@@ -98,3 +102,32 @@ def test_no_tag_of_a_camera_survives_in_pictures(
         "Composite",
     }
     assert not [text for text in planted(corpus, name) if text.encode() in data]
+
+
+def test_no_tag_of_an_office_survives_in_a_document(corpus: Path, tmp_path: Path, sandbox: Sandbox) -> None:
+    source = corpus / "metadata" / "mat2-dirty.pdf"
+    data = source.read_bytes()
+    pages = Stills(sandbox, Bytes.of_bytes(data, source.name))
+    plan = Plan(source_of(iter([data])), pages.picture, tuple(range(len(pages.pages))), (NOBODY,))
+    out = tmp_path / "out.pdf"
+    out.write_bytes(stills.write(stills.covered_pages(pages, plan), "pdf"))
+    found = tags(out)
+    assert {key.split(":")[0] for key in found} <= {"SourceFile", "ExifTool", "System", "File", "PDF"}
+    assert not {"PDF:Author", "PDF:Producer", "PDF:Creator", "PDF:Title", "PDF:CreateDate"} & found.keys()
+    assert not [text for text in planted(corpus, source.name) if text.encode() in out.read_bytes()]
+
+
+@pytest.mark.parametrize("name", ["mat2-dirty.docx", "mat2-dirty.mp3", "exiftool-quicktime.mov"])
+def test_what_has_no_pictures_or_none_that_decode_is_refused_and_not_passed_on(
+    corpus: Path, name: str, opened: Callable[[Path], Footage], sandbox: Sandbox
+) -> None:
+    footage = opened(corpus / "metadata" / name)
+    with pytest.raises(BearwitnessError):
+        _ = footage.video
+    with pytest.raises(BearwitnessError):
+        _ = Stills(sandbox, Bytes.of_bytes((corpus / "metadata" / name).read_bytes(), name)).pages
+
+
+def test_every_file_with_planted_tags_is_tested_here(corpus: Path) -> None:
+    text = Path(__file__).read_text()
+    assert [path.name for path in (corpus / "metadata").iterdir() if f'"{path.name}"' not in text] == []

@@ -13,7 +13,7 @@ from PIL import Image
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.disclose import facts, gates_of_bytes
 from bearwitness.disclose.request import Request, Shown
-from bearwitness.redact import redaction
+from bearwitness.redact import plan_text, redaction
 from bearwitness.redact.tracking import Detection
 from bearwitness.vault import keyring, redactions
 from bearwitness.vault.ledger import VAULT, Ledger
@@ -169,6 +169,27 @@ def test_a_copy_is_written_out_once_approved_and_the_act_is_in_the_log(
     assert "frozen" in frozen.err
     assert not (tmp_path / "held").exists()
     assert len(_acts(studio)) == 2
+
+
+def test_a_plan_that_two_have_not_approved_is_not_carried_out_where_that_is_asked(
+    tmp_path: Path, seers: dict[str, Seer]
+) -> None:
+    studio, saved = Studio(tmp_path / "approving"), tmp_path / "p.plan"
+    studio.do("redact", studio.clip, "--plan-only", "--save-plan", saved)
+    words = ["redact", studio.clip, "--plan", saved, "--approved"]
+    refused = run(*studio.words(*words))
+    assert refused.code == 1
+    assert "by 0 people instead of 2" in refused.err
+    assert studio.copies() == []
+    digest = plan_text.digest(plan_text.read(saved.read_bytes()))
+    for name in ("Anna", "Ben"):
+        studio.as_(name, "approve", "--subject", digest, "--purpose", redactions.APPROVAL)
+    edited = run(*studio.words(*words, "--add-box", "1,1,20,20"))
+    assert "by 0 people instead of 2" in edited.err
+    assert studio.copies() == []
+    assert studio.do(*words)["plan_sha256"] == digest
+    assert len(studio.copies()) == 1
+    assert run(*studio.words("redact", studio.clip, "--approved")).code == 2
 
 
 def test_a_frozen_item_is_refused(tmp_path: Path, seers: dict[str, Seer]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from bearwitness.errors import RefusedError
 from bearwitness.redact import operations
 from bearwitness.redact.geometry import Box
+from bearwitness.redact.plan import Track
 
 from .test_plan_text import plan
 
@@ -55,6 +56,16 @@ def test_muted_ranges_that_touch_become_one() -> None:
     assert muted.muted == ((100, 300), (400, 500))
     with pytest.raises(RefusedError, match="before it begins"):
         operations.mute(plan(), [(5, 5)])
+
+
+def test_hiding_chosen_persons_alone_leaves_texts_and_boxes_as_people_set_them() -> None:
+    one = plan()
+    for kind, hide in (("face", True), ("overlay", False), ("overlay", True), ("box", True)):
+        boxes = {one.times[0]: Box(1, 1, 9, 9)}
+        one = one.with_track(Track(one.next_number(), kind, hide=hide, by="machine", boxes=boxes))
+    chosen = operations.hide_only(one, [one.tracks[-4].number])
+    assert [track.hide for track in chosen.tracks[-4:]] == [True, False, True, True]
+    assert not any(track.hide for track in operations.hide_only(one, []).tracks if track.kind == "face")
 
 
 def test_turning_a_plan_round_is_not_undone_by_another_edit() -> None:

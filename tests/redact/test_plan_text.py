@@ -37,7 +37,12 @@ def plan(**changes: Any) -> Plan:
         1, "face", hide=True, by="machine", boxes={times[1]: Box(1, 2, 30, 40), times[2]: Box(2, 2, 30, 40)}
     )
     whole = Plan(
-        SOURCE, Picture(320, 240, Fraction(1, 12800)), times, (DETECTOR,), (track,), (Doubt(times[3], "dim"),)
+        SOURCE,
+        Picture(320, 240, Fraction(1, 12800)),
+        times,
+        (DETECTOR,),
+        (track,),
+        (Doubt(times[3], "dim"), Doubt(times[4], "small", Box(4, 5, 6, 7))),
     )
     return replace(whole, **changes)
 

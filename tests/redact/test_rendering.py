@@ -16,7 +16,7 @@ from bearwitness.errors import RefusedError
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.operations import set_policy
-from bearwitness.redact.plan import Plan
+from bearwitness.redact.plan import Plan, Track
 from bearwitness.redact.rendering import Rendered, render
 from bearwitness.redact.sound import make_sounds
 from bearwitness.redact.writing import codec_for, container_of, write_footage
@@ -151,6 +151,22 @@ def test_everything_but_a_region_can_be_hidden(tmp_path: Path, opened: Open) -> 
     for before, after in zip(clips.lumas(source), clips.lumas(tmp_path / "b.mp4"), strict=True):
         assert after[60:].max() < 40
         assert np.abs(before[20:50, 20:110].astype(int) - after[20:50, 20:110]).mean() < 6
+
+
+def test_a_face_in_the_region_that_is_shown_stays_hidden_and_one_outside_does_not_open_it(
+    tmp_path: Path, opened: Open
+) -> None:
+    source = clips.make(tmp_path / "a.mp4", options=GROUPS)
+    footage = opened(source)
+    plan = hiding(empty_plan(source, footage), REGION, 0, 60)
+    for number, face in ((7, Box(40, 24, 24, 20)), (8, Box(120, 60, 24, 24))):
+        boxes = dict.fromkeys(plan.times, face)
+        plan = plan.with_track(Track(number, "face", hide=True, by="machine", boxes=boxes))
+    finish(footage, set_policy(plan, inverted=True), tmp_path / "b.mp4")
+    for before, after in zip(clips.lumas(source), clips.lumas(tmp_path / "b.mp4"), strict=True):
+        assert after[60:].max() < 40
+        assert after[26:42, 42:62].max() < 40
+        assert np.abs(before[20:50, 70:110].astype(int) - after[20:50, 70:110]).mean() < 6
 
 
 def test_a_frame_that_does_not_decode_refuses_the_file(tmp_path: Path, opened: Open) -> None:

@@ -84,7 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hide a box in pixels, from … to … seconds if told",
     )  # fmt: skip
     plan.add_argument(
-        "--all-but", action="store_true", help="turn it round: hide everything but the regions of the plan"
+        "--all-but",
+        action="store_true",
+        help="hide everything but the boxes you add; faces and texts in them stay hidden unless kept",
     )
     plan.add_argument("--fill", choices=FILLS, help="how regions are hidden; mosaic and blur can be undone")
     plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
@@ -115,6 +117,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     refuse_mixed(options)
+    if options.plan is not None and (options.heads or options.bodies):
+        raise UsageError(
+            "a plan that is there already says what is hidden: --heads and --bodies are for making one",
+            "leave --plan out, and the footage is looked at again",
+        )
     if options.out is not None:
         container_of(options.out)
     setting = Setting(heads=options.heads, bodies=options.bodies)

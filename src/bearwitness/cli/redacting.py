@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bearwitness import __version__
-from bearwitness.errors import UsageError
+from bearwitness.errors import RefusedError, UsageError
+from bearwitness.redact import plan_text
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.items import derivation, enter, open_item
 from bearwitness.redact.plan import Source
 from bearwitness.redact.redaction import Done, Finished, Workshop
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, VIDEO, container_of, hand_over
-from bearwitness.vault.redactions import APPROVAL
+from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.redactions import APPROVAL, APPROVALS_MIN
+from bearwitness.vault.signed import read as read_signed
 
 from .output import Output
 from .unlocking import opened
@@ -38,6 +41,10 @@ def add_vault_options(parser: argparse.ArgumentParser) -> None:
         help="an identity file or a share (repeatable)",
     )
     group.add_argument(
+        "--approved", action="store_true",
+        help="refuse unless two people approved exactly the plan that --plan gives",
+    )  # fmt: skip
+    group.add_argument(
         "--as",
         dest="kind",
         choices=KINDS,
@@ -47,6 +54,8 @@ def add_vault_options(parser: argparse.ArgumentParser) -> None:
 
 def refuse_mixed(options: argparse.Namespace) -> None:
     """Raise UsageError unless the options are those of a plain file, or those of an item."""
+    if options.approved and (options.vault is None or options.plan is None):
+        raise UsageError("--approved is for items of a vault and a plan", "give --vault and --plan")
     if options.vault is not None and options.out is not None:
         raise UsageError(
             "a copy of an item stays in the vault, encrypted: -o writes plain files only",
@@ -72,14 +81,28 @@ def opened_item(
         row = at.catalogue.find(str(options.file))
         options.kind = options.kind or kind_of(row.path)
         container = container_of(Path(f"copy.{options.kind}"))
+        if options.approved and options.plan is not None:
+            refuse_unapproved(at.ledger, plan_text.digest(plan_text.read(options.plan.read_bytes())))
 
         def deliver(made: Finished) -> Done:
             """Enter a finished copy."""
+            if options.approved:  # an edit on the way, or a hit that was added, made it another plan
+                refuse_unapproved(at.ledger, plan_text.digest(made.plan))
             enter(at.vault, at.unlocked, row, derivation(row.item, made, container, __version__))
             return Done(None, made.sha256, made.plan, made.rendered, made.sounds, made.report)
 
         with open_item(at.ledger, row) as (item, source):
             yield workshop.of_item(item, stills=container in STILLS.values()), source, deliver
+
+
+def refuse_unapproved(ledger: Ledger, digest: str) -> None:
+    """Raise RefusedError unless two people approved the plan of this digest."""
+    people = len(read_signed(ledger).approvers(digest, APPROVAL))
+    if people < APPROVALS_MIN:
+        raise RefusedError(
+            f"the plan {digest} is approved by {people} people instead of {APPROVALS_MIN}: not carried out",
+            f'bearwitness approve --subject {digest} --purpose "{APPROVAL}" …',
+        )
 
 
 def kind_of(path: bytes) -> str:

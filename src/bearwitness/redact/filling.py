@@ -120,3 +120,14 @@ def grid(box: Box, width: int, height: int) -> Box | None:
         return None
     x, y = inside.x & ~7, inside.y & ~7
     return Box(x, y, min(width, inside.right + 7 & ~7) - x, min(height, inside.bottom + 7 & ~7) - y)
+
+
+def grid_inside(box: Box, width: int, height: int) -> Box | None:
+    """Return the largest box on JPEG's grid within `box`, the picture's edges aside; None if none is."""
+    inside = clipped(box, width, height)
+    if inside is None:
+        return None
+    x, y = inside.x + 7 & ~7, inside.y + 7 & ~7
+    right = inside.right if inside.right == width else inside.right & ~7
+    bottom = inside.bottom if inside.bottom == height else inside.bottom & ~7
+    return Box(x, y, right - x, bottom - y) if x < right and y < bottom else None

@@ -25,12 +25,18 @@ def hide(plan: Plan, number: int) -> Plan:
 
 
 def hide_only(plan: Plan, numbers: Iterable[int]) -> Plan:
-    """Return the plan with these tracks hidden and all others of faces, heads and bodies shown."""
+    """Return the plan with these tracks hidden and all others of faces, heads and bodies shown.
+
+    Burned-in texts and boxes stay as they are.
+    """
     chosen = set(numbers)
     for number in chosen:
         plan.track(number)
     tracks = tuple(
-        replace(track, hide=track.number in chosen or track.kind in ("overlay", "box"))
+        replace(
+            track,
+            hide=track.number in chosen or (track.hide and track.kind in ("overlay", "box")),
+        )
         for track in plan.tracks
     )
     return replace(plan, tracks=tracks)

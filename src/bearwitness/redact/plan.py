@@ -8,7 +8,7 @@ base; pages of a document and single pictures have the times 0, 1, 2 …
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
@@ -83,17 +83,18 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A frame a person should look at, and why."""
+    """A frame a person should look at, why, and where in it if that is known."""
 
     time: int
     reason: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole plan. `times` are those of all frames, each seen by the detectors; `muted` is in milliseconds.
 
-    `inverted`: everything but the regions is hidden.
+    `inverted`: everything but the boxes of people is hidden, and in them what the other tracks hide.
     """
 
     source: Source
@@ -109,12 +110,14 @@ class Plan:
 
     def hidden(self) -> dict[int, list[Box]]:
         """Return what is hidden by time; times of frames in which nothing is are left out."""
-        found: dict[int, list[Box]] = {}
-        for track in self.tracks:
-            if track.hide:
-                for time, box in track.boxes.items():
-                    found.setdefault(time, []).append(box)
-        return found
+        return _by_time(track for track in self.tracks if track.hide and not self._is_window(track))
+
+    def windows(self) -> dict[int, list[Box]]:
+        """Return by time what an inverted plan does not hide: the boxes that people added."""
+        return _by_time(track for track in self.tracks if self._is_window(track))
+
+    def _is_window(self, track: Track) -> bool:
+        return self.inverted and track.hide and (track.kind, track.by) == ("box", BY_PEOPLE)
 
     def track(self, number: int) -> Track:
         """Return the track of this number; raise RefusedError if there is none."""
@@ -141,6 +144,14 @@ class Plan:
 
     def _numbers(self) -> str:
         return ", ".join(str(track.number) for track in self.tracks) or "none"
+
+
+def _by_time(tracks: Iterable[Track]) -> dict[int, list[Box]]:
+    found: dict[int, list[Box]] = {}
+    for track in tracks:
+        for time, box in track.boxes.items():
+            found.setdefault(time, []).append(box)
+    return found
 
 
 def source_of(chunks: Iterator[bytes]) -> Source:

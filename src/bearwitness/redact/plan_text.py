@@ -134,7 +134,7 @@ def _value(plan: Plan) -> dict[str, Json]:
             for d in plan.detectors
         ],
         "frames": list(runs(plan.times)),
-        "doubts": [{"time": str(doubt.time), "reason": doubt.reason} for doubt in plan.doubts],
+        "doubts": [_doubt_value(doubt) for doubt in plan.doubts],
         "tracks": [_track_value(track) for track in plan.tracks],
     }
 
@@ -148,6 +148,12 @@ def _track_value(track: Track) -> dict[str, Json]:
         "by": track.by,
         "boxes": [f"{time} {b.x} {b.y} {b.w} {b.h}" for time, b in sorted(track.boxes.items())],
     }
+
+
+def _doubt_value(doubt: Doubt) -> dict[str, Json]:
+    b = doubt.box
+    where: dict[str, Json] = {} if b is None else {"box": f"{b.x} {b.y} {b.w} {b.h}"}
+    return where | {"time": str(doubt.time), "reason": doubt.reason}
 
 
 def _no_twice(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -248,11 +254,16 @@ def _read_track(value: Json, picture: Picture, times: frozenset[int]) -> Track:
 
 
 def _read_doubt(value: Json, times: frozenset[int]) -> Doubt:
-    found = members(value, "a doubt", "reason time")
+    where = isinstance(value, dict) and "box" in value
+    found = members(value, "a doubt", "reason time" + " box" * where)
     time = integer(found["time"], "the time of a doubt", -_TIME_MAX, _TIME_MAX)
     if time not in times:
         raise MalformedError(f"the plan doubts a frame at {time}, where none is")
-    return Doubt(time, text(found["reason"], "the reason of a doubt"))
+    box = None
+    if where:
+        x, y, w, h = _numbers(found["box"], "the box of a doubt", 4, -_SIDE_MAX)
+        box = Box(x, y, max(1, w), max(1, h))
+    return Doubt(time, text(found["reason"], "the reason of a doubt"), box)
 
 
 def _read_range(value: Json) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from bearwitness.errors import RefusedError
 from bearwitness.media.model import Frame
 
 from .cuts import Cuts
+from .geometry import Box
 from .looking import BODIES, Looker
 from .overlays import Overlay, OverlayFinder
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
@@ -91,25 +92,28 @@ def _kind(chain: Chain) -> str:
 
 def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Doubt]:
     """Yield the first frame of each run in which detectors disagree, and of what was seen but not hidden."""
-    reasons: dict[int, str] = {}
+    reasons: dict[int, tuple[str, Box]] = {}
     kept = {(at, one.box) for chain in chains for at, one in chain.seen.items()}
     for chain in chains:
         known = list(chain.seen)
         for a, b in itertools.pairwise(known):
             if b - a > 1:
-                reasons.setdefault(
-                    a + 1, f"something was lost for {b - a - 1} frames and is hidden where it must be"
-                )
+                told = f"something was lost for {b - a - 1} frames and is hidden where it must be"
+                reasons.setdefault(a + 1, (told, chain.seen[a].box))
         for at, one in chain.seen.items():
             if len(one.by) == 1 and detectors > 1 and one.score < 0.5:
-                reasons.setdefault(
-                    at, f"only one detector ({next(iter(one.by))}) saw something it was not sure of"
-                )
+                told = f"only one detector ({next(iter(one.by))}) saw something it was not sure of"
+                reasons.setdefault(at, (told, one.box))
     for at, sightings in enumerate(seen.sightings):
-        if any(one.score >= THRESHOLD and (at, one.box) not in kept for one in sightings):
-            reasons.setdefault(at, "a detector saw something once, unsurely; it is not hidden")
-        if any(one.by == {HEADS} and (at, one.box) not in kept for one in sightings):
-            reasons.setdefault(at, "a head is there without a face; it is not hidden (--heads hides it)")
+        for one in sightings:
+            if (at, one.box) in kept:
+                continue
+            if one.score >= THRESHOLD:
+                reasons.setdefault(at, ("a detector saw something once, unsurely; it is not hidden", one.box))
+            if one.by == {HEADS}:
+                told = "a head is there without a face; it is not hidden (--heads hides it)"
+                reasons.setdefault(at, (told, one.box))
     for at in sorted(reasons):
-        if reasons.get(at - 1) != reasons[at]:
-            yield Doubt(seen.times[at], reasons[at])
+        reason, box = reasons[at]
+        if at - 1 not in reasons or reasons[at - 1][0] != reason:
+            yield Doubt(seen.times[at], reason, box)

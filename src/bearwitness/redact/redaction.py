@@ -215,6 +215,7 @@ class Workshop:
         rendered, sounds = None, Sounds((), ())
         with in_memory("derivative") as descriptor:
             if isinstance(footage, Stills):
+                sounds = Sounds((), tuple(f"{what} left out" for what in footage.left_out))
                 report = self._make_stills(footage, plan, descriptor, container, progress)
             elif container not in VIDEO.values():
                 raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
@@ -281,6 +282,10 @@ def _require_whole(plan: Plan, footage: Shown) -> None:
         raise RefusedError(
             "the plan names no detector that looked at the frames, so nobody knows what they show",
             "make the plan with: bearwitness redact FILE --plan-only",
+        )
+    if plan.inverted and not plan.windows():
+        raise RefusedError(
+            "the plan hides everything but the boxes of people, and has none", "add one with --add-box"
         )
     if plan.picture != footage.picture:
         raise RefusedError(

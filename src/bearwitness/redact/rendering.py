@@ -54,7 +54,7 @@ class _Renderer:
 
     def __init__(self, footage: Footage, plan: Plan, codec: str, progress: Progress) -> None:
         self._footage, self._plan, self._codec, self._progress = footage, plan, codec, progress
-        self._hidden = plan.hidden()
+        self._hidden, self._windows = plan.hidden(), plan.windows()
         self._times = frozenset(plan.times)
         self._width, self._height = footage.video.width & ~1, footage.video.height & ~1
 
@@ -181,8 +181,9 @@ class _Renderer:
         boxes = [self._stored(box) for box in self._hidden.get(time, [])]
         full_range = self._footage.full_range
         if self._plan.inverted:
-            cover_all_but(own, boxes, full_range=full_range)
-        elif boxes:
+            windows = [self._stored(box) for box in self._windows.get(time, [])]
+            cover_all_but(own, windows, full_range=full_range)
+        if boxes:
             cover(own, boxes, self._plan.fill, full_range=full_range)
         return own
 

@@ -20,11 +20,11 @@ from bearwitness.errors import RefusedError
 from bearwitness.media.model import BGR24, Frame
 from bearwitness.media.model import Picture as Pixels
 from bearwitness.media.source import Source
-from bearwitness.media.stills import still
+from bearwitness.media.stills import Still, still
 from bearwitness.sandbox.client import Sandbox
 
-from . import documents
-from .filling import grid
+from . import documents, tiff
+from .filling import grid, grid_inside
 from .geometry import Box, clipped
 from .plan import Picture, Plan
 
@@ -52,11 +52,29 @@ class Stills:
         """All pages, upright, BGR; raise MediaError for what is none, RefusedError for too many."""
         if documents.is_pdf(self.source):
             return documents.pages(self.source, PAGES_MAX)
-        first = still(self.sandbox, self.source, upright=True)
+        first = self._first
+        if self._side_pictures:
+            return (first.picture,)
         if first.frames > PAGES_MAX:
             raise RefusedError(f"{self.name} has {first.frames} pages, more than are redacted at once")
         rest = (still(self.sandbox, self.source, upright=True, frame=n) for n in range(1, first.frames))
         return (first.picture, *(one.picture for one in rest))
+
+    @cached_property
+    def _first(self) -> Still:
+        return still(self.sandbox, self.source, upright=True)
+
+    @property
+    def _side_pictures(self) -> int:
+        """How many more pictures a JPEG carries beside the one it shows: previews, depth, brightness."""
+        return self._first.frames - 1 if self._first.kind == "JPEG" else 0
+
+    @property
+    def left_out(self) -> list[str]:
+        """What else the file holds, in words: none of it is carried over."""
+        if documents.is_pdf(self.source) or not self._side_pictures:
+            return []
+        return [f"{self._side_pictures} further picture(s) beside the one that is shown"]
 
     @property
     def picture(self) -> Picture:
@@ -88,44 +106,44 @@ def covered_pages(stills: Stills, plan: Plan) -> list[Pixels]:
         raise RefusedError(f"pictures are filled solidly, not with {plan.fill}", "leave --fill out")
     if plan.times != tuple(range(len(stills.pages))):
         raise RefusedError("the plan knows other pages than the file has")
-    hidden = plan.hidden()
+    hidden, windows = plan.hidden(), plan.windows()
     out = []
     for number, page in enumerate(stills.pages):
         height, width = page.shape[:2]
-        boxes = [grid(box, width, height) for box in hidden.get(number, [])]
-        out.append(_covered(page, [box for box in boxes if box is not None], inverted=plan.inverted))
+        own = np.zeros_like(page) if plan.inverted else page.copy()
+        for window in windows.get(number, []):
+            if (inner := grid_inside(window, width, height)) is not None:
+                own[_part(inner)] = page[_part(inner)]
+        for box in hidden.get(number, []):
+            if (outer := grid(box, width, height)) is not None:
+                own[_part(outer)] = 0
+        out.append(own)
     return out
 
 
-def _covered(page: Pixels, boxes: Sequence[Box], *, inverted: bool) -> Pixels:
-    own = np.zeros_like(page) if inverted else page.copy()
-    for box in boxes:
-        part = (slice(box.y, box.bottom), slice(box.x, box.right))
-        own[part] = page[part] if inverted else 0
-    return own
+def _part(box: Box) -> tuple[slice, slice]:
+    return slice(box.y, box.bottom), slice(box.x, box.right)
 
 
 def write(pages: Sequence[Pixels], kind: str) -> bytes:
     """Return a file of pages; raise RefusedError for several pages where the kind has one."""
+    if kind == "tiff":
+        return tiff.write(pages)
     images = [Image.fromarray(np.ascontiguousarray(page[:, :, ::-1])) for page in pages]
     if kind in ("jpeg", "png") and len(images) > 1:
         raise RefusedError(f"it has {len(images)} pages and a {kind.upper()} one", "choose .tiff or .pdf")
     if kind == "pdf":
         return documents.write([(_saved(image, "jpeg"), image.width, image.height) for image in images], _DPI)
-    return _saved(images[0], kind, images[1:])
+    return _saved(images[0], kind)
 
 
-def _saved(image: Image.Image, kind: str, more: Sequence[Image.Image] = ()) -> bytes:
+def _saved(image: Image.Image, kind: str) -> bytes:
     sink = io.BytesIO()
     if kind == "jpeg":
         # Colours at full size: else a covered block would share its colour with what lies beside it.
         image.save(sink, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    elif kind == "png":
-        image.save(sink, "PNG")
     else:
-        image.save(
-            sink, "TIFF", compression="tiff_adobe_deflate", save_all=bool(more), append_images=list(more)
-        )
+        image.save(sink, "PNG")
     return sink.getvalue()
 
 

@@ -57,7 +57,9 @@ def _decode(task: Task, wish: dict[str, str]) -> tuple[dict[str, Json], bytes]:
     width, height = picture.size
     if width * height > PIXELS_MAX or max(width, height) > 4 * SIDE_MAX:
         raise _RefusedError(f"its {width} x {height} pixels are more than are unpacked")
-    kind = str(picture.format)
+    kind = (
+        "JPEG" if picture.format == "MPO" else str(picture.format)
+    )  # several JPEGs in a row, as phones write
     frames = min(int(getattr(picture, "n_frames", 1)), _FRAMES_COUNTED_MAX)
     number = int(wish["frame"])
     if number >= frames:

@@ -100,7 +100,7 @@ def _frames(
     """Look at every frame: its time, its covered regions, the faces in it, some for texts."""
     cuts = Cuts()
     face_check = faces.FaceCheck(plan, cuts.found)
-    hidden = plan.hidden()
+    hidden, windows = plan.hidden(), plan.windows()
     beside = _originals(original, plan)
     found: list[Hit] = []
     late: list[Hit] = []
@@ -117,7 +117,7 @@ def _frames(
         before = next(beside)
         regions = hidden.get(time, [])
         bright = pixels.brightest(frame.picture)
-        found += _regions(frame, bright, before, plan, time, regions)
+        found += _regions(frame, bright, before, plan, time, regions, windows.get(time, []))
         covered += len(regions)
         if before is not None:
             pair = before.picture[:, :, 1], frame.picture[:, :, 1]
@@ -148,13 +148,17 @@ def _originals(original: Footage, plan: Plan) -> Iterator[Frame | None]:
 
 
 def _regions(
-    frame: Frame, bright: pixels.Luma, before: Frame | None, plan: Plan, time: int, regions: Sequence[Box]
+    frame: Frame,
+    bright: pixels.Luma,
+    before: Frame | None,
+    plan: Plan,
+    time: int,
+    regions: Sequence[Box],
+    windows: Sequence[Box],
 ) -> Iterator[Hit]:
     seconds = plan.seconds(time)
-    if plan.inverted:
-        if pixels.not_flat_outside(bright, regions):
-            yield Hit(pixels.CHECK, f"at {seconds:.3f} s something outside the regions is not filled", time)
-        return
+    if plan.inverted and pixels.not_flat_outside(bright, windows):
+        yield Hit(pixels.CHECK, f"at {seconds:.3f} s something outside the regions is not filled", time)
     if before is None:
         for box in regions:
             if pixels.not_flat(bright, box, 0):

@@ -34,7 +34,7 @@ def attack_stills(
         report.add(structure_stills.CHECK, *structure_stills.check(data, kind, len(plan.times)))
         report.add(traces.CHECK, *traces.check(data, ()))
     face_check = faces.FaceCheck(plan, cuts=list(range(1, len(plan.times))), sure=faces.LESS_SURE)
-    hidden = plan.hidden()
+    hidden, windows = plan.hidden(), plan.windows()
     for frame, detections in looker.look(finished.frames(upright=True)):
         number = frame.pts
         before = original.pages[number] if number < len(original.pages) else None
@@ -45,14 +45,14 @@ def attack_stills(
         regions = [box for one in hidden.get(number, []) if (box := on_page(one, frame.picture)) is not None]
         if plan.inverted:
             bad = [Hit(pixels.CHECK, f"page {number + 1} shows something outside the regions", number)]
-            report.add(pixels.CHECK, 1, bad if pixels.not_flat_outside(brightest, regions) else [])
-        else:
-            bad = [
-                pixels.hit(number, number, b, "is not filled")
-                for b in regions
-                if pixels.not_flat(brightest, b, 0)
-            ]
-            report.add(pixels.CHECK, len(regions), bad)
+            outside = pixels.not_flat_outside(brightest, windows.get(number, []))
+            report.add(pixels.CHECK, 1, bad if outside else [])
+        bad = [
+            pixels.hit(number, number, b, "is not filled")
+            for b in regions
+            if pixels.not_flat(brightest, b, 0)
+        ]
+        report.add(pixels.CHECK, len(regions), bad)
         face_check.take(number, brightest, detections)
         progress(1)
     hits, doubts = face_check.judge()

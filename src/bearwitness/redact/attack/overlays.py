@@ -128,8 +128,6 @@ class OverlayCheck:
     def _chosen(self, box: Box, time: int) -> bool:
         """Say whether people chose to show what is there."""
         boxes = [track.boxes[time] for track in self._kept if time in track.boxes]
-        if self.plan.inverted:
-            boxes = [track.boxes[time] for track in self.plan.tracks if time in track.boxes]
         return any(common(box, one) >= _KEPT_SHARE * box.area for one in boxes)
 
     def _left(self, time: int, grey: Grey, shown: Sequence[Shown]) -> Iterator[Hit]:
@@ -199,7 +197,7 @@ def of_original(original: Footage, plan: Plan, texts: TextLooker) -> dict[int, l
     """Return the texts of the original at places the plan covers, by time, in some frames over its length."""
     tracks = [track for track in plan.tracks if track.kind == KIND and track.hide]
     found: dict[int, list[Shown]] = {}
-    if not tracks or plan.inverted:
+    if not tracks:
         return found
     length = Fraction(plan.times[-1] - plan.times[0]) * plan.picture.time_base
     every = max(_NEAR, length / _ORIGINALS)
