@@ -89,6 +89,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hide everything but the boxes you add; faces and texts in them stay hidden unless kept",
     )
     plan.add_argument("--fill", choices=FILLS, help="how regions are hidden; mosaic and blur can be undone")
+    plan.add_argument(
+        "--accept-reversible", choices=FILLS[1:],
+        help="hand it over with this fill even if a face matcher still tells who is under it",
+    )  # fmt: skip
     plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
     plan.add_argument(
         "--overlays", choices=("cover", "keep"),
@@ -124,7 +128,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
         )
     if options.out is not None:
         container_of(options.out)
-    setting = Setting(heads=options.heads, bodies=options.bodies)
+    setting = Setting(
+        heads=options.heads, bodies=options.bodies, accept_reversible=options.accept_reversible or ""
+    )
     with Workshop(setting=setting) as workshop, _opened(workshop, options, out) as opened:
         footage, source, deliver = opened
         plan = _edited(_plan(options, workshop, footage, source, out), options)

@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from bearwitness.errors import RefusedError, SourceError
+from bearwitness.inference.faceprints import LANDMARKS, NETWORK, Faceprints
+from bearwitness.inference.models import ModelError
 from bearwitness.inference.texts import FINDER, READER, Texts
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import Source as Bytes
@@ -28,6 +30,7 @@ from .attack.attacking import attack
 from .attack.attacking_stills import attack_stills
 from .attack.faces import SEEN
 from .attack.hits import Hit, Report
+from .attack.matching import MatchCheck
 from .attack.speech import Hear
 from .copying import TASKS
 from .footage import Footage
@@ -91,7 +94,8 @@ class Setting:
     """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures.
 
     `exact`: single precision even where the processor has bfloat16. The plan says which was used.
-    `overlays`: look for burned-in texts, in the plan and in the attack.
+    `accept_reversible`: the fill, mosaic or blur, with which it is handed over even if a face matcher still
+    tells who is under it. `overlays`: look for burned-in texts, in the plan and in the attack.
     """
 
     passes: tuple[Pass, ...] = ()
@@ -101,6 +105,7 @@ class Setting:
     bodies: bool = False
     exact: bool = False
     overlays: bool = True
+    accept_reversible: str = ""
 
 
 class Workshop:
@@ -253,9 +258,22 @@ class Workshop:
         )
         count = _counting(progress, "attacking", plan)
         texts = self.texts if self._setting.overlays else None
-        with self._listener() as ears:
+        with self._listener() as ears, self._matcher(plan) as matcher:
             hear: Hear = partial(ears.of_track, how=NARROW)
-            return attack(footage, finished, plan, container, sounds, looker, count, hear, texts)
+            return attack(footage, finished, plan, container, sounds, looker, count, hear, texts, matcher)
+
+    @contextlib.contextmanager
+    def _matcher(self, plan: Plan) -> Iterator[MatchCheck | None]:
+        """Give what compares faces with the original's, None where it is not installed."""
+        try:
+            worker = InferenceWorker((LANDMARKS, NETWORK), threads=1, accept_weak=self._accept_weak)
+        except ModelError:
+            yield None
+            return
+        try:
+            yield MatchCheck(plan, Faceprints(worker), accepted=plan.fill == self._setting.accept_reversible)
+        finally:
+            worker.close()
 
     @contextlib.contextmanager
     def _listener(self) -> Iterator[Listener]:

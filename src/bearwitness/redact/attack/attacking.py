@@ -19,6 +19,7 @@ from ..plan import Plan
 from ..tracking import GROW
 from . import faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
+from .matching import MISSING, MatchCheck
 from .overlays import OverlayCheck, of_original
 
 Progress = Callable[[int], None]
@@ -42,12 +43,14 @@ def attack(
     progress: Progress = lambda done: None,
     hear: speech.Hear | None = None,
     texts: TextLooker | None = None,
+    matcher: MatchCheck | None = None,
 ) -> Report:
     """Return what is found in `finished`, which was made of `original` by `plan`.
 
-    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges; without
-    `texts` no burned-in text is looked for, and the report says so. Raises RefusedError where the finished
-    file does not decode whole; a check that can not run raises, it is never left out.
+    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges. Without
+    `texts` no burned-in text is looked for, without `matcher` no face is compared, and the report says so.
+    Raises RefusedError where the finished file does not decode whole; a check that can not run raises, it is
+    never left out.
     """
     report = Report()
     descriptor = finished.source.descriptor
@@ -59,7 +62,7 @@ def attack(
         report.add(traces.CHECK, *traces.check(data, original.tags()))
     report.add(_STREAMS, len(finished.facts.streams), list(_streams(finished, sounds)))
     overlays = OverlayCheck(plan, texts, of_original(original, plan, texts)) if texts is not None else None
-    _frames(original, finished, plan, looker, report, progress, overlays)
+    _frames(original, finished, plan, looker, report, progress, overlays, matcher)
     if overlays is not None:
         overlays.judge(report)
     if plan.voices == "ranges":
@@ -71,6 +74,10 @@ def attack(
         listened, hits, warnings = speech.check(finished, plan, hear)
         report.add(speech.CHECK, listened, hits)
         report.warnings += warnings
+    if matcher is not None:
+        matcher.judge(original, report)
+    elif plan.fill != "solid":
+        report.warnings.append(MISSING)
     if overlays is None:
         report.warnings.append("burned-in texts were not looked for in the finished file")
     return report
@@ -96,6 +103,7 @@ def _frames(
     report: Report,
     progress: Progress,
     overlays: OverlayCheck | None,
+    matcher: MatchCheck | None,
 ) -> None:
     """Look at every frame: its time, its covered regions, the faces in it, some for texts."""
     cuts = Cuts()
@@ -127,6 +135,8 @@ def _frames(
         if overlays is not None:
             overlays.take(time, frame.picture, bright, cut=len(cuts.found) > shots)
         face_check.take(time, bright, detections)
+        if matcher is not None:
+            matcher.take(time, frame.picture, bright, detections)
         count += 1
         progress(1)
     if (rest := len(plan.times) - count) and not late:
