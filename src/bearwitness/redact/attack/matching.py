@@ -54,7 +54,7 @@ class _Probe:
     time: int
     track: Track
     box: Box
-    print: NDArray[np.float32]
+    numbers: NDArray[np.float32]
 
 
 @dataclass(slots=True)
@@ -90,11 +90,11 @@ class MatchCheck:
                         break
 
     def _add(self, time: int, track: Track, box: Box, picture: Picture) -> None:
-        found = self._print(picture, box)
+        found = self._printed(picture, box)
         if found is not None:
             self._probes.append(_Probe(time, track, box, found))
 
-    def _print(self, picture: Picture, box: Box) -> NDArray[np.float32] | None:
+    def _printed(self, picture: Picture, box: Box) -> NDArray[np.float32] | None:
         """Return the print of a face, None where it is too small to tell."""
         room = clipped(grown(box, _ROOM), picture.shape[1], picture.shape[0])
         if min(box.w, box.h) < _SIDE_MIN or room is None:
@@ -115,7 +115,7 @@ class MatchCheck:
                 continue
             told.add(probe.track.number)
             away = {
-                n: float(np.linalg.norm(found - probe.print, axis=1).min()) for n, found in gallery.items()
+                n: float(np.linalg.norm(found - probe.numbers, axis=1).min()) for n, found in gallery.items()
             }
             nearest = min(away, key=lambda number: away[number])
             if away[probe.track.number] < SAME and nearest == probe.track.number:
@@ -137,7 +137,7 @@ class MatchCheck:
         found: dict[int, list[NDArray[np.float32]]] = {}
         for frame in original.frames(upright=True):
             for track in wanted.get(frame.pts, ()):
-                one = self._print(frame.picture, grown(track.boxes[frame.pts], 1 / GROW))
+                one = self._printed(frame.picture, grown(track.boxes[frame.pts], 1 / GROW))
                 if one is not None:
                     found.setdefault(track.number, []).append(one)
         return {number: np.stack(ones) for number, ones in found.items()}
