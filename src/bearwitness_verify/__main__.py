@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import __version__, anchors
 from .errors import BearwitnessError
-from .report import VERDICT_TEXT, Report, Verdict
+from .report import Report, Verdict
 from .verify import verify
 
 _EPILOG = """\
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _as_text(report: Report) -> str:
     lines = [finding.line() for finding in report.findings]
-    return "\n".join([*lines, "", VERDICT_TEXT[report.verdict]])
+    return "\n".join([*lines, "", report.verdict_text])
 
 
 def _as_json(report: Report) -> str:

@@ -24,8 +24,11 @@ class ProvenClip:
     bytes: int
 
 
-def prove_table(fields: Mapping[str, Json], table: Table) -> tuple[Track, ...]:
-    """Return the tracks of a clip once every field and packet is proven in the item's track table."""
+def prove_table(fields: Mapping[str, Json], table: Table, *, gaps: bool = False) -> tuple[Track, ...]:
+    """Return the tracks of a clip once every field and packet is proven in the item's track table.
+
+    `gaps`: packets may be missing within a track.
+    """
     tree = leaves.tracks_ref(fields["tracks"])
     payloads = [("track-field", canonical.dumps(field)) for field in table.fields]
     packets = table.packets
@@ -38,6 +41,7 @@ def prove_table(fields: Mapping[str, Json], table: Table) -> tuple[Track, ...]:
     tracks = by_tracks(
         list(zip(indices[:count], table.fields, strict=True)),
         list(zip(indices[count:], unpack_rows(packets), strict=True)),
+        gaps=gaps,
     )
     if any(row.flags & SHARED for track in tracks for row in track.played):
         raise ProofError("a packet shares its bytes with packets that are not shown")
@@ -89,11 +93,11 @@ def rebuild(
     plan = playing.plan(tracks, order) if play else None
     if play and plan is None:
         raise ProofError("a clip of this kind can have no playable file")
-    packets: TransportPackets | _PlainPackets
+    packets: TransportPackets | PlainPackets
     if tracks[0].container in TRANSPORT:
         packets = TransportPackets(tracks)
     else:
-        packets = _PlainPackets([row for _, row in order], list(indices))
+        packets = PlainPackets([row for _, row in order], list(indices))
     before = iter(plan.before) if plan else iter(())
     if plan:
         yield "its header", plan.head
@@ -155,7 +159,7 @@ def _compare(built: Iterable[tuple[str, bytes]], file: Stream) -> None:
     file.end()
 
 
-class _PlainPackets:
+class PlainPackets:
     """Puts segments together into packets that have them to themselves."""
 
     def __init__(self, rows: list[Row], indices: list[int]) -> None:

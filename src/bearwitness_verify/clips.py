@@ -59,7 +59,7 @@ def parse_clip(value: Json) -> Clip:
     """Read a clip; raise MalformedError."""
     got = members(value, "a clip", "playable segments table")
     playable = None if got["playable"] is None else canonical.text(got["playable"], "a playable file")
-    return Clip(parse_table(got["table"]), _segments(got["segments"]), playable)
+    return Clip(parse_table(got["table"]), parse_segments(got["segments"]), playable)
 
 
 def parse_table(value: Json) -> Table:
@@ -72,7 +72,8 @@ def parse_table(value: Json) -> Table:
     return Table(proof, tuple(fields), packets)
 
 
-def _segments(value: Json) -> Segments:
+def parse_segments(value: Json) -> Segments:
+    """Read the leaves shown of a content tree; raise MalformedError."""
     got = members(value, "the segments of a clip", "file hashes lengths runs salts")
     lengths = words(unb64(got["lengths"], "segment lengths"))
     if lengths and not 0 < min(lengths) <= max(lengths) <= SEGMENT_BYTES_MAX:
@@ -84,19 +85,26 @@ def _segments(value: Json) -> Segments:
 def parse_several(got: dict[str, Json], leaves: int) -> Several:
     """Read the proof of so many `leaves` of one tree; raise MalformedError."""
     salts, hashes = unb64(got["salts"], "salts"), unb64(got["hashes"], "the hashes of a proof")
-    pairs = words(unb64(got["runs"], "runs of leaves"))
-    if len(salts) != 32 * leaves or len(hashes) % 32 or len(pairs) % 2 or not leaves:
+    runs = runs_of(unb64(got["runs"], "runs of leaves"))
+    if len(salts) != 32 * leaves or len(hashes) % 32 or not leaves:
         raise MalformedError("there is not one salt for each leaf of a clip")
-    firsts, counts = pairs[0::2], pairs[1::2]
-    end = -1
-    for first, count in zip(firsts, counts, strict=True):
-        if first <= end or not count:
-            raise MalformedError("the runs of leaves of a clip are empty, touch, or are not in order")
-        end = first + count
-    if sum(counts) != leaves:
+    if sum(count for _, count in runs) != leaves:
         raise MalformedError("the runs of leaves of a clip do not add up")
-    indices = list(chain.from_iterable(range(f, f + c) for f, c in zip(firsts, counts, strict=True)))
+    indices = list(chain.from_iterable(range(first, first + count) for first, count in runs))
     return Several(indices, salts, tuple(hashes[at : at + 32] for at in range(0, len(hashes), 32)))
+
+
+def runs_of(data: bytes) -> tuple[tuple[int, int], ...]:
+    """Return runs, each its first number and its count; raise MalformedError unless they are in order."""
+    pairs = words(data)
+    if len(pairs) % 2:
+        raise MalformedError("a list of runs is cut off")
+    runs, end = tuple(zip(pairs[0::2], pairs[1::2], strict=True)), -1
+    for first, count in runs:
+        if first <= end or not count:
+            raise MalformedError("runs are empty, touch, or are not in order")
+        end = first + count
+    return runs
 
 
 def words(data: bytes) -> array[int]:

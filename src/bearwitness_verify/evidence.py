@@ -86,6 +86,7 @@ def prove_item(item: ShownItem, tree: leaves.TreeRef) -> ProvenItem:
     wanted = ALWAYS_SHOWN + (ALWAYS_SHOWN_OF_FILES if item.file else ())
     wanted += ALWAYS_SHOWN_OF_CLIPS if item.clips else ()
     wanted += ALWAYS_SHOWN_OF_STILLS if item.stills else ()
+    wanted += ALWAYS_SHOWN_OF_CLIPS if any(copy.copied for copy in item.copies) else ()
     missing = [name for name in wanted if name not in fields]
     if missing:
         raise ProofError(f"of the item the field {missing[0]!r} must be shown and is not")

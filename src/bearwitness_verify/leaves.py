@@ -53,7 +53,7 @@ ENTRY_SLOTS: Final = {
         "stamped": "stamp authority stamped_time size",
         "cosigned": "cosigner size",
         "triage-noted": "deliveries purpose danger legal_basis who_may_see",
-        "derived": "item delivery results",
+        "derived": "item delivery results redaction",
         "frozen": "items ground task",
         "thawed": "items ground keepers",
         "grouping-authorised": "case deliveries keepers ground",

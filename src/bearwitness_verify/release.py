@@ -23,6 +23,7 @@ from .account import (
 )
 from .canonical import Json, integer, members, unb64
 from .clips import Clip, parse_clip
+from .copies import Copied, parse_approvals, parse_copied
 from .errors import MalformedError
 from .leaves import ENTRY_HEIGHT, TreeRef, field_payload
 from .note import ED25519, VerifierKey
@@ -101,6 +102,17 @@ class Still:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """A redacted copy: the entry that brought it, how many approved its plan, what of it is proven."""
+
+    file: str
+    approvals: int
+    entry: ShownEntry
+    log: LogEvidence
+    copied: Copied | None
+
+
+@dataclass(frozen=True)
 class ShownItem:
     """An item of a delivery, some of its fields shown, its bytes in `file`, or parts as clips and stills."""
 
@@ -113,6 +125,7 @@ class ShownItem:
     content: Content | None
     clips: tuple[Clip, ...] = ()
     stills: tuple[Still, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -251,7 +264,7 @@ def _stamped(proof: Json, stamps: Json) -> StampedProof:
 
 def _item(value: Json, version: int) -> ShownItem:
     names = "content fields file index path root salt" + (" clips" if version > 1 else "")
-    got = members(value, "an item", names, "stills" if version > 2 else "")
+    got = members(value, "an item", names, "redacted stills" if version > 2 else "")
     file = None if got["file"] is None else canonical.text(got["file"], "the file of an item")
     content = None if got["content"] is None else _content(got["content"])
     if (file is None) != (content is None):
@@ -266,7 +279,23 @@ def _item(value: Json, version: int) -> ShownItem:
         content,
         tuple(map(parse_clip, canonical.array(got.get("clips", []), "the clips of an item"))),
         _stills(got["stills"]) if "stills" in got else (),
+        _copies(got["redacted"]) if "redacted" in got else (),
     )
+
+
+def _copies(value: Json) -> tuple[Copy, ...]:
+    found = []
+    for member in canonical.array(value, "the redacted copies of an item"):
+        got = members(member, "a redacted copy", "approvals copied entry file log")
+        log = _log(got["log"])
+        if log.further or log.proof.stamps:
+            raise MalformedError("the entry of a redacted copy is shown with more than one plain log proof")
+        name = canonical.text(got["file"], "the file of a redacted copy")
+        copied = None if got["copied"] is None else parse_copied(got["copied"])
+        found.append(Copy(name, parse_approvals(got["approvals"]), _entry(got["entry"]), log, copied))
+    if not found:
+        raise MalformedError("an item has an empty list of redacted copies")
+    return tuple(found)
 
 
 def _stills(value: Json) -> tuple[Still, ...]:

@@ -28,6 +28,11 @@ VERDICT_TEXT: Final = {
 }
 
 
+ALTERED_TEXT: Final = (
+    "PARTS WERE ALTERED, as the lines marked ALTERED say: those are not what was sealed and prove nothing"
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was checked (`ok`), that failed (`fail`) or that is only told (`note`)."""
@@ -48,6 +53,7 @@ class Report:
 
     findings: list[Finding] = field(default_factory=list)
     anchored: bool = False
+    altered: bool = False
 
     def ok(self, step: int, text: str) -> None:
         """Note that a check held."""
@@ -65,6 +71,12 @@ class Report:
     def failed(self) -> bool:
         """Whether any check failed."""
         return any(finding.status == "fail" for finding in self.findings)
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict for people, with a warning where something shown was altered."""
+        text = VERDICT_TEXT[self.verdict]
+        return f"{text}\n{ALTERED_TEXT}" if self.altered else text
 
     @property
     def verdict(self) -> Verdict:

@@ -147,12 +147,12 @@ def unpack_rows(data: bytes) -> list[Row]:
 
 
 def by_tracks(
-    container_fields: Sequence[tuple[int, Json]], rows: Sequence[tuple[int, Row]]
+    container_fields: Sequence[tuple[int, Json]], rows: Sequence[tuple[int, Row]], *, gaps: bool = False
 ) -> tuple[Track, ...]:
     """Put proven leaves together into tracks; `int` is the index of each leaf in the table's tree.
 
     Raises ProofError where the fields of a track are not next to each other, a packet is missing within
-    a track, or tracks are of different containers.
+    a track (unless there may be `gaps`), or tracks are of different containers.
     """
     fields: dict[int, dict[str, Json]] = {}
     places: dict[int, int] = {}
@@ -170,7 +170,7 @@ def by_tracks(
         if row.track not in packets:
             raise ProofError("a packet is of a track whose decoder is not shown")
         own = packets[row.track]
-        if own and index != own[-1][0] + 1:
+        if own and index != own[-1][0] + 1 and not gaps:
             raise ProofError("packets are missing in the middle of a track")
         own.append((index, row))
     tracks = tuple(_track(n, fields[n], [row for _, row in packets[n]]) for n in sorted(fields))

@@ -19,14 +19,27 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import archive, clip_words, evidence, item_words, leaves, note, release, said, still_words, trust
+from . import (
+    archive,
+    clip_words,
+    copy_words,
+    evidence,
+    item_words,
+    leaves,
+    note,
+    release,
+    said,
+    still_words,
+    trust,
+)
 from .anchors import Anchors
 from .archive import Package
 from .canonical import integer, unb64
 from .clip_proof import check_clip
 from .clips import Clip
+from .copy_proof import ProvenCopy, check_copied, check_derivation
 from .errors import ProofError, SignatureError, VerifyError
-from .release import Content, Release, ShownDelivery, ShownItem, Still
+from .release import Content, Copy, Release, ShownDelivery, ShownItem, Still
 from .report import Report, printable
 from .still_proof import check_still
 
@@ -160,6 +173,8 @@ class _Verification:
             self._clip(clip, proven)
         for still in item.stills:
             self._still(still, proven)
+        for copy in item.copies:
+            self._copy(copy, proven)
         return proven.leaf
 
     def _clip(self, clip: Clip, proven: evidence.ProvenItem) -> None:
@@ -173,6 +188,28 @@ class _Verification:
             return
         for line in clip_words.described(names[-1], proven.item, found):
             self._report.ok(6, printable(line))
+
+    def _copy(self, copy: Copy, proven: evidence.ProvenItem) -> None:
+        self._report.altered = True
+        names = [copy.file] + ([] if copy.copied is None else [copy.copied.segments.file])
+        found: ProvenCopy | None = None
+        try:
+            self._use(names)
+            pieces = self._pieces(copy.file)
+            if copy.copied is not None:
+                found = check_copied(
+                    proven.fields, copy.copied, self._pieces(copy.copied.segments.file), pieces
+                )
+            for _ in pieces:
+                pass
+            told, size = check_derivation(copy, proven, self._shown.vault, self._hashes[copy.file])
+        except VerifyError as error:
+            self._report.fail(6, f"{copy.file}: {printable(str(error))}")
+            return
+        for line in copy_words.described(copy.file, proven.item, told, size, found):
+            self._report.ok(6, printable(line, 1000))
+        for line in copy_words.unproven(copy.file, copy.approvals, found):
+            self._report.note(6, line)
 
     def _still(self, still: Still, proven: evidence.ProvenItem) -> None:
         names = [still.pieces.file, still.pieces.picture]

@@ -235,7 +235,7 @@ def test_a_redacted_exhibit_passes_once_everybody_has_said_yes_and_the_log_tells
         known = facts.of_vault(
             ledger, catalogue, asked, datetime.now(UTC), attacks=(Attack(out, (), "a"),),
             looks=(Look(out, 1, "d", 1, 0, 0),), scans=(Scan(out, (), "s"),),
-            risk=RiskReport(asked.subject(), 3, 5, (), ()),
+            risk=RiskReport(asked.subject(), 3, 5, (), ()), travelling={},
         )  # fmt: skip
         refused = {result.gate for result in gates.judge(asked, known) if not result.passed}
         with ledger.vault.writing():

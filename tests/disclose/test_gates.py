@@ -93,6 +93,12 @@ def seen(sha256: str, faces: int, tool: str) -> Look:
     return Look(sha256, faces, tool, faces, 0, 0)
 
 
+def told(asked: Request) -> dict[str, str]:
+    """Return the conditions of a release that tells all that it must."""
+    embargo = {} if asked.embargo is None else {"embargo": asked.embargo.isoformat()}
+    return {"purpose": "x", "onward": "x", "fair_trial": "x", "death_penalty": "x", **embargo}
+
+
 def facts(asked: Request, **changed: Any) -> Facts:
     """Return facts by which `asked` passes all gates, but for what is changed."""
     bytes_out = [shown.sha256 for shown in asked.exhibits]
@@ -101,6 +107,7 @@ def facts(asked: Request, **changed: Any) -> Facts:
         "rules": {ITEM: rule_of("vault")}, "attacks": tuple(Attack(b, (), "attack 1") for b in bytes_out),
         "looks": tuple(seen(b, 1, "detector 1") for b in bytes_out),
         "scans": tuple(Scan(b, (), "scan 1") for b in bytes_out), "risk": risk(asked),
+        "travelling": told(asked),
     }  # fmt: skip
     return Facts(**{**whole, **changed})
 
@@ -571,3 +578,27 @@ def test_what_a_policy_wants_gone_must_be_found_nowhere() -> None:
     ):
         with pytest.raises(RefusedError, match=word):
             require_redacted(policy, asked, facts(asked, looks=looks, scans=scans))
+
+
+# --- What travels with a release ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_binds_the_recipient_must_be_told_in_the_release(profile: str) -> None:
+    asked = request(profile=profile, embargo=None)
+    binding = set() if profile == "press" else {"purpose", *REQUIRED[profile]} - {"consent"}
+    assert "conditions" not in failed(asked, facts(asked))
+    for name in told(asked):
+        travelling = {other: text for other, text in told(asked).items() if other != name}
+        assert ("conditions" in failed(asked, facts(asked, travelling=travelling))) == (name in binding)
+
+
+def test_the_embargo_in_the_release_is_the_one_approved_and_it_is_past() -> None:
+    early, late = NOW - timedelta(days=1), NOW + timedelta(days=1)
+    for approved, within, passes in (
+        (None, None, True), (early, early, True), (early, None, False), (None, early, False),
+        (late, late, False), (early, late, False), (late, early, False), (NOW, NOW, True),
+    ):  # fmt: skip
+        asked = request(embargo=approved)
+        travelling = told(replace(asked, embargo=within))
+        assert ("embargo" not in failed(asked, facts(asked, travelling=travelling))) == passes

@@ -17,6 +17,7 @@ from typing import Any
 
 from bearwitness.disclose import policies
 from bearwitness.disclose.clip_choice import parse_asked
+from bearwitness.disclose.copies import WrittenCopy, parse_copy
 from bearwitness.disclose.inspecting import Inspected
 from bearwitness.disclose.release import Released, draft, release
 from bearwitness.disclose.selection import (
@@ -65,6 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--still", metavar="STILL[#X,Y,W,H]…", **many,
         help="a frame chosen by `bearwitness still`, regions to hide in per cent of the picture (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--redacted", metavar="ITEM[:SHA256]", **many,
+        help="a redacted copy: what was not altered in it is proven, the rest labelled (repeatable)",
     )  # fmt: skip
     parser.add_argument("--fields-of", metavar="ITEM", help="show fields of an item, not its bytes", **many)
     parser.add_argument(
@@ -140,6 +145,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         "release_sha256": done.statement_sha256,
         "items": done.items,
         "stills": [_still(written) for written in done.stills],
+        "redacted": [_copy(written) for written in done.copies],
         "clips": [_clip(done, number) for number in range(len(done.clips))],
         "revealed": done.revealed,
         "vault_key": at.vault.config.key,
@@ -165,6 +171,7 @@ def _selection(options: argparse.Namespace) -> Selection:
         grounds=parse_pairs(options.ground, "a ground"),
         other_ground=options.other_ground,
         conditions=conditions,
+        copies=tuple(map(parse_copy, options.redacted)),
         stills=tuple(parse_asked_still(words, hide_length=options.hide_length) for words in options.still),
         answers=_answers(options.corrects, options.recalls),
     )
@@ -189,6 +196,16 @@ def _clip(done: Released, number: int) -> dict[str, object]:
     }
 
 
+def _copy(written: WrittenCopy) -> dict[str, object]:
+    return {
+        "file": written.files[0].name,
+        "sha256": written.files[0].sha256,
+        "copied": written.copied,
+        "pictures": written.pictures,
+        "why_not": written.why_not,
+    }
+
+
 def _still(written: WrittenStill) -> dict[str, object]:
     return {
         "exact": written.exact,
@@ -200,6 +217,11 @@ def _still(written: WrittenStill) -> dict[str, object]:
 
 def _tell(done: Released, out: Output) -> None:
     """Say which packets were taken, and what a clip tells besides."""
+    for copy in done.copies:
+        if copy.why_not:
+            out.say(f"{copy.files[0].name} is altered as a whole: {copy.why_not}")
+        else:
+            out.say(f"{copy.files[0].name}: {copy.copied} of {copy.pictures} pictures are proven bit for bit")
     for written in done.stills:
         hidden = written.tiles - written.shown
         out.say(f"{written.files[1].name}: {hidden} of {written.tiles} tiles are hidden")

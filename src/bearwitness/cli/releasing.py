@@ -59,7 +59,7 @@ def gate_of(at: Opened, options: argparse.Namespace, out: Output) -> Gate:
         seen = inspected(ready, out)
         known = facts.of_vault(
             at.ledger, at.catalogue, request, now, looks=tuple(seen.looks), scans=tuple(seen.scans),
-            risk=assess(asked),
+            risk=assess(asked), travelling=ready.conditions,
         )  # fmt: skip
         redactions.require_redacted(policy, request, known)
         gating.pass_gates(at.vault, request, known, ready.draft)

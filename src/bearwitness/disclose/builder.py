@@ -15,6 +15,7 @@ from bearwitness.vault import stampfiles
 from bearwitness.vault.delivery import OpenDelivery, Record
 from bearwitness.vault.indexblob import read_index
 from bearwitness.vault.ledger import DeliveryRecord, Ledger
+from bearwitness.vault.redactions import Redaction
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, b64
 from bearwitness_verify.checkpoint import Checkpoint
@@ -24,6 +25,7 @@ from bearwitness_verify.release import SIGNATURE_NAME, STATEMENT_NAME
 from . import footage, proofs, webpage
 from .clip_choice import Asked, Taken
 from .clips import write_clip
+from .copies import CopyWriter, WrittenCopy
 from .exhibits import write_exhibit
 from .found import Found, Shown, find
 from .instructions import NAME as INSTRUCTIONS_NAME
@@ -49,6 +51,7 @@ class Part:
     whole: bool
     clips: tuple[Asked, ...]
     stills: tuple[tuple[ChosenStill, AskedStill], ...] = ()
+    copies: tuple[Redaction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Made:
     statement: bytes = b""
     clips: list[Taken] = field(default_factory=list)
     stills: list[WrittenStill] = field(default_factory=list)
+    copies: list[WrittenCopy] = field(default_factory=list)
 
 
 class Builder:
@@ -81,8 +85,13 @@ class Builder:
         checkpoints: Sequence[Checkpoint],
         *,
         seal_date: bool = True,
+        exact: bool = True,
     ) -> None:
-        """`seal_date`: time stamps and cosignatures, which tell when a delivery was sealed, may be shown."""
+        """`seal_date`: time stamps and cosignatures, which tell when a delivery was sealed, may be shown.
+
+        `exact`: packets of the original may be shown as such.
+        """
+        self._writer = CopyWriter(ledger, exact=exact)
         self._ledger, self._folder, self._chosen, self._selection = ledger, folder, chosen, selection
         self._checkpoints, self._seal_date = checkpoints, seal_date
         self._plain = selection.is_plain
@@ -227,7 +236,7 @@ class Builder:
         record = shown.record
         names = _ALWAYS_ITEM | self._chosen.item_fields
         whole = part.whole and record.size is not None
-        if whole or part.clips or part.stills or self._plain:
+        if whole or part.clips or part.stills or part.copies or self._plain:
             self._number += 1
         file: str | None = None
         content: Json = None
@@ -242,9 +251,27 @@ class Builder:
             return value
         clips = self._clips(opened, record, part, again=whole)
         stills = self._stills(opened, record, part, again=whole or bool(clips))
+        copies = self._copies(opened, record, part, again=whole or bool(clips) or bool(stills))
         names |= (_ALWAYS_CLIP if clips else frozenset()) | (_ALWAYS_STILL if stills else frozenset())
+        names |= _ALWAYS_CLIP if any(copy.copied for copy in self.made.copies) and copies else frozenset()
         value = proofs.item_json(shown.proofs, shown.place, names, file, content)
-        return {**value, "clips": clips, **({"stills": stills} if stills else {})}
+        return {
+            **value,
+            "clips": clips,
+            **({"redacted": copies} if copies else {}),
+            **({"stills": stills} if stills else {}),
+        }
+
+    def _copies(self, opened: OpenDelivery, record: Record, part: Part, *, again: bool) -> list[Json]:
+        copies: list[Json] = []
+        for one in part.copies:
+            if again or copies:
+                self._number += 1
+            written = self._writer.write(self._folder / "exhibits", self._number, opened, record, one)
+            self._files += [File(file.name, file.size, file.sha256) for file in written.files]
+            self.made.copies.append(written)
+            copies.append(written.json)
+        return copies
 
     def _stills(self, opened: OpenDelivery, record: Record, part: Part, *, again: bool) -> list[Json]:
         stills: list[Json] = []

@@ -69,6 +69,8 @@ class Rule:
 class Facts:
     """All facts about one request. None says that nobody looked, and refuses.
 
+    `travelling` are the conditions that the release itself tells (docs/format.md, 11.1).
+
     `sealed` maps items to the SHA-256 of their sealed bytes (empty for what has none), `rules` to their
     compartment's rule.
     """
@@ -82,6 +84,7 @@ class Facts:
     looks: tuple[Look, ...] = ()
     scans: tuple[Scan, ...] = ()
     risk: RiskReport | None = field(default=None)
+    travelling: Mapping[str, str] | None = None
 
 
 def rule_of(compartment: str) -> Rule:
@@ -108,6 +111,7 @@ def of_vault(
     looks: tuple[Look, ...] = (),
     scans: tuple[Scan, ...] = (),
     risk: RiskReport | None = None,
+    travelling: Mapping[str, str] | None = None,
 ) -> Facts:
     """Return the facts that the vault holds about `request`, with those that others found out.
 
@@ -130,4 +134,5 @@ def of_vault(
         looks=(*looks, *seen),
         scans=scans,
         risk=risk,
+        travelling=travelling,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from .facts import Facts
@@ -31,18 +32,34 @@ def attack(request: Request, facts: Facts) -> Reasons:
 
 
 def conditions(request: Request, facts: Facts) -> Reasons:
-    """Every sharing condition of the profile is stated and met."""
-    del facts
-    return request.conditions.lacking(request.profile)
+    """Every sharing condition of the profile is stated and met, and told to whoever is bound by it."""
+    reasons = request.conditions.lacking(request.profile)
+    if facts.travelling is None:
+        return [*reasons, "which conditions travel with the release is not known"]
+    return reasons + request.conditions.untold(request.profile, facts.travelling)
 
 
 def embargo(request: Request, facts: Facts) -> Reasons:
-    """The embargo is past."""
+    """The embargo that people approved, and the one that the release tells, are one, and past."""
     if facts.now is None or facts.now.tzinfo is None:
         return ["what time it is is not known"]
-    if request.embargo is not None and facts.now < request.embargo:
-        return [f"it is under embargo until {request.embargo.isoformat()}"]
-    return []
+    if facts.travelling is None:
+        return ["whether the release tells of an embargo is not known"]
+    told = facts.travelling.get("embargo")
+    within = None if told is None else datetime.fromisoformat(told)
+    reasons = [
+        f"it is under embargo until {until.isoformat()}"
+        for until in sorted({until for until in (request.embargo, within) if until is not None})
+        if facts.now < until
+    ]
+    if within is not None and within != request.embargo:
+        reasons.append("the release tells of another embargo than people approved")
+    if within is None and request.embargo is not None:
+        told = request.embargo.isoformat()
+        reasons.append(
+            f"an embargo was approved and the release does not tell it (--condition embargo={told})"
+        )
+    return reasons
 
 
 def frozen(request: Request, facts: Facts) -> Reasons:

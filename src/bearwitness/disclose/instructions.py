@@ -43,7 +43,7 @@ release can forge the page in it.
 
 The SHA-256 of each file is in release.json, "files"; sha256sum shows the same:
 
-{exhibits}
+{exhibits}{altered}
 The format is described in docs/format.md of the project Bearwitness, chapter 11.
 
 
@@ -62,12 +62,35 @@ hexadecimal). It does not check time stamps, cosigners, nor the other exhibits.
 {script}"""
 
 
+_ALTERED: Final = """
+ALTERED on purpose, to protect people, are these copies. They are NOT what was sealed. Which of their
+pictures are the sealed file's own, bit for bit, bearwitness-verify and index.html say; all else in them
+proves nothing by itself:
+
+{}"""
+
+
+def _altered(deliveries: Sequence[Json]) -> list[str]:
+    """Return the names of the redacted copies that are shown."""
+    found: list[str] = []
+    for delivery in deliveries:
+        items = delivery["items"] if isinstance(delivery, dict) else []
+        for item in items if isinstance(items, list) else []:
+            copies = item.get("redacted", []) if isinstance(item, dict) else []
+            for copy in copies if isinstance(copies, list) else []:
+                if isinstance(copy, dict) and isinstance(copy["file"], str):
+                    found.append(copy["file"])
+    return found
+
+
 def instructions(
     vault: VerifierKey, exhibits: Sequence[str], deliveries: Sequence[Json], folder: Path
 ) -> str:
     """Return the text for a release of `vault` with these exhibits, whose files lie in `folder`."""
     lines = "".join(f"       sha256sum {name}\n" for name in exhibits)
+    altered = "".join(f"       {name}\n" for name in _altered(deliveries))
     return _TEXT.format(
         key=vault.encode(), fingerprint=vault.fingerprint, exhibits=lines, begin=by_hand.BEGIN,
+        altered=_ALTERED.format(altered) if altered else "",
         end=by_hand.END, script=by_hand.script(vault, deliveries, folder),
     )  # fmt: skip

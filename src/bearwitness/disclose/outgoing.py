@@ -12,7 +12,7 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, unb64
 from bearwitness_verify.leaves import ITEM_HEIGHT, TreeRef, hash_leaf, item_id
 
-from .request import CLEAR, TEXT
+from .request import CLEAR, REDACTED, TEXT
 
 _OF_EVERY_FILE: Final = frozenset({"content", "fate", "sha256", "size", "tracks"})
 _OF_EVERY_DELIVERY: Final = frozenset({"delivery", "kind"})
@@ -20,7 +20,7 @@ _OF_EVERY_DELIVERY: Final = frozenset({"delivery", "kind"})
 
 @dataclass(frozen=True)
 class Outgoing:
-    """An exhibit that lies ready: its item, the SHA-256 of its bytes, how it counts (`clear` or `text`)."""
+    """An exhibit that lies ready: its item, the SHA-256 of its bytes, clear or redacted or text."""
 
     item: str
     sha256: str
@@ -71,6 +71,13 @@ def draft_of(statement: bytes) -> Draft:
     return Draft(tuple(sorted(exhibits, key=lambda e: (e.item, e.sha256))), plan)
 
 
+def conditions_of(statement: bytes) -> dict[str, str]:
+    """Return the conditions that a statement made here tells."""
+    value = canonical.loads(statement, "the statement")
+    told = value.get("conditions") if isinstance(value, dict) else None
+    return {name: canonical.text(text) for name, text in told.items()} if isinstance(told, dict) else {}
+
+
 class ExhibitFile(NamedTuple):
     """A file that goes out: its name, its SHA-256, and the name of the file that plays the same bytes."""
 
@@ -92,6 +99,11 @@ def files_of(statement: bytes) -> list[ExhibitFile]:
                 segments = clip["segments"]
                 if clip["playable"] is not None and isinstance(segments, dict):
                     plays[canonical.text(segments["file"])] = canonical.text(clip["playable"])
+            for copy in _objects(item.get("redacted", [])):
+                copied = copy["copied"]
+                segments = copied["segments"] if isinstance(copied, dict) else None
+                if isinstance(segments, dict):  # all of them stand in the copy too
+                    plays[canonical.text(segments["file"])] = canonical.text(copy["file"])
     return [ExhibitFile(name, hashes[name], by) for name, by in sorted(plays.items())]
 
 
@@ -109,9 +121,16 @@ def _of_item(
     for clip in clips:
         segments = clip["segments"]
         files.append(segments["file"] if isinstance(segments, dict) else None)
+    copies = _objects(item.get("redacted", []))
+    for copied in (copy["copied"] for copy in copies):  # the packets of its pictures that were not altered
+        segments = copied["segments"] if isinstance(copied, dict) else None
+        files.append(segments["file"] if isinstance(segments, dict) else None)
     for file in files:
         if file is not None:
             yield Outgoing(name, hashes[canonical.text(file)], CLEAR)
+    for copy in copies:
+        files.append(copy["file"])
+        yield Outgoing(name, hashes[canonical.text(copy["file"])], REDACTED)
     payloads = _payloads(item["fields"])
     more = [p for p in payloads if not (files != [None] and p["name"] in _OF_EVERY_FILE)]
     words: list[Json] = [s for s in statements if s["item"] == name]

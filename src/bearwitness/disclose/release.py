@@ -14,6 +14,7 @@ from pathlib import Path
 from bearwitness.catalogue.catalogue import Catalogue, ItemRow
 from bearwitness.errors import RefusedError, TamperedError, UsageError
 from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.redactions import Redaction
 from bearwitness_verify.account import Answer
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json
@@ -25,8 +26,10 @@ from bearwitness_verify.verify import verify
 from . import policies
 from .builder import Builder, Made, Part
 from .clip_choice import Asked, Taken
+from .copies import WrittenCopy
+from .copies import choose as choose_copy
 from .handing import check_destination, hand_over, workplace
-from .outgoing import Draft, ExhibitFile, draft_of, files_of
+from .outgoing import Draft, ExhibitFile, conditions_of, draft_of, files_of
 from .policies import DELIVERY_PREFIX, NO_POLICY, REVEALABLE, Policy
 from .proofs import Chosen
 from .selection import Selection, answer_json
@@ -46,6 +49,7 @@ class Released:
     revealed: list[str]
     clips: list[Taken]
     stills: list[WrittenStill]
+    copies: list[WrittenCopy]
 
 
 def choose(reveal: Sequence[str]) -> Chosen:
@@ -87,6 +91,11 @@ class Ready:
     def draft(self) -> Draft:
         """What it shows, as people approve it."""
         return draft_of(self.made.statement)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The conditions it tells."""
+        return conditions_of(self.made.statement)
 
     @property
     def files(self) -> list[ExhibitFile]:
@@ -136,7 +145,9 @@ def release(
             entry["recipients"] = [sha256(name.encode()).hexdigest() for name in ready.recipients]
         ledger.vault.append(entry)  # first: what a crash keeps from going out does no harm in the log
         hand_over(ready.folder, destination, ready.recipients)
-    return Released(destination, digest, ids, revealed, ready.made.clips, ready.made.stills)
+    return Released(
+        destination, digest, ids, revealed, ready.made.clips, ready.made.stills, ready.made.copies
+    )
 
 
 def draft(
@@ -187,12 +198,17 @@ def _making(
         clips=bool(selection.clips or selection.stills),
         encrypted=bool(recipients),
     )
+    exact = policy.bit_exact and not policy.never & {"content", "tracks"}
     _refuse_unknown(ledger, selection.answers)
-    parts = _parts(catalogue, selection, chosen_stills(ledger, [asked.still for asked in selection.stills]))
+    copies = [choose_copy(ledger, catalogue.find(asked.item).item, asked) for asked in selection.copies]
+    stills = chosen_stills(ledger, [asked.still for asked in selection.stills])
+    parts = _parts(catalogue, selection, stills, copies)
     ledger.frozen.refuse([item_id(part.leaf) for part in parts])
     check_destination(destination, recipients)
     with workplace(destination, secret=bool(recipients)) as folder:
-        builder = Builder(ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date)
+        builder = Builder(
+            ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date, exact=exact
+        )
         made = builder.build(parts, progress)
         _verify_own(folder, ledger, progress)
         yield Ready(folder, made, chosen, parts, recipients)
@@ -226,7 +242,9 @@ def _refuse_unknown(ledger: Ledger, answers: Sequence[Answer]) -> None:
             )
 
 
-def _parts(catalogue: Catalogue, selection: Selection, stills: Sequence[ChosenStill]) -> list[Part]:
+def _parts(
+    catalogue: Catalogue, selection: Selection, stills: Sequence[ChosenStill], copies: Sequence[Redaction]
+) -> list[Part]:
     """Return what is shown of each item, each once."""
     rows: dict[bytes, ItemRow] = {}
     whole: set[bytes] = set()
@@ -237,6 +255,7 @@ def _parts(catalogue: Catalogue, selection: Selection, stills: Sequence[ChosenSt
     every += [(item, False, None) for item in selection.fields]
     every += [(said.item, False, None) for said in selection.statements]
     every += [(still.item, False, None) for still in stills]
+    every += [(copy.item, False, None) for copy in copies]
     pictures: dict[str, list[tuple[ChosenStill, AskedStill]]] = {}
     for still, asked_still in zip(stills, selection.stills, strict=True):
         pictures.setdefault(still.item, []).append((still, asked_still))
@@ -250,11 +269,12 @@ def _parts(catalogue: Catalogue, selection: Selection, stills: Sequence[ChosenSt
             clips.setdefault(row.leaf, []).append(clip)
     if not rows and not selection.answers:
         raise UsageError(
-            "nothing is chosen to be released", "name items, clips, stills, fields or statements"
+            "nothing is chosen to be released", "name items, clips, stills, copies, fields or statements"
         )
     return [
         Part(
-            row.delivery, leaf, leaf in whole, tuple(clips.get(leaf, ())), tuple(pictures.get(row.item, ()))
+            row.delivery, leaf, leaf in whole, tuple(clips.get(leaf, ())), tuple(pictures.get(row.item, ())),
+            tuple(copy for copy in copies if copy.item == row.item),
         )
         for leaf, row in rows.items()
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from bearwitness_verify.canonical import Json
 from bearwitness_verify.errors import MalformedError
 
 from .clip_choice import Asked, parse_time
+from .copies import AskedCopy
 from .policies import ACCOUNTS, Policy
 from .stills import AskedStill
 
@@ -59,6 +60,7 @@ class Selection:
     items: tuple[str, ...] = ()
     clips: tuple[Asked, ...] = ()
     stills: tuple[AskedStill, ...] = ()
+    copies: tuple[AskedCopy, ...] = ()
     fields: tuple[str, ...] = ()
     statements: tuple[Said, ...] = ()
     account: frozenset[str] = frozenset()
@@ -96,7 +98,7 @@ class Selection:
     @property
     def version(self) -> str:
         """The version of a release that is not plain."""
-        return "3" if self.stills or self.answers else "2"
+        return "3" if self.stills or self.answers or self.copies else "2"
 
 
 def parse_said(text: str, by: str = "") -> Said:

@@ -60,6 +60,19 @@ class Conditions:
         purpose = line(got["purpose"], "the purpose of sharing") if "purpose" in got else None
         return cls(purpose, stated)
 
+    def untold(self, profile: str, travelling: Mapping[str, str]) -> list[str]:
+        """Return a sentence for each condition that binds whoever receives it and does not travel with it.
+
+        The source's consent binds us, and is told to nobody. What is public binds nobody.
+        """
+        if profile == "press":
+            return []
+        binding = {"purpose", *REQUIRED.get(profile, _EVERYTHING)} - {"consent"}
+        return [
+            f"{IN_WORDS.get(name, 'the purpose')} is not told in the release (--condition {name}=TEXT)"
+            for name in sorted(binding - travelling.keys())
+        ]
+
     def texts(self) -> dict[str, str]:
         """Return what travels with the release: texts for people."""
         told = {name: condition.text for name, condition in self.stated.items()}

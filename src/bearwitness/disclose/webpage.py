@@ -18,7 +18,7 @@ LANGUAGES: Final = ("en", "ru", "fr")
 SCRIPTS: Final = (
     "bytes", "canonical", "sha256", "hashing", "merkle", "notes", "statement", "account", "archive",
     "evidence", "anchors", "rows", "transport", "play", "play_mp4", "play_matroska", "play_riff", "clips",
-    "stills", "report", "verify", "words", "exhibits", "app",
+    "stills", "copy_mp4", "copies", "report", "verify", "words", "exhibits", "app",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Final
 
 from bearwitness.catalogue.catalogue import ItemRow
@@ -26,7 +27,7 @@ from . import plan_text, residual
 from .plan import Source, source_of
 from .redaction import Finished
 
-VERSION: Final = "1"
+VERSION: Final = "2"  # from this one on its entry says which copy it brought (docs/format.md, 5.3)
 _PIECE: Final = 1 << 20
 
 
@@ -94,9 +95,17 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
     )
 
 
+def _told(made: Derivation) -> Json:
+    """Return what a recipient of the copy may see of it: all parameters but which file it was made of."""
+    parameters = made.parameters if isinstance(made.parameters, dict) else {}
+    shown = {name: parameters[name] for name in ("build", "container", "detectors", "plan")}
+    copy = sha256(made.files[redactions.COPY]).hexdigest()
+    return {**shown, "copy": copy, "tool": made.tool, "version": made.version}
+
+
 def enter(vault: Vault, unlocked: Unlocked, row: ItemRow, made: Derivation) -> None:
     """Enter a copy in the log with its files, under the vault's lock, which is held for this alone.
 
     Raises FrozenError if the item was frozen meanwhile, RefusedError if it was destroyed or entered already.
     """
-    entering.enter(vault, unlocked, row.delivery, row.part, row.leaf, made)
+    entering.enter(vault, unlocked, row.delivery, row.part, row.leaf, made, {"redaction": _told(made)})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from bearwitness.custody.items import commit
 from bearwitness.errors import RefusedError, TamperedError
+from bearwitness_verify.canonical import Json
 from bearwitness_verify.leaves import item_id
 
 from .change import Change
@@ -32,8 +34,18 @@ def reader_of(ledger: Ledger, delivery: str, part: int, leaf: bytes) -> ItemRead
     raise TamperedError(f"item {item_id(leaf)} is not in its delivery any more")
 
 
-def enter(vault: Vault, unlocked: Unlocked, delivery: str, part: int, leaf: bytes, made: Derivation) -> None:
+def enter(
+    vault: Vault,
+    unlocked: Unlocked,
+    delivery: str,
+    part: int,
+    leaf: bytes,
+    made: Derivation,
+    told: Mapping[str, Json] | None = None,
+) -> None:
     """Enter `made` with its files, under the vault's lock, which is held for this alone.
+
+    `told` are further fields of its entry.
 
     Raises FrozenError if the item was frozen meanwhile, RefusedError if it was destroyed.
     """
@@ -48,4 +60,4 @@ def enter(vault: Vault, unlocked: Unlocked, delivery: str, part: int, leaf: byte
         number = next_numbers(vault.log.effects()).get((delivery, item), 0)
         change = Change(vault)
         fields, effect = put(change, opened, item, number, [made])
-        change.commit_entries([vault.entry(fields, effect)])
+        change.commit_entries([vault.entry({**fields, **(told or {})}, effect)])

@@ -38,7 +38,8 @@ CHECKLIST: Final = "checklist.txt"
 class Redaction:
     """A redacted copy: SHA-256 of its bytes, digest of its plan, what the attack found, which entry.
 
-    `container` says what it is (mp4, jpeg, …); `delivery`, `path` and `job` where it lies.
+    `container` says what it is (mp4, jpeg, …); `delivery`, `path` and `job` where it lies; `told`: its entry
+    has the field `redaction`.
     """
 
     item: str
@@ -50,6 +51,7 @@ class Redaction:
     container: str = ""
     delivery: str = ""
     path: str = ""
+    told: bool = False
     job: str = ""
 
     def lacking(self, signed: Signed) -> str:
@@ -111,6 +113,7 @@ def _redactions(act: Act, derived: OpenDerived) -> Iterator[Redaction]:
             _redaction(derived, job, version, act.index),
             container=_container(told["parameters"]),
             delivery=canonical.text(act.body.fields["delivery"], "a delivery"),
+            told="redaction" in act.body.fields,
         )
 
 

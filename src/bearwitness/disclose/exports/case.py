@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from bearwitness_verify.clip_words import stated
 from bearwitness_verify.release import ListedFile
-from bearwitness_verify.report import VERDICT_TEXT, printable
+from bearwitness_verify.report import printable
 
-from .shown import WHOLE, Exhibit, Shown
+from .shown import ALTERED, WHOLE, Exhibit, Shown
 
 _CONTEXT: Final = {
     "kb": "http://example.org/kb/",
@@ -27,6 +27,7 @@ _CONTEXT: Final = {
     "uco-types": "https://ontology.unifiedcyberontology.org/uco/types/",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
+_RELATIONS: Final = {WHOLE: "Copied_From", ALTERED: "Derived_From"}
 Node = dict[str, Any]
 
 
@@ -71,9 +72,7 @@ def as_json(shown: Shown) -> str:
     ]
     sealed = _sealing(maker, shown, list(items.values()))
     results = [_ref(node) for node in [*files.values(), *records]]
-    verdict = (
-        f"Verdict of the verifier: {VERDICT_TEXT[shown.verdict]} SHA-256 of release.json: {shown.digest}."
-    )
+    verdict = f"Verdict of the verifier: {shown.verdict_text} SHA-256 of release.json: {shown.digest}."
     released = maker.node(
         "case-investigation:InvestigativeAction",
         "release",
@@ -125,7 +124,7 @@ def _made_from(maker: _Maker, one: Exhibit, file: Node, item: Node) -> Node:
     told = {
         "uco-core:source": _ref(file),
         "uco-core:target": _ref(item),
-        "uco-core:kindOfRelationship": "Copied_From" if one.kind == WHOLE else "Extracted_From",
+        "uco-core:kindOfRelationship": _RELATIONS.get(one.kind, "Extracted_From"),
         "uco-core:isDirectional": {"@type": "xsd:boolean", "@value": "true"},
     }
     return maker.node("uco-observable:ObservableRelationship", one.number, told)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from bearwitness.errors import UsageError
 from bearwitness_verify.clip_words import stated
 from bearwitness_verify.release import ListedFile
-from bearwitness_verify.report import VERDICT_TEXT, printable
+from bearwitness_verify.report import printable
 
 from .shown import Exhibit, Shown
 from .writing import copy_release, write
@@ -63,9 +63,7 @@ def metadata(shown: Shown, day: str) -> dict[str, Any]:
         "@id": "./",
         "@type": "Dataset",
         "name": f"Release {shown.prefix} of the vault {printable(shown.statement.vault.name)}",
-        "description": " ".join(
-            [f"Verdict of the verifier: {VERDICT_TEXT[shown.verdict]}", *_account(shown)]
-        ),
+        "description": " ".join([f"Verdict of the verifier: {shown.verdict_text}", *_account(shown)]),
         "datePublished": day,
         "identifier": shown.digest,
         "license": {"@id": "#conditions"},

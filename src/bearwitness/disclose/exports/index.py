@@ -16,7 +16,7 @@ from typing import Final
 from bearwitness_verify.clip_words import stated
 from bearwitness_verify.report import printable
 
-from .shown import FIELDS, Exhibit, Shown
+from .shown import ALTERED, FIELDS, Exhibit, Shown
 
 COLUMNS: Final = (
     "EXHIBIT", "STATUS", "KIND", "ITEM", "DELIVERY", "FILE", "BYTES", "SHA256", "SEALED_BYTES",
@@ -29,6 +29,7 @@ _QUOTE, _SEPARATOR, _NEWLINE = (
 )  # Concordance's own defaults: þ, DC4 (shown as ¶), ®
 _CELL_CHARS_MAX: Final = 32_767  # of a spreadsheet's cell
 _SIGNS: Final = re.compile("[\u00fe\u00ae\x00-\x1f\x7f\x85\u2028\u2029]")
+_STATUS: Final = {FIELDS: "fields only", ALTERED: "ALTERED"}
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -67,7 +68,7 @@ def _exhibit(one: Exhibit, shown: Shown) -> Mapping[str, str]:
     statements = [stated(said) for said in shown.statement.statements if said.item == one.item]
     return {
         "EXHIBIT": one.number,
-        "STATUS": "fields only" if one.kind == FIELDS else "shown",
+        "STATUS": _STATUS.get(one.kind, "shown"),
         "KIND": one.kind,
         "ITEM": one.item,
         "DELIVERY": str(one.delivery),

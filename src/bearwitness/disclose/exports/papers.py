@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bearwitness.errors import UsageError
 from bearwitness_verify.clip_words import stated
-from bearwitness_verify.report import VERDICT_TEXT, printable
+from bearwitness_verify.report import printable
 
 from .shown import Exhibit, Shown
 
@@ -90,7 +90,7 @@ def _release(shown: Shown) -> Section:
     ]
     return _section(
         "The release",
-        [f"Verdict of the verifier: {VERDICT_TEXT[shown.verdict]}"],
+        [f"Verdict of the verifier: {shown.verdict_text}"],
         [(vault.name, rows + conditions)],
     )
 

@@ -19,13 +19,24 @@ from bearwitness_verify import archive, evidence, item_words, leaves, release
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json, integer, text, unb64
 from bearwitness_verify.release import ListedFile, Release, ShownDelivery, ShownItem
-from bearwitness_verify.report import Finding, Report, Verdict, in_words, moment, printable
+from bearwitness_verify.report import (
+    ALTERED_TEXT,
+    VERDICT_TEXT,
+    Finding,
+    Report,
+    Verdict,
+    in_words,
+    moment,
+    printable,
+)
 from bearwitness_verify.verify import verify
 
 WHOLE: Final = "whole item"
 CLIP: Final = "clip"
 PACKETS: Final = "packets that prove a clip"
 FIELDS: Final = "fields of an item"
+ALTERED: Final = "redacted copy, ALTERED"
+COPIED: Final = "packets that prove what was not altered in a copy"
 _NUMBER_DIGITS: Final = 8
 _CHARS_MAX: Final = 32_000  # what a cell of a spreadsheet holds; a path has at most 4,096 bytes on Linux
 
@@ -116,6 +127,12 @@ class Shown:
     deliveries: tuple[Delivery, ...]
 
     @property
+    def verdict_text(self) -> str:
+        """The verdict for people, with a warning where something shown was altered."""
+        altered = any(one.kind == ALTERED for one in self.exhibits)
+        return VERDICT_TEXT[self.verdict] + (f". {ALTERED_TEXT}" if altered else "")
+
+    @property
     def prefix(self) -> str:
         """What every exhibit number of this release begins with."""
         return self.digest[:_NUMBER_DIGITS]
@@ -186,12 +203,16 @@ def _parts(item: ShownItem) -> Iterator[tuple[str, str]]:
         if clip.playable is not None:
             yield CLIP, clip.playable
         yield PACKETS, clip.segments.file
-    if item.file is None and not item.clips:
+    for copy in item.copies:
+        yield ALTERED, copy.file
+        if copy.copied is not None:
+            yield COPIED, copy.copied.segments.file
+    if item.file is None and not item.clips and not item.copies:
         yield FIELDS, ""
 
 
 def _number(kind: str, name: str) -> str:
-    return PurePosixPath(name).stem + ("P" if kind == PACKETS else "")
+    return PurePosixPath(name).stem + ("P" if kind in (PACKETS, COPIED) else "")
 
 
 def _delivery(

@@ -85,7 +85,8 @@ function render() {
 function renderVerdict() {
   if (problem) find("verdict").textContent = say(problem);
   else if (report) find("verdict").textContent = say(report.verdict);
-  find("verdictText").textContent = report ? say(`${report.verdict}Text`) : "";
+  const altered = report?.exhibits.some((exhibit) => exhibit.copies.length);
+  find("verdictText").textContent = report ? `${say(`${report.verdict}Text`)}${altered ? ` ${say("alteredText")}` : ""}` : "";
   const vault = report?.shown?.vault;
   find("vault").hidden = !vault;
   if (!vault) return;
@@ -131,8 +132,11 @@ function renderAccount() {
   if (exhibits.some((exhibit) => exhibit.clips.length)) proven.push("p.order");
   const stills = exhibits.flatMap((exhibit) => exhibit.stills);
   if (stills.length) proven.push("p.still");
+  const copies = exhibits.flatMap((exhibit) => exhibit.copies);
+  if (copies.length) proven.push("p.copy");
   if (anchored) proven.push("p.vault");
   const unproven = anchored ? [] : ["n.vault"];
+  if (copies.length) unproven.push("n.copy");
   if (stills.length) unproven.push("n.still");
   unproven.push("n.true", "n.before", "n.time");
   if (!shown.deliveries.every((delivery) => delivery.withheld)) unproven.push("n.rest");

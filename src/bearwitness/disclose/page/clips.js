@@ -3,7 +3,7 @@
 const HEAD_BYTES_MAX = 32;
 
 /** Return the tracks of a clip once every field and packet is proven in the item's track table. */
-function proveTable(fields, table) {
+function proveTable(fields, table, gaps = false) {
   const tree = tracksTree(fields.get("tracks"));
   const packets = pieces(table.packets, ROW_BYTES);
   const leaves = [
@@ -12,7 +12,7 @@ function proveTable(fields, table) {
   ];
   const root = rootFromSeveral(table.proof.indices, tree.height, leaves, table.proof.hashes);
   if (!same(root, tree.root)) throw new Refusal("e.table");
-  const tracks = tracksOf(table.fields, parseRows(table.packets), table.proof.indices);
+  const tracks = tracksOf(table.fields, parseRows(table.packets), table.proof.indices, gaps);
   if (tracks.some((track) => track.played.some((row) => row.flags & FLAG_SHARED))) throw new Refusal("e.shared");
   return tracks;
 }

@@ -5,6 +5,7 @@ const COMMON_SLOTS = slots("kind time by tool note", 0);
 const ENTRY_SLOTS = {
   sealed: slots("delivery items bytes losses source custody late instalment descriptor complete", 8),
   imported: slots("device checkpoint deliveries", 8),
+  derived: slots("item delivery results redaction", 8),
   still: slots("item delivery still", 8),
 };
 
@@ -81,6 +82,7 @@ function proveItem(item, tree) {
   if (item.file !== null) wanted.push("content", "sha256", "size");
   if (item.clips.length) wanted.push("content", "tracks");
   if (item.stills.length) wanted.push("tracks");
+  if (item.copies.some((copy) => copy.copied)) wanted.push("content", "tracks");
   const missing = wanted.find((name) => !fields.has(name));
   if (missing) throw new Refusal("e.mustShow", { name: missing });
   return { id: hex(leaf.subarray(0, 16)), leaf, fields };

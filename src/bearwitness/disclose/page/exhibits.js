@@ -33,21 +33,53 @@ function forgetExhibits() {
 /** Return the card of an item that was proven. */
 function exhibitCard(exhibit, number, statements) {
   const card = make("article", "card");
-  const kind = exhibit.clips.length ? "clip" : exhibit.file ? "whole" : exhibit.stills.length ? "still" : "fieldsOnly";
-  const named = [exhibit.file, ...exhibit.clips, ...exhibit.stills].map((one) => one?.name.match(/^exhibits\/([0-9]+)/)?.[1]).find(Boolean);
+  const others = exhibit.copies.length ? "copy" : exhibit.stills.length ? "still" : "fieldsOnly";
+  const kind = exhibit.clips.length ? "clip" : exhibit.file ? "whole" : others;
+  const named = [exhibit.file, ...exhibit.clips, ...exhibit.stills, ...exhibit.copies].map((one) => one?.name.match(/^exhibits\/([0-9]+)/)?.[1]).find(Boolean);
   const title = named ? `${say("exhibit")} ${named}` : `${say("item")} ${number}`;
   const head = make("header", "", "", make("h3", "", title));
-  if (kind !== "still") head.append(make("span", "badge proven", say("proven")));
+  if (exhibit.copies.length) head.append(make("span", "badge derived", say("altered")));
+  if (kind !== "still" && kind !== "copy") head.append(make("span", "badge proven", say("proven")));
   card.append(head, make("p", "kind", say(kind)));
   const shown = [exhibit.file, ...exhibit.clips].filter(Boolean);
   const span = spanOf(exhibit);
   const players = shown.map(shownFile);
   card.append(...players);
   if (shown.length) card.append(timeline(exhibit, span, statements.filter((said) => said.time), players));
+  for (const copy of exhibit.copies) card.append(...copyBox(copy));
   for (const still of exhibit.stills) card.append(...stillBox(still));
   card.append(fieldList(exhibit));
   for (const said of statements) card.append(statementBox(said));
   return card;
+}
+
+/** Return a redacted copy: what plays, where it is the original's and where it was altered, by which plan. */
+function copyBox(copy) {
+  const player = shownFile(copy);
+  const { found, told } = copy;
+  const words = [make("p", "altered", say(found ? "copyPart" : "copyAll"))];
+  if (told) words.push(make("p", "quiet code", `${say("copyPlan")} ${told.plan}`));
+  const timed = found || player.querySelector("video, audio");
+  return timed ? [player, copyTimeline(found, player), ...words] : [player, ...words];
+}
+
+function copyTimeline(found, player) {
+  const box = make("figure", "timeline");
+  const bar = make("div", "bar");
+  const labels = make("div", "labels");
+  const spans = (found?.spans ?? []).map(({ kind, from, to }) => ({ kind, from: secondsOf(from), to: secondsOf(to) }));
+  const begin = spans.length ? spans[0].from : 0;
+  const end = spans.length ? spans.at(-1).to : 1;
+  const at = (time) => (time - begin) / (end - begin);
+  if (spans.length) spans.forEach(({ kind, from, to }) => bar.append(stretch(kind, at(from), at(to))));
+  else bar.append(stretch("altered", 0, 1));
+  follow(player, bar, spans.length ? at : (time, length) => time / length);
+  labels.append(...spans.map(({ kind, from, to }) => make("span", kind, `${say(kind === "proven" ? "same" : "altered")}: ${clockText(from)} – ${clockText(to)}`)));
+  const text = say(spans.length ? "timelineCopy" : "timelineAltered");
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", text);
+  box.append(bar, labels, make("figcaption", "quiet", text));
+  return box;
 }
 
 /** Return a still with what is to be known of it: how much is hidden, whether other decoders give the same. */

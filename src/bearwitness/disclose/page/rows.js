@@ -46,8 +46,8 @@ function lowest(n, d) {
   return [n / a, d / a];
 }
 
-/** Put proven leaves together into tracks; `indices` are those of fields, then of rows, in the table's tree. */
-function tracksOf(fields, rows, indices) {
+/** Put proven leaves together into tracks; `indices` are those of fields, then of rows; `gaps`: rows may lack. */
+function tracksOf(fields, rows, indices, gaps = false) {
   const tracks = new Map();
   fields.forEach((field, at) => {
     const got = members(field, "name track value");
@@ -64,7 +64,7 @@ function tracksOf(fields, rows, indices) {
     const track = tracks.get(row.track);
     const index = indices[fields.length + at];
     if (!track || !row.exact) throw new Refusal("e.malformed", { what: "rows" });
-    if (track.rows.length && index !== track.rowPlace + 1) throw new Refusal("e.packetsMissing");
+    if (!gaps && track.rows.length && index !== track.rowPlace + 1) throw new Refusal("e.packetsMissing");
     track.rows.push(row);
     track.rowPlace = index;
   });

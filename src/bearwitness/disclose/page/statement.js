@@ -92,7 +92,9 @@ function parseStamped(got) {
 
 function parseItem(value, version) {
   const names = `content fields file index path root salt${version > 1 ? " clips" : ""}`;
-  const got = members(value, names, version > 2 ? "stills" : "");
+  const got = members(value, names, version > 2 ? "redacted stills" : "");
+  const copies = Object.hasOwn(got, "redacted") ? listOf(got.redacted).map(parseCopy) : [];
+  if (Object.hasOwn(got, "redacted") && !copies.length) throw new Refusal("e.malformed", { what: "copies" });
   const stills = Object.hasOwn(got, "stills") ? listOf(got.stills).map(parseStill) : [];
   if (Object.hasOwn(got, "stills") && !stills.length) throw new Refusal("e.malformed", { what: "stills" });
   if ((got.file === null) !== (got.content === null)) throw new Refusal("e.malformed", { what: "file without" });
@@ -106,6 +108,7 @@ function parseItem(value, version) {
     content: got.content === null ? null : parseContent(got.content),
     clips: version > 1 ? listOf(got.clips).map(parseClip) : [],
     stills,
+    copies,
   };
 }
 
@@ -127,15 +130,18 @@ function parseContent(value) {
 
 function parseClip(value) {
   const got = members(value, "playable segments table");
-  const table = parseTable(got.table);
-  const segments = members(got.segments, "file hashes lengths runs salts");
-  const lengths = words32(bytesOf(segments.lengths));
-  if (!lengths.every((length) => length > 0 && length <= SEGMENT_BYTES_MAX)) throw new Refusal("e.malformed", { what: "segment length" });
   return {
     playable: got.playable === null ? null : textOf(got.playable),
-    table,
-    segments: { proof: parseSeveral(segments, lengths.length), file: textOf(segments.file), lengths },
+    table: parseTable(got.table),
+    segments: parseSegments(got.segments),
   };
+}
+
+function parseSegments(value) {
+  const got = members(value, "file hashes lengths runs salts");
+  const lengths = words32(bytesOf(got.lengths));
+  if (!lengths.every((length) => length > 0 && length <= SEGMENT_BYTES_MAX)) throw new Refusal("e.malformed", { what: "segment length" });
+  return { proof: parseSeveral(got, lengths.length), file: textOf(got.file), lengths };
 }
 
 function parseTable(value) {

@@ -149,11 +149,12 @@ class Verification {
       return null;
     }
     this.items.add(proven.id);
-    const exhibit = { id: proven.id, fields: proven.fields, file: null, clips: [], stills: [] };
+    const exhibit = { id: proven.id, fields: proven.fields, file: null, clips: [], stills: [], copies: [] };
     this.report.exhibits.push(exhibit);
     if (item.file !== null) exhibit.file = await this.file(item, proven);
     for (const clip of item.clips) exhibit.clips.push(await this.clip(clip, proven));
     for (const still of item.stills) exhibit.stills.push(await this.still(still, proven));
+    for (const copy of item.copies) exhibit.copies.push(await this.copy(copy, proven));
     return proven.leaf;
   }
 
@@ -198,6 +199,36 @@ class Verification {
     } catch (error) {
       this.report.fail(6, "f.fileNot", { name }, error);
       return { name, blob: null, tracks: null };
+    }
+  }
+
+  async copy(copy, proven) {
+    const { file: name, copied } = copy;
+    try {
+      this.use(name, ...(copied ? [copied.segments.file] : []));
+      const { blob } = this.files.get(name);
+      await this.hash(name, null);
+      let found = null;
+      if (copied) {
+        const { segments } = copied;
+        const { leaves } = await this.hash(segments.file, { lengths: segments.lengths, salts: segments.proof.salts });
+        found = await checkCopied(proven.fields, copied, this.files.get(segments.file).blob, leaves, blob);
+      }
+      const { told, checkpoint } = await checkDerivation(copy, proven, this.shown.vault, this.hashes.get(name));
+      const tool = `${told.tool} ${told.version} (${told.build})`;
+      this.report.add("ok", 6, "f.copy", { name, id: proven.id, tool, plan: told.plan, log: String(checkpoint.size) });
+      const times = (kind) => found.spans.filter((span) => span.kind === kind)
+        .map(({ from, to }) => `${clockText(secondsOf(from))} – ${clockText(secondsOf(to))}`).join(", ");
+      if (found) {
+        const counts = { copied: String(found.copied), pictures: String(found.pictures) };
+        this.report.add("ok", 6, "f.copied", { name, ...counts, spans: times("proven") });
+        this.report.add("note", 6, found.sounds ? "f.alteredSound" : "f.altered", { name, spans: times("altered") || "–" });
+      } else this.report.add("note", 6, "f.alteredAll", { name });
+      this.report.add("note", 6, "f.approvals", { name, count: String(copy.approvals) });
+      return { name, blob, tracks: null, told, found };
+    } catch (error) {
+      this.report.fail(6, "f.fileNot", { name }, error);
+      return { name, blob: null, tracks: null, told: null, found: null };
     }
   }
 
@@ -282,7 +313,7 @@ class Verification {
   refuseFile(name) {
     this.report.add("fail", 6, "f.notListed", { name });
     for (const exhibit of this.report.exhibits) {
-      for (const shown of [exhibit.file, ...exhibit.clips, ...exhibit.stills]) if (shown?.name === name) shown.blob = null;
+      for (const shown of [exhibit.file, ...exhibit.clips, ...exhibit.stills, ...exhibit.copies]) if (shown?.name === name) shown.blob = null;
     }
   }
 }
