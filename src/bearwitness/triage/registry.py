@@ -14,6 +14,7 @@ from .analyser import Analyser
 ANALYSERS: Final = {
     "probe": "bearwitness.triage.probe:Probe",
     "metadata": "bearwitness.triage.metadata:Metadata",
+    "exiftool": "bearwitness.triage.exif:SecondOpinion",
     "shots": "bearwitness.triage.shots:Shots",
     "sketch": "bearwitness.triage.copies:Copies",
     "loudness": "bearwitness.triage.hearing:Loud",
