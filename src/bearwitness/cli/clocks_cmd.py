@@ -1,5 +1,6 @@
 """Show how far each recorder's clocks are off, with error bars, and what contradicts. From what triage found:
-burned-in clocks, times in names of files and in containers; with --copies also which items are cuts of which.
+burned-in clocks, times in names of files and in containers; with --copies also which items are cuts of which,
+with --sounds what two recorders heard of one event.
 
 Times are tied where one item shows several clocks, and where --same says that two items show one moment.
 Without --known the first clock of a group counts as right. Contradictions are shown, never averaged away.
@@ -15,6 +16,7 @@ from bearwitness.catalogue.coverage import coverage
 from bearwitness.catalogue.moments import read_moment
 from bearwitness.signals.clock_evidence import ClockEstimate, Contradiction, Known, Same, Shown
 from bearwitness.triage import clocks
+from bearwitness.triage.echoes import Echoes, echoes
 from bearwitness.triage.similar import similar
 from bearwitness.triage.undated import undated
 from bearwitness_verify.report import printable, printable_path
@@ -40,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--copies", action="store_true", help="also tie items that are copies (slower)")
     parser.add_argument(
+        "--sounds", action="store_true", help="also tie recorders by what both heard (slower)"
+    )
+    parser.add_argument(
         "--known", metavar="ITEM@S=TIME", action="append", default=[],
         help="this second of this item is this true time (repeatable)",
     )  # fmt: skip
@@ -63,6 +68,11 @@ def run(options: argparse.Namespace, out: Output) -> int:
         if options.copies:
             with out.bar("comparing", None, unit=" pairs") as progress:
                 found.evidence += clocks.of_copies(similar(at.ledger, at.catalogue, progress).pairs)
+        sounds = Echoes()
+        if options.sounds:
+            with out.bar("listening", None, unit=" pairs") as progress:
+                sounds = echoes(at.ledger, at.catalogue, options.by, progress)
+            found.evidence += sounds.evidence
         rows = {each: at.catalogue.get(each) for each in _items(found.evidence)}
         paths = {item: row.path for item, row in rows.items() if row is not None}
         without = undated(at.catalogue, _items(found.evidence), found.undated)
@@ -86,6 +96,10 @@ def run(options: argparse.Namespace, out: Output) -> int:
         "never_looked_at": looked.items - looked.looked,
         "ambiguous": sorted(set(found.ambiguous)),
         "evidence": len(found.evidence),
+        "sounds": {
+            "compared": sounds.compared, "left_out": sounds.left_out,
+            "matched": len({(each.item, each.other) for each in sounds.evidence}),
+        },
     }  # fmt: skip
     out.result(data, _text(data))
     return EXIT_DONE
@@ -158,6 +172,10 @@ def _text(data: dict[str, Any]) -> str:
             f" ?  {plural(data['never_looked_at'], 'file')} triage never looked at: "
             "bearwitness triage --only probe --only clock"
         )
+    if data["sounds"]["compared"]:
+        told = data["sounds"]
+        rest = f"; {told['left_out']:,} pairs were not compared" if told["left_out"] else ""
+        lines.append(f"{plural(told['matched'], 'pair')} of {told['compared']:,} heard the same{rest}")
     lines.append(
         f"{plural(len(data['clocks']), 'clock')}, {plural(len(data['contradictions']), 'contradiction')}; "
         f"{plural(len(data['undated']), 'burned-in clock')} without a date left out, "

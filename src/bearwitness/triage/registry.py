@@ -18,6 +18,7 @@ ANALYSERS: Final = {
     "shots": "bearwitness.triage.shots:Shots",
     "sketch": "bearwitness.triage.copies:Copies",
     "loudness": "bearwitness.triage.hearing:Loud",
+    "soundprint": "bearwitness.triage.echoes:SoundPrint",
     "faces": "bearwitness.triage.seeing:FaceBoxes",
     "persons": "bearwitness.triage.seeing:PersonBoxes",
     "sensitivity": "bearwitness.triage.seeing:Sensitivity",
