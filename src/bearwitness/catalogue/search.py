@@ -185,6 +185,29 @@ def _facts_of(connection: Connection, items: Iterable[str]) -> dict[str, dict[st
     return found
 
 
+@dataclass(frozen=True)
+class Having:
+    """An item with a numeric fact and when it holds, in seconds."""
+
+    row: ItemRow
+    value: float
+    start: float | None
+    end: float | None
+
+
+def with_fact(catalogue: Catalogue, name: str) -> list[Having]:
+    """Return the items with a numeric fact of this name, the highest value of each; frozen ones left out."""
+    facts, found = schema.facts.c, dict[str, Having]()
+    query = select(facts.item, facts.value, facts.start, facts.end).where(facts.name == name)
+    with catalogue.connect() as connection:
+        rows = connection.execute(query.order_by(facts.value)).all()
+    for each in rows:
+        row = catalogue.get(each.item)
+        if row is not None and each.value is not None and not catalogue.is_frozen(each.item):
+            found[each.item] = Having(row, each.value, each.start, each.end)
+    return list(found.values())
+
+
 def results_of(catalogue: Catalogue, item: str) -> list[dict[str, Any]]:
     """Return what triage did with an item: kind, tool, version, outcome, reason, when."""
     table = schema.results

@@ -9,15 +9,18 @@ VAULT/local/jurisdictions.toml. Copies that were already made (releases, restore
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any, Final
 
+from bearwitness.catalogue.search import with_fact
 from bearwitness.errors import UsageError
 from bearwitness.keep import jurisdictions
 from bearwitness.keep.freezing import freeze, with_copies
 from bearwitness_verify.canonical import Json
+from bearwitness_verify.report import printable_path
 
-from .options import add_identity, add_items, add_vault
+from .options import add_identity, add_items, add_vault, path_text
 from .output import EXIT_DONE, Output, plural
 from .unlocking import Opened, opened
 
@@ -39,14 +42,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jurisdiction", metavar="NAME", default="elsewhere", help="whose rules the lawyer's task follows"
     )
     parser.add_argument("--rules", metavar="TOML", type=Path, help="a file with rules of jurisdictions")
+    parser.add_argument(
+        "--suggested", action="store_true",
+        help="show what a brought model takes for a minor (scores and times, no picture), and freeze nothing",
+    )  # fmt: skip
     parser.add_argument("--tasks", action="store_true", help="show what is frozen, with the lawyer's tasks")
 
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
-    if options.tasks == bool(options.item):
-        raise UsageError("give either --item, to freeze, or --tasks, to see what is frozen")
+    if options.tasks + options.suggested + bool(options.item) != 1:
+        raise UsageError("give one of --item, to freeze, --tasks, to see what is frozen, and --suggested")
     with opened(options, out) as at:
+        if options.suggested:
+            found = suggestions(at)
+            out.result({"suggested": found}, _suggestions_text(found))
+            return EXIT_DONE
         if options.tasks:
             tasks = open_tasks(at)
             out.result({"tasks": tasks}, _tasks_text(tasks))
@@ -75,6 +86,24 @@ def run(options: argparse.Namespace, out: Output) -> int:
     lines.append("mirrors hold it until they are brought up to date: bearwitness mirror")
     out.result(data, "\n".join(lines))
     return EXIT_DONE
+
+
+def suggestions(at: Opened) -> list[dict[str, Any]]:
+    """Return what a brought model takes for a minor and is not frozen, the surest first."""
+    found = []
+    for hit in with_fact(at.catalogue, "minor.suggested"):
+        told = {"score": hit.value, "from": hit.start, "to": hit.end}
+        found.append({"item": hit.row.item, "path": path_text(hit.row.path), **told})
+    return sorted(found, key=lambda each: (-each["score"], each["item"]))
+
+
+def _suggestions_text(found: list[dict[str, Any]]) -> str:
+    lines = [
+        f"{each['score']:.2f}  {each['item']}  {printable_path(os.fsencode(each['path']))}" for each in found
+    ]
+    what = plural(len(found), "item")
+    lines.append(f"{what} that may show a minor, by a model; none is frozen by that: freeze --item ITEM")
+    return "\n".join(lines)
 
 
 def open_tasks(at: Opened) -> list[dict[str, Any]]:

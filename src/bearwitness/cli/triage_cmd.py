@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bearwitness.catalogue.search import footage_seconds
+from bearwitness.catalogue.search import footage_seconds, with_fact
 from bearwitness.errors import UsageError
 from bearwitness.jobs.queue import Counts
 from bearwitness.keep.freezing import freeze
@@ -115,10 +115,19 @@ def run(options: argparse.Namespace, out: Output) -> int:
         with _view(len(plan.jobs), plan.bytes) as progress:
             weak = bool(lacking)
             report = triage.run(local_executor(options.workers), accept_weak=weak, progress=progress)
+        suggested = len(with_fact(at.catalogue, "minor.suggested"))
         seconds = round(footage_seconds(at.catalogue), 3)
         paths = {item: _path(at, item) for item, _, _ in report.failures}
     counts = {"already": plan.already, "frozen": plan.frozen, "late": late, "files": len(plan.places)}
-    data = _data(report, paths, **counts, footage_seconds=seconds, lacking=list(lacking), not_done=not_done)
+    data = _data(
+        report,
+        paths,
+        **counts,
+        footage_seconds=seconds,
+        lacking=list(lacking),
+        not_done=not_done,
+        suggested=suggested,
+    )
     out.result(data, _text(data))
     return EXIT_LOSSES if report.failures else EXIT_DONE
 
@@ -218,6 +227,11 @@ def _text(data: dict[str, Any]) -> str:
     lines.append(f"entered in the log: {told}; {plural(len(data['failures']), 'failure')}")
     hours, minutes = divmod(round(data["footage_seconds"] / 60), 60)
     lines.append(f"footage and sound looked at so far: {hours:,} h {minutes} min")
+    if data["suggested"]:
+        lines.append(
+            f"{plural(data['suggested'], 'item')} may show a minor, by the model that was brought; nothing is "
+            "frozen by that: bearwitness freeze --suggested"
+        )
     if data["dropped"]:
         lines.append(f"{data['dropped']} results not entered: their items were frozen or destroyed meanwhile")
     return "\n".join(lines)

@@ -36,11 +36,14 @@ OPTIONAL: Final = {
 }
 """Those that run only when asked for by name."""
 
+ONLY_BROUGHT: Final = ("minor",)
+"""Those for which we have no model: they run where a group brought one, and not otherwise."""
 
 DECODERS: Final = {
     ("faces", "centerface"): "bearwitness.triage.seeing:FaceBoxes",
     ("persons", "movenet-multipose"): "bearwitness.triage.seeing:PersonBoxes",
     ("sensitivity", "opennsfw"): "bearwitness.triage.seeing:Sensitivity",
+    ("minor", "score"): "bearwitness.triage.minors:MinorSuggestions",
 }
 """Task and decoder of a brought model to the class that runs it, made with the model as its argument."""
 
@@ -52,15 +55,14 @@ def load(only: Sequence[str] = (), models: Path | None = None, *, thorough: bool
     `thorough` those that look at pictures look at all they want of long footage, too.
     """
     known = {**ANALYSERS, **OPTIONAL}
-    unknown = sorted(set(only) - known.keys())
-    if unknown:
-        raise UsageError(f"there is no analyser {unknown[0]!r}", "there are: " + ", ".join(known))
     brought = _brought(models) if models else {}
-    wanted = list(dict.fromkeys(only) or ANALYSERS)
-    made = [brought.get(name) or _make(known[name]) for name in wanted]
-    for analyser in made if thorough else ():
-        analyser.make_thorough()
-    return made
+    unknown = sorted(set(only) - known.keys() - brought.keys())
+    if unknown:
+        raise UsageError(
+            f"there is no analyser {unknown[0]!r}", "there are: " + ", ".join([*known, *ONLY_BROUGHT])
+        )
+    wanted = list(dict.fromkeys(only) or [*ANALYSERS, *(name for name in brought if name in ONLY_BROUGHT)])
+    return [brought.get(name) or _make(known[name]) for name in wanted]
 
 
 def _brought(folder: Path) -> dict[str, Analyser]:
