@@ -1,4 +1,4 @@
-"""A brought model suggests and nothing more: no picture is shown, nothing is frozen until somebody does it."""
+"""A brought model suggests, no more: no picture is shown, nothing is frozen until a person does it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ SIDE = 32
 
 
 def field(number: int, content: bytes | int) -> bytes:
-    """Return one field of a protocol buffer, content below 128 bytes."""
-    if isinstance(content, int):
-        return bytes(
-            [
-                number << 3 & 0x7F | (0x80 if number > 15 else 0),
-                *([number >> 4] if number > 15 else []),
-                content,
-            ]
-        )
-    return bytes([number << 3 | 2, len(content)]) + content
+    """Return one field of a protocol buffer; numbers below 128."""
+    key = number << 3 | (0 if isinstance(content, int) else 2)
+    body = bytes([content]) if isinstance(content, int) else varint(len(content)) + content
+    return varint(key) + body
+
+
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
 
 
 def value(name: bytes, sides: tuple[int, ...]) -> bytes:
@@ -41,18 +39,9 @@ def brightness_network() -> bytes:
     """Return an ONNX file whose one output is the mean of its input: it takes the bright for a minor."""
     keep = field(1, b"keepdims") + field(3, 0) + field(20, 2)
     node = field(1, b"x") + field(2, b"y") + field(4, b"ReduceMean") + field(5, keep)
-    graph = (
-        field(1, node)
-        + field(2, b"g")
-        + field(11, value(b"x", (1, 3, SIDE, SIDE)))
-        + field(12, value(b"y", ()))
-    )
-    return (
-        field(1, 8)
-        + bytes([7 << 3 | 2, len(graph) & 0x7F | 0x80, len(graph) >> 7])
-        + graph
-        + field(8, field(2, 13))
-    )
+    ends = field(11, value(b"x", (1, 3, SIDE, SIDE))) + field(12, value(b"y", ()))
+    graph = field(1, node) + field(2, b"g") + ends
+    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
 
 
 def brought(folder: Path) -> Path:

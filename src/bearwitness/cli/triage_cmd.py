@@ -229,7 +229,7 @@ def _text(data: dict[str, Any]) -> str:
     lines.append(f"footage and sound looked at so far: {hours:,} h {minutes} min")
     if data["suggested"]:
         lines.append(
-            f"{plural(data['suggested'], 'item')} may show a minor, by the model that was brought; nothing is "
+            f"{plural(data['suggested'], 'item')} may show a minor, by the model you brought; nothing is "
             "frozen by that: bearwitness freeze --suggested"
         )
     if data["dropped"]:
