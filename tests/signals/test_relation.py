@@ -129,3 +129,17 @@ def test_a_still_from_a_video_is_found_at_its_time() -> None:
 
 def test_same_bytes_needs_no_look_at_pictures() -> None:
     assert same_bytes().kind == "same-bytes"
+
+
+def test_a_part_is_found_in_key_frames_of_a_long_recording_with_its_times() -> None:
+    whole = scenes.film(1, 1, 12)
+    keys = [(time, picture) for time, picture in whole if time % 2 == 0]
+    part = [(time - Fraction(5, 2), picture) for time, picture in whole if Fraction(5, 2) <= time < 11]
+    found = compare(scenes.sketch(keys), scenes.sketch(scenes.edited(part, scenes.mirror)))
+    assert found is not None
+    assert found.kind == "copy"
+    assert "mirrored" in found.traits
+    (span,) = found.spans
+    assert abs(span.a_start - span.b_start - 2.5) < 0.2
+    other = compare(scenes.sketch(keys), scenes.sketch(scenes.film(1, 2, 8)))
+    assert other is None or other.kind == "same-view"

@@ -59,7 +59,7 @@ def plan(
         if row.sha256 in seen:  # its copy stands for it
             continue
         seen.add(row.sha256)
-        wanted = [each for each in analysers if _gives_more(each, lengths.get(row.item))]
+        wanted = [each for each in analysers if gives_more(each, lengths.get(row.item))]
         _plan_item(made, row, wanted, done, again=again)
     return made
 
@@ -77,7 +77,7 @@ def _lengths(catalogue: Catalogue) -> dict[str, float]:
     return lengths | {str(row.item): 0.0 for row in rows if row.name == "media" and row.exact != VIDEO}
 
 
-def _gives_more(analyser: Analyser, length: float | None) -> bool:
+def gives_more(analyser: Analyser, length: float | None) -> bool:
     """Say whether a thorough look at footage of this length tells more than the usual one."""
     if not analyser.thorough or length is None or length > LONG:
         return True

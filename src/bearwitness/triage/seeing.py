@@ -73,8 +73,11 @@ class _Seeing(Analyser):
     def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
         """Return what is in each picture, as plain JSON; `closely`: as well as can be, whatever it takes."""
 
-    def settled(self, seen: Sequence[Any]) -> list[Any]:
-        """Return what is believed of what was seen in all pictures of an item, in order of time."""
+    def settled(self, seen: Sequence[Any], aspect: float) -> list[Any]:
+        """Return what is believed of what was seen in all pictures of an item, in order of time.
+
+        `aspect` is the width of its pictures over their height.
+        """
         return list(seen)
 
     @abstractmethod
@@ -90,9 +93,11 @@ class _Batched(Analysis):
         self._laid: list[Laid] = []
         self._times: list[float] = []
         self._seen: list[Any] = []
+        self._aspect = 1.0  # width over height
 
     def frame(self, frame: Frame) -> None:
         self._laid.append(on_canvas(frame.picture))
+        self._aspect = frame.picture.shape[1] / frame.picture.shape[0]
         self._times.append(round(float(frame.time), 6))
         if len(self._laid) >= _BATCH:
             self._see()
@@ -107,7 +112,7 @@ class _Batched(Analysis):
         self._see()
         if not self._seen:
             return NOT_MINE
-        settled = self._analyser.settled(self._seen)
+        settled = self._analyser.settled(self._seen, self._aspect)
         found = [[time, seen] for time, seen in zip(self._times, settled, strict=True)]
         details = {
             "pictures": len(found),
@@ -169,9 +174,14 @@ class FaceBoxes(_Seeing):
             found[number] = each
         return [_boxes(faces_of, each) for faces_of, each in zip(found, laid, strict=True)]
 
-    def settled(self, seen: Sequence[Any]) -> list[Any]:
-        """Return the faces that are sure or continue a sure one."""
-        return lasting.believed(seen, self.threshold)
+    def settled(self, seen: Sequence[Any], aspect: float) -> list[Any]:
+        """Return the faces that are sure or continue a sure one; how far and large is measured in heights."""
+        square = [
+            [(x * aspect, y, w * aspect, h, score, number) for number, (x, y, w, h, score) in enumerate(each)]
+            for each in seen
+        ]
+        kept = lasting.believed(square, self.threshold)
+        return [[boxes[int(box[5])] for box in believed] for boxes, believed in zip(seen, kept, strict=True)]
 
     def facts(self, seen: Sequence[Any]) -> list[Fact]:
         """Return the most faces at once."""

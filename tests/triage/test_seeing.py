@@ -1,0 +1,46 @@
+"""Pictures are laid on few canvases; faces are linked by how far apart they are on the picture as shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bearwitness.triage.planning import gives_more
+from bearwitness.triage.seeing import FaceBoxes, PersonBoxes, on_canvas
+
+
+@pytest.mark.parametrize(
+    ("shape", "canvas"),
+    [((360, 640), (384, 640)), ((640, 360), (640, 384)), ((480, 640), (480, 640)), ((270, 480), (384, 640)),
+     ((600, 600), (640, 640)), ((700, 900), (700, 900))],
+)  # fmt: skip
+def test_a_picture_lies_at_the_top_left_of_the_smallest_canvas_black_beside_it(
+    shape: tuple[int, int], canvas: tuple[int, int]
+) -> None:
+    laid = on_canvas(np.full((*shape, 3), 9, np.uint8))
+    assert laid.canvas.shape[:2] == canvas
+    assert (laid.rows, laid.columns) == shape
+    assert (laid.canvas[: shape[0], : shape[1]] == 9).all()
+    assert laid.canvas.sum(dtype=np.int64) == 9 * 3 * shape[0] * shape[1]
+
+
+def test_a_weak_box_counts_only_within_reach_of_a_sure_one_as_the_picture_is_shown() -> None:
+    sure, aside = [0.50, 0.40, 0.025, 0.06, 0.9], [0.54, 0.40, 0.025, 0.06, 0.3]
+    # In parts of a picture of 16 to 9 they are 0.04 apart; as it is shown 0.071 of its height.
+    kept = FaceBoxes().settled([[sure], [aside]], 16 / 9)
+    assert kept == [[sure], []]
+    near = [0.52, 0.40, 0.025, 0.06, 0.3]
+    assert FaceBoxes().settled([[sure], [near]], 16 / 9) == [[sure], [near]]
+
+
+def test_a_thorough_look_at_what_is_short_is_no_job_but_for_faces() -> None:
+    usual, thorough, faces = PersonBoxes(), PersonBoxes(), FaceBoxes()
+    thorough.make_thorough()
+    faces.make_thorough()
+    assert gives_more(usual, 10.0)
+    assert not gives_more(thorough, 10.0)
+    assert not gives_more(thorough, 0.0), "a picture is no video"
+    assert gives_more(thorough, 100.0)
+    assert gives_more(thorough, None), "of what nobody knows it may be long"
+    assert gives_more(faces, 10.0)
+    assert not gives_more(faces, 0.0)
