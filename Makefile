@@ -33,6 +33,7 @@ format: $(STAMP) ## bring the code into shape
 
 bench: $(STAMP) ## speed, as ratios against peers measured in the same run
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/page.py
 
 wheels: $(STAMP) ## build both wheels into dist/
 	@sh tools/wheels.sh

@@ -56,7 +56,7 @@ it before you run it. In the folder of this release:
        sed -n '/^{begin}/,/^{end}/p' VERIFY.txt | sh
 
 Every line it prints must begin with ok, and VAULT must be the key you trust (the
-part after the last + of the vault's key, from base64, without its first byte, in
+part after the second + of the vault's key, from base64, without its first byte, in
 hexadecimal). It does not check time stamps, cosigners, nor the other exhibits.
 
 {script}"""
