@@ -129,7 +129,10 @@ def test_a_burned_in_text_is_covered_unless_it_is_kept_and_the_answer_lists_it(
         assert run(clip, "--plan", saved, "--plan-only", "--save-plan", edited, *words) == 0
         assert [t.hide for t in plan_text.read(edited.read_bytes()).tracks] == [hidden]
         assert "'2023-05-17 14:12:00'" in capsys.readouterr().out
-    assert run(clip, "-o", tmp_path / "kept.mp4", "--overlays", "keep") == 0
+    page = tmp_path / "page.txt"
+    assert run(clip, "-o", tmp_path / "kept.mp4", "--overlays", "keep", "--checklist", page) == 0
+    assert "Shown by choice:\n  track 1 overlay 2023-05-17 14:12:00" in page.read_text()
+    assert "who held the camera?\n   [ ] no   [ ] yes, namely:" in page.read_text()
     assert clips.lumas(tmp_path / "kept.mp4")[30][74:78, 70:130].max() > 60
 
 

@@ -1,9 +1,10 @@
-"""Hide faces, chosen regions and voices in a file, take out its metadata, attack the result, hand it over.
+"""Hide faces, burned-in texts, chosen regions and voices, take out metadata, attack the result, hand it over.
 
 A plan is made, carried out, and the finished file is decoded afresh and searched for what was to be hidden;
 if anything is found, nothing is handed over. The plan is a text file that people can read and edit: look at
-the contact sheet (obscured) for the numbers of tracks and doubtful frames. What is checked is faces, metadata
-and covered regions; the rest that identifies people is asked of you at the end.
+the contact sheet (obscured) for the numbers of tracks and doubtful frames. What is checked is faces, texts
+that stand still, voices, metadata and covered regions; the rest that identifies people is asked of you at
+the end.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.plan import FILLS, Plan, Source, require_for
 from bearwitness.redact.redaction import AttackedError, Done, Progress, Setting, Workshop, with_hits
-from bearwitness.redact.residual import CHECKLIST, summary
+from bearwitness.redact.residual import CHECKLIST, checklist, summary
 from bearwitness.redact.sheet import draw, entries
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
@@ -115,6 +116,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sheet", metavar="JPEG", type=Path, help="write a contact sheet, faces unrecognisable"
     )
+    parser.add_argument(
+        "--checklist", metavar="TXT", type=Path,
+        help="write what was checked, and what someone who knows the place has to answer, to fill in",
+    )  # fmt: skip
     parser.add_argument("--clear-sheet", action="store_true", help="do not obscure the sheet's pictures")
 
 
@@ -147,6 +152,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
             _keep(options, footage, attacked.plan, out, attacked)
             raise
         _keep(options, footage, plan, out, None)
+        if done is not None and options.checklist is not None:
+            _write_new(options.checklist, checklist(done.plan, done.report).encode())
     if done is None:
         out.result(_plan_data(plan), _plan_words(plan, options.save_plan))
     else:
