@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import __version__, anchors
 from .errors import BearwitnessError
+from .escrow import check_escrow
 from .report import Report, Verdict
 from .verify import verify
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         known = anchors.load(options.vault_key, options.cosigner, options.checkpoint, options.tsa_root)
         report = verify(Path(options.package), known)
+        if options.escrow is not None:
+            check_escrow(Path(options.package), options.escrow, known, report)
     except BearwitnessError as error:
         print(f"bearwitness-verify: {error.message}", file=sys.stderr)
         return error.exit_code
@@ -61,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tsa-root", metavar="PEM", action="append", default=[],
         help="root certificates of time-stamping authorities you trust (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--escrow", metavar="FILE", type=Path,
+        help="the decrypted escrow of this release (a .zip): is it the one named, and does it hold?",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument("--version", action="version", version=f"bearwitness-verify {__version__}")

@@ -139,7 +139,14 @@ def _tail(members: list[_Member], at: int) -> bytes:
     return out + _END.pack(b"PK\x05\x06", 0, 0, count16, count16, min(size, _FULL32), min(at, _FULL32), 0)
 
 
-def write_zip(package: Package, out: BinaryIO) -> None:
+class Sink(Protocol):
+    """Where an archive is written: bytes, one after the other."""
+
+    def write(self, data: bytes, /) -> int:
+        """Append `data`."""
+
+
+def write_zip(package: Package, out: Sink) -> None:
     """Write the archive of `package` to `out`."""
     members, at = [], 0
     for name in package.names():

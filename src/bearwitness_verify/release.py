@@ -159,6 +159,7 @@ class Release:
     conditions: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
     answers: tuple[Answer, ...] = ()
+    escrow: str = ""
 
 
 def parse(data: bytes) -> Release:
@@ -167,7 +168,7 @@ def parse(data: bytes) -> Release:
     version = value.get("v") if isinstance(value, dict) else None
     number = _VERSIONS.index(version) if version in _VERSIONS else 0
     names = "deliveries files type v vault" + (" account conditions statements" if number > 1 else "")
-    got = members(value, STATEMENT_NAME, names, "answers" if number > 2 else "")
+    got = members(value, STATEMENT_NAME, names, "answers escrow" if number > 2 else "")
     if got["type"] != "release" or not number:
         raise MalformedError("the release is of a version this verifier does not know")
     files = tuple(_file(value) for value in canonical.array(got["files"], "files"))
@@ -182,7 +183,15 @@ def parse(data: bytes) -> Release:
         return Release(vault, files, deliveries)
     statements = tuple(map(parse_statement, canonical.array(got["statements"], "statements")))
     conditions, account = parse_conditions(got["conditions"]), parse_account(got["account"])
-    return Release(vault, files, deliveries, statements, conditions, account, answers)
+    escrow = _escrow(got["escrow"]) if "escrow" in got else ""
+    return Release(vault, files, deliveries, statements, conditions, account, answers, escrow)
+
+
+def _escrow(value: Json) -> str:
+    digest = canonical.text(members(value, "an escrow", "sha256")["sha256"], "the SHA-256 of an escrow")
+    if not _HEX64.match(digest):
+        raise MalformedError("the SHA-256 of an escrow is none")
+    return digest
 
 
 def _file(value: Json) -> ListedFile:

@@ -48,6 +48,8 @@ def check_said(
         report.note(5, f"shared under the condition {name}: {printable(text)}")
     for answer in shown.answers:
         report.note(5, f"this release {answer.act} the release {answer.release}: {printable(answer.reason)}")
+    if shown.escrow:
+        report.note(5, f"the vault says that exact proofs are in escrow: an archive, SHA-256 {shown.escrow}")
     if shown.account is None:
         return
     amount, seconds = shown.account.items, shown.account.seconds

@@ -11,7 +11,7 @@ import pytest
 from browser import needs_chromium
 from forging import Forged
 from reader import Reader
-from workbench import SEED, scaled
+from workbench import SEED, recipient_of, scaled
 
 pytestmark = needs_chromium
 pytest.importorskip("containers.media", reason="PyAV makes the footage")
@@ -66,3 +66,13 @@ def test_both_refuse_a_byte_changed_in_the_copy_or_its_packets(
             made.put(name, good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
             assert agree(reader, made.write(), made.key, f"{name} at {at}") == "failed"
         made.put(name, good)
+
+
+def test_both_read_an_escrow_strictly(reader: Reader, studio: Studio, tmp_path: Path) -> None:
+    kept = ["--escrow", tmp_path / "court.age", "--escrow-to", recipient_of(studio.anna)]
+    studio.do("release", tmp_path / "out", "--fields-of", studio.clip, *kept)
+    assert agree(reader, tmp_path / "out", studio.made["vault_key"], "escrow") == "verified"
+    for value in ({}, {"sha256": "AB" * 32}, "ab" * 32, None):
+        made = Forged(tmp_path / "out", studio.vault, tmp_path)
+        made.statement["escrow"] = value
+        assert agree(reader, made.write(), made.key, f"escrow {value}") == "failed"

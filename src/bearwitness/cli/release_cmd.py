@@ -18,6 +18,7 @@ from typing import Any
 from bearwitness.disclose import policies
 from bearwitness.disclose.clip_choice import parse_asked
 from bearwitness.disclose.copies import WrittenCopy, parse_copy
+from bearwitness.disclose.escrow import Escrow
 from bearwitness.disclose.inspecting import Inspected
 from bearwitness.disclose.release import Released, draft, release
 from bearwitness.disclose.selection import (
@@ -70,6 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redacted", metavar="ITEM[:SHA256]", **many,
         help="a redacted copy: what was not altered in it is proven, the rest labelled (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--escrow", metavar="FILE", type=Path,
+        help="a new .age file: the exact proofs of what is shown, which the release names by their hash",
+    )  # fmt: skip
+    parser.add_argument(
+        "--escrow-to", metavar="RECIPIENT", **many,
+        help="a court's or keeper's age recipient, to whom the escrow is encrypted (repeatable)",
     )  # fmt: skip
     parser.add_argument("--fields-of", metavar="ITEM", help="show fields of an item, not its bytes", **many)
     parser.add_argument(
@@ -133,12 +142,12 @@ def run(options: argparse.Namespace, out: Output) -> int:
             seen: list[Inspected] = []
             drafted = draft(
                 at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
-                out.say, lambda ready: seen.append(inspected(ready, out)),
+                out.say, lambda ready: seen.append(inspected(ready, out)), _escrow(options),
             )  # fmt: skip
             return tell_draft(options.draft, drafted, seen[0], out)
         done = release(
             at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
-            gate_of(at, options, out), out.say,
+            gate_of(at, options, out), out.say, _escrow(options),
         )  # fmt: skip
     data = {
         "release": str(done.path),
@@ -194,6 +203,14 @@ def _clip(done: Released, number: int) -> dict[str, object]:
         "proven_share": "1",
         "tells_length": taken.tells_length,
     }
+
+
+def _escrow(options: argparse.Namespace) -> Escrow | None:
+    if bool(options.escrow_to) != (options.escrow is not None):
+        raise UsageError(
+            "an escrow needs a file and a recipient", "give both --escrow FILE.age and --escrow-to"
+        )
+    return None if options.escrow is None else Escrow(options.escrow, tuple(options.escrow_to))
 
 
 def _copy(written: WrittenCopy) -> dict[str, object]:

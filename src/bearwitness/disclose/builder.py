@@ -160,6 +160,8 @@ class Builder:
         value: dict[str, Json] = {"account": told, "conditions": dict(self._selection.conditions)}
         if self._selection.answers:
             value["answers"] = [answer_json(answer) for answer in self._selection.answers]
+        if self._selection.escrow:
+            value["escrow"] = {"sha256": self._selection.escrow}
         return {**value, "statements": statements}
 
     def _delivery(self, record: DeliveryRecord, parts: Mapping[bytes, Part]) -> Json:

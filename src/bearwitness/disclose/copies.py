@@ -11,8 +11,10 @@ from typing import Final
 
 from bearwitness.custody.entries import Body, Entry
 from bearwitness.errors import RefusedError, UsageError
+from bearwitness.media.source import Source
 from bearwitness.vault import signed
 from bearwitness.vault.delivery import OpenDelivery, Record
+from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.redactions import APPROVAL, COPY, Redaction, redactions_of
 from bearwitness_verify import canonical
@@ -21,8 +23,10 @@ from bearwitness_verify.canonical import Json
 from . import proofs
 from .clips import ClipFile
 from .copied import Written, write_copied
+from .exactness import refuse_packets
 from .kinds import HEAD_BYTES, extension_of
 
+FOOTAGE: Final = frozenset({"mp4", "mov", "mkv", "webm"})
 _SHOWN: Final = ("kind", "item", "redaction")
 _PIECE: Final = 1 << 20
 _DIGITS_MIN: Final = 8
@@ -87,7 +91,9 @@ class CopyWriter:
         """Write the copy and what proves it below `folder`."""
         copy = self._file(folder, number, opened, one)
         copied: Written | str = "the profile shows no packets of the original"
-        if self._exact:
+        if not self._exact:
+            self._refuse_exact(folder.parent / copy.name, opened, record, one)
+        else:
             name = f"exhibits/{number:02}.segments"
             copied = write_copied(folder.parent / copy.name, folder.parent / name, name, opened, record)
         approved = len(signed.read(self._ledger).approvers(one.plan, APPROVAL))
@@ -101,6 +107,18 @@ class CopyWriter:
         if isinstance(copied, str):
             return WrittenCopy((copy,), value, 0, 0, copied)
         return WrittenCopy((copy, copied.file), value, copied.copied, copied.pictures, "")
+
+    def _refuse_exact(self, path: Path, opened: OpenDelivery, record: Record, one: Redaction) -> None:
+        """Raise RefusedError if a copy that must not be bit-exact holds packets of the original."""
+        if one.container not in FOOTAGE:
+            return
+        reader = ItemReader(opened, record)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            original = Source.of_ranges(reader.read, reader.size, f"item {one.item}")
+            refuse_packets(Source.of_file(descriptor, path.name), original)
+        finally:
+            os.close(descriptor)
 
     def _file(self, folder: Path, number: int, opened: OpenDelivery, one: Redaction) -> ClipFile:
         temporary, digest, size = folder / f".{number}", sha256(), 0

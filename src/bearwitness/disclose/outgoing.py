@@ -67,6 +67,8 @@ def draft_of(statement: bytes) -> Draft:
     said: list[Json] = [value.get("account"), value.get("conditions") or None]
     if value.get("answers"):
         told.append(value["answers"])
+    if value.get("escrow"):
+        told.append(value["escrow"])
     plan = digest([*said, *told]) if any(said) or any(told) else None
     return Draft(tuple(sorted(exhibits, key=lambda e: (e.item, e.sha256))), plan)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from .builder import Builder, Made, Part
 from .clip_choice import Asked, Taken
 from .copies import WrittenCopy
 from .copies import choose as choose_copy
+from .escrow import REVEALED, Escrow, digest_of, exact_of
 from .handing import check_destination, hand_over, workplace
 from .outgoing import Draft, ExhibitFile, conditions_of, draft_of, files_of
 from .policies import DELIVERY_PREFIX, NO_POLICY, REVEALABLE, Policy
@@ -86,6 +87,7 @@ class Ready:
     chosen: Chosen
     parts: list[Part]
     recipients: list[str]
+    exact: Ready | None = None
 
     @property
     def draft(self) -> Draft:
@@ -114,17 +116,19 @@ def release(
     recipients: Sequence[str] = (),
     gate: Gate = no_gate,
     progress: Callable[[str], None] = lambda text: None,
+    escrow: Escrow | None = None,
 ) -> Released:
     """Make a release of `selection` at `destination`: a folder, a file ending in .zip, or, encrypted, .age.
 
     `reveal` names fields as :func:`choose` reads them, `recipients` are age recipients besides the
-    policy's. `gate` is asked when everything lies ready and nothing is out yet; it raises RefusedError.
+    policy's. `escrow` says where exact proofs go. `gate` is asked when everything lies ready and nothing
+    is out yet; it raises RefusedError.
     So does this where the policy does not allow it.
     """
     if gate is no_gate:
         no_gate(policy, None)  # before any work
     making = _making(
-        ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress
+        ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress, escrow
     )
     with making as ready:
         gate(policy, ready)
@@ -141,9 +145,13 @@ def release(
             entry["answers"] = [answer_json(answer) for answer in selection.answers]
         if policy.name:
             entry["profile"] = policy.name
+        if ready.exact is not None:
+            entry["escrow"] = digest_of(ready.exact.folder)
         if ready.recipients:
             entry["recipients"] = [sha256(name.encode()).hexdigest() for name in ready.recipients]
         ledger.vault.append(entry)  # first: what a crash keeps from going out does no harm in the log
+        if escrow is not None and ready.exact is not None:
+            hand_over(ready.exact.folder, escrow.path, ready.exact.recipients)
         hand_over(ready.folder, destination, ready.recipients)
     return Released(
         destination, digest, ids, revealed, ready.made.clips, ready.made.stills, ready.made.copies
@@ -161,13 +169,14 @@ def draft(
     recipients: Sequence[str] = (),
     progress: Callable[[str], None] = lambda text: None,
     look: Callable[[Ready], None] = lambda ready: None,
+    escrow: Escrow | None = None,
 ) -> Draft:
     """Return what :func:`release` would show, for people to approve; nothing stays and nothing is entered.
 
     `look` is shown it while it is there.
     """
     making = _making(
-        ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress
+        ledger, catalogue, destination, selection, reveal, policy, checkpoints, recipients, progress, escrow
     )
     with making as ready:
         look(ready)
@@ -185,8 +194,30 @@ def _making(
     checkpoints: Sequence[Checkpoint],
     recipients: Sequence[str],
     progress: Callable[[str], None],
+    escrow: Escrow | None = None,
 ) -> Iterator[Ready]:
     """Give a whole release that verifies, beside `destination`; it is gone afterwards unless it was moved."""
+    if escrow is not None:
+        progress("making the exact proofs for the escrow")
+        exact_proofs = _making(
+            ledger,
+            catalogue,
+            escrow.path,
+            exact_of(selection),
+            REVEALED,
+            NO_POLICY,
+            (),
+            escrow.recipients,
+            progress,
+        )
+        with exact_proofs as kept:
+            named = replace(selection, escrow=digest_of(kept.folder))
+            making = _making(
+                ledger, catalogue, destination, named, reveal, policy, checkpoints, recipients, progress
+            )
+            with making as ready:
+                yield replace(ready, exact=kept)
+        return
     selection = selection.under(policy)
     recipients = sorted({*recipients, *policy.recipients})
     wanted = frozenset(reveal)

@@ -61,6 +61,7 @@ class Selection:
     clips: tuple[Asked, ...] = ()
     stills: tuple[AskedStill, ...] = ()
     copies: tuple[AskedCopy, ...] = ()
+    escrow: str = ""
     fields: tuple[str, ...] = ()
     statements: tuple[Said, ...] = ()
     account: frozenset[str] = frozenset()
@@ -98,7 +99,7 @@ class Selection:
     @property
     def version(self) -> str:
         """The version of a release that is not plain."""
-        return "3" if self.stills or self.answers or self.copies else "2"
+        return "3" if self.stills or self.answers or self.copies or self.escrow else "2"
 
 
 def parse_said(text: str, by: str = "") -> Said:

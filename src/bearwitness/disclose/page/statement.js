@@ -12,7 +12,7 @@ function parseRelease(bytes) {
   const version = isObject(value) ? ["1", "2", "3"].indexOf(value.v) + 1 : 0;
   const second = version > 1;
   const names = `deliveries files type v vault${second ? " account conditions statements" : ""}`;
-  const got = members(value, names, version > 2 ? "answers" : "");
+  const got = members(value, names, version > 2 ? "answers escrow" : "");
   if (got.type !== "release" || !version) throw new Refusal("e.version");
   const files = listOf(got.files).map(parseListed);
   if (!files.every((file, at) => at === 0 || files[at - 1].name < file.name)) throw new Refusal("e.malformed", { what: "file order" });
@@ -27,7 +27,14 @@ function parseRelease(bytes) {
     conditions: second ? parseConditions(got.conditions) : {},
     account: second ? parseAccount(got.account) : null,
     answers,
+    escrow: Object.hasOwn(got, "escrow") ? parseEscrow(got.escrow) : null,
   };
+}
+
+function parseEscrow(value) {
+  const digest = textOf(members(value, "sha256").sha256);
+  if (!/^[0-9a-f]{64}$/.test(digest)) throw new Refusal("e.malformed", { what: "escrow" });
+  return digest;
 }
 
 function parseListed(value) {

@@ -277,6 +277,7 @@ class Verification {
     for (const [name, text] of Object.entries(conditions)) {
       this.report.add("note", 5, "f.condition", { name: { key: `c.${name}`, args: {} }, text });
     }
+    if (this.shown.escrow) this.report.add("note", 5, "f.escrow", { sha256: this.shown.escrow });
     for (const { act, release, reason } of this.shown.answers) {
       this.report.add("note", 5, act === "recalls" ? "f.recalls" : "f.corrects", { release, reason });
     }

@@ -1,0 +1,69 @@
+"""Who may not have it exact gets no packet of the original; exact proofs are kept for a court."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forging import Forged, failed
+from studio import Studio
+from workbench import recipient_of, run, verify
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    return Studio(tmp_path_factory.mktemp("escrow"))
+
+
+@pytest.fixture(scope="module")
+def policy(studio: Studio) -> Path:
+    """Return a policy that shows nothing bit for bit and asks no gate."""
+    text = run("release", "--print-profile", "press").ok().out
+    text = text.replace('name = "press"', 'name = "shown to some"').replace("approvals = 2", "approvals = 0")
+    (studio.folder / "policy.toml").write_text(text)
+    return studio.folder / "policy.toml"
+
+
+def test_a_copy_with_packets_of_the_original_is_refused_where_nothing_may_be_exact(
+    studio: Studio, policy: Path, tmp_path: Path
+) -> None:
+    done = run(*studio.words("release", tmp_path / "out", "--profile", policy, "--redacted", studio.clip))
+    assert done.code == 1
+    assert "packets of the original" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_escrow_is_the_one_that_the_release_names_and_it_proves_exactly(
+    studio: Studio, tmp_path: Path
+) -> None:
+    kept = ["--escrow", tmp_path / "court.age", "--escrow-to", recipient_of(studio.anna)]
+    words = ["--fields-of", studio.clip, "--statement", f"{studio.clip}: a man is struck"]
+    studio.do("release", tmp_path / "out", *words, *kept)
+    named = json.loads((tmp_path / "out/release.json").read_text())["escrow"]["sha256"]
+    opened = tmp_path / "court.zip"
+    age = ["age", "-d", "-i", studio.anna, "-o", opened, tmp_path / "court.age"]
+    subprocess.run([str(word) for word in age], check=True)
+    assert sha256(opened.read_bytes()).hexdigest() == named
+    verify(opened, "--vault-key", studio.fingerprint).ok()
+    good = verify(tmp_path / "out", "--vault-key", studio.fingerprint, "--escrow", opened).ok()
+    assert "the escrow is the one that the release names" in good.out
+    assert studio.fields("released")[-1]["escrow"] == named
+    assert not list(tmp_path.glob(".bearwitness*"))
+    other = tmp_path / "other.zip"
+    other.write_bytes(opened.read_bytes()[:-1] + b"x")
+    bad = verify(tmp_path / "out", "--vault-key", studio.fingerprint, "--escrow", other)
+    assert (bad.code, "the release names" in bad.out) == (1, True)
+
+
+def test_a_malformed_escrow_is_refused(studio: Studio, tmp_path: Path) -> None:
+    kept: list[Any] = ["--escrow", tmp_path / "court.age", "--escrow-to", recipient_of(studio.anna)]
+    studio.do("release", tmp_path / "out", "--fields-of", studio.clip, *kept)
+    for value in ({}, {"sha256": "AB" * 32}, {"sha256": "ab" * 31}, "ab" * 32, None):
+        made = Forged(tmp_path / "out", studio.vault, tmp_path)
+        made.statement["escrow"] = value
+        assert failed(made.verify()) == {1}
