@@ -174,6 +174,30 @@ def test_a_recipient_signs_that_a_release_was_received(made: Group, tmp_path: Pa
     assert not (tmp_path / "bad").exists()
 
 
+def test_who_has_a_recalled_release_is_told_until_they_sign_for_the_recall(
+    made: Group, tmp_path: Path
+) -> None:
+    made.people["Desk"] = made.person("Desk", "--role", "recipient")
+    words = ["--reveal", "mtime"]  # a release of its own: what shows the same has the same hash
+    old = made.release(tmp_path / "old", ["b.txt"], *words)["release_sha256"]
+    recall = made.do("release", tmp_path / "recall", "--recalls", f"{old}=a name was left in")
+    key = ["--person-key", made.people["Desk"]["file"], "--vault-key", made.fingerprint]
+
+    def signs(package: Path) -> None:
+        run("receipt", "sign", package, *key, "-o", package.with_suffix(".note")).ok()
+        made.do("receipt", "enter", package.with_suffix(".note"))
+
+    def unanswered() -> list[tuple[str, str, str]]:
+        told = made.do("receipt", "list")["unanswered"]
+        return [(one["release"], one["act"], one["by"]) for one in told if one["release"] == old]
+
+    assert unanswered() == []
+    signs(tmp_path / "old")
+    assert unanswered() == [(old, "recalls", recall["release_sha256"])]
+    signs(tmp_path / "recall")
+    assert unanswered() == []
+
+
 def test_a_receipt_for_something_never_released_is_not_entered(made: Group, tmp_path: Path) -> None:
     other = Group(tmp_path / "other")
     other.release(tmp_path / "theirs", ["b.txt"])

@@ -2,7 +2,8 @@
 
 sign   on the recipient's machine: verify the release FILE, then sign; needs no vault
 enter  in the vault: enter the signed note FILE, of somebody registered
-list   show which releases were received
+list   show which releases were received, and who has one that was corrected or recalled without having
+       signed for the one that says so
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
     if options.action == "list":
         needed(options, "vault")
         with opened(options, out) as at:
-            return _list(signed.read(at.ledger), out)
+            return _list(signed.read(at.ledger), signed.answers(at.ledger), out)
     if options.file is None:
         raise UsageError("this needs a FILE", "see: bearwitness receipt --help")
     return _sign(options, out) if options.action == "sign" else _enter(options, out)
@@ -84,8 +85,21 @@ def _enter(options: argparse.Namespace, out: Output) -> int:
     return EXIT_DONE
 
 
-def _list(known: Signed, out: Output) -> int:
+def _list(known: Signed, answers: list[tuple[str, str, str]], out: Output) -> int:
     names = {person.id: person.name for person in known.people}
     lines = [f"{r.time}  {r.release[:16]}…  {names[r.person]}: {r.verdict}" for r in known.receipts]
-    out.result({"receipts": [asdict(r) for r in known.receipts]}, "\n".join(lines) or "no receipt came back")
+    have = {(r.person, r.release) for r in known.receipts}
+    open_ones = [
+        {"act": act, "by": later, "person": person, "release": earlier}
+        for later, act, earlier in answers
+        for person, release in sorted(have)
+        if release == earlier and (person, later) not in have
+    ]
+    lines += [
+        f"{names[one['person']]} has release {one['release'][:16]}…, which {one['by'][:16]}… {one['act']}, "
+        "and did not say that they have that one"
+        for one in open_ones
+    ]
+    data = {"receipts": [asdict(r) for r in known.receipts], "unanswered": open_ones}
+    out.result(data, "\n".join(lines) or "no receipt came back")
     return EXIT_DONE

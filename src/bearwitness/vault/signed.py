@@ -153,6 +153,20 @@ def releases(ledger: Ledger) -> set[str]:
     return {canonical.text(fields["release"]) for fields in acts if fields["kind"] == "released"}
 
 
+def answers(ledger: Ledger) -> list[tuple[str, str, str]]:
+    """Return which releases correct or recall which: the later one, the act, the earlier one."""
+    found = []
+    for act in ledger.acts(derived=False):
+        if act.body is None or act.body.kind != "released":
+            continue
+        for one in canonical.array(act.body.fields.get("answers", []), "the answers of a release"):
+            got = canonical.members(one, "an answer", "act reason release")
+            words = (act.body.fields["release"], got["act"], got["release"])
+            later, kind, earlier = (canonical.text(word, "an answer") for word in words)
+            found.append((later, kind, earlier))
+    return found
+
+
 def refuse_unknown_release(ledger: Ledger, release: str) -> None:
     """Raise RefusedError unless this vault made the release."""
     if release not in releases(ledger):
