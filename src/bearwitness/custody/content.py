@@ -49,20 +49,18 @@ class ContentHasher:
         """`lengths` are those of the segments; `whole`: hash all bytes together as well."""
         self._lengths = lengths
         secret = derive(item_secret, b"content")
-        self._key = keyed(secret)
+        self._key = keyed(secret) + _SALT
         self.tree = RunBuilder(secret, len(lengths), single=True)
         self._whole = sha256() if whole else None
         self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
         self.leaves: list[bytes] = []  # of all segments, if they are to be kept
         self._keep_leaves = keep_leaves
         self._number = 0
-        self._begin_segment()
+        self._segment = sha256(_SEGMENT_HEAD + self._salt(0))
+        self._missing = lengths[0] if lengths else _NONE_LEFT
 
-    def _begin_segment(self) -> None:
-        number = self._number
-        salt = sha256(self._key + _SALT + number.to_bytes(8, "big")).digest()
-        self._segment = sha256(_SEGMENT_HEAD + salt)
-        self._missing = self._lengths[number] if number < len(self._lengths) else _NONE_LEFT
+    def _salt(self, number: int) -> bytes:
+        return sha256(self._key + number.to_bytes(8, "big")).digest()
 
     def feed(self, data: memoryview) -> None:
         """Take the next bytes; that some come after the last segment is found at the end."""
@@ -70,17 +68,20 @@ class ContentHasher:
             self._whole.update(data)
         if self._md5:
             self._md5.update(data)
+        segment, missing, lengths = self._segment, self._missing, self._lengths
         leaves: list[bytes] = []
         at, end = 0, len(data)
-        while at + self._missing <= end and at < end:
-            self._segment.update(data[at : at + self._missing])
-            leaves.append(self._segment.digest())
-            at += self._missing
-            self._number += 1
-            self._begin_segment()
+        while at + missing <= end and at < end:
+            segment.update(data[at : at + missing])
+            leaves.append(segment.digest())
+            at += missing
+            self._number = number = self._number + 1
+            segment = sha256(_SEGMENT_HEAD + self._salt(number))
+            missing = lengths[number] if number < len(lengths) else _NONE_LEFT
         if at < end:
-            self._segment.update(data[at:])
-            self._missing -= end - at
+            segment.update(data[at:])
+            missing -= end - at
+        self._segment, self._missing = segment, missing
         self._take(leaves)
 
     def _take(self, leaves: list[bytes]) -> None:

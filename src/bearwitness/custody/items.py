@@ -7,7 +7,7 @@ does this for every file of a drive, so :func:`commit` is written for speed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -38,12 +38,16 @@ _PREPARED: Final = {
     name: (slot, b"salt" + slot.to_bytes(8, "big"), b'{"name":"%s","value":' % name.encode())
     for name, slot in ITEM_SLOTS.items()
 }
-_FIELDS_OF_A_FILE: Final = {"path", "size", "mtime", "stat", "sha256", "content", "fate"}
-_TRACKS: Final = ITEM_SLOTS["tracks"]
+# What nearly every file has, in the order of the slots; slot 6, the track table, is not among them.
+_OF_A_FILE: Final = ("path", "size", "mtime", "stat", "sha256", "content", "fate")
+_FIELDS_OF_A_FILE: Final = frozenset(_OF_A_FILE)
+_PREPARED_OF_A_FILE: Final = tuple((name, *_PREPARED[name][1:]) for name in _OF_A_FILE)
 _FILLER: Final = [
     [b"filler" + level.to_bytes(8, "big") + i.to_bytes(8, "big") for i in range(16 >> level)]
     for level in range(ITEM_HEIGHT)
 ]
+_NO_TRACKS: Final = _FILLER[0][ITEM_SLOTS["tracks"]]
+_UPPER_HALF: Final = _FILLER[3][1]  # slots 8 to 15
 
 
 def number(value: int) -> str:
@@ -69,14 +73,19 @@ def tree_text(kind: str, height: int, root: bytes) -> str:
 def commit(values: Values, secret: bytes) -> bytes:
     """Return the item leaf (a hash) of an item with these fields under its `secret`."""
     key = keyed(derive(secret, b"fields"))
+    root = _root_of_file(values, key) if values.keys() == _FIELDS_OF_A_FILE else _root_of(values, key)
+    payload = b'{"kind":"item-field","leaves":"16","root":"%b"}' % b64(root).encode()
+    return sha256(_ITEM_HEAD + sha256(key + _LEAF_SALT).digest() + payload).digest()
+
+
+def _root_of(values: Values, key: bytes) -> bytes:
+    """Return the root of the tree over any fields."""
     nodes: list[bytes | None] = [None] * (1 << ITEM_HEIGHT)
     for name, value in values.items():
         slot, salt, head = _PREPARED[name]
         leaf = _FIELD_HEAD + sha256(key + salt).digest() + head + value.encode() + b"}"
         nodes[slot] = sha256(leaf).digest()
-    root = _root_of_file(nodes, key) if values.keys() == _FIELDS_OF_A_FILE else _root(nodes, key)
-    payload = b'{"kind":"item-field","leaves":"16","root":"%s"}' % b64(root).encode()
-    return sha256(_ITEM_HEAD + sha256(key + _LEAF_SALT).digest() + payload).digest()
+    return _root(nodes, key)
 
 
 def _root(nodes: list[bytes | None], key: bytes) -> bytes:
@@ -96,16 +105,21 @@ def _root(nodes: list[bytes | None], key: bytes) -> bytes:
     return nodes[0] or b""
 
 
-def _root_of_file(nodes: list[bytes | None], key: bytes) -> bytes:
-    """Return what :func:`_root` does for the fields nearly every file has: the left half but slot 6."""
-    nodes[_TRACKS] = sha256(key + _FILLER[0][_TRACKS]).digest()
-    level = nodes[:8]
-    while len(level) > 1:
-        level = [
-            sha256(b"\x01" + left + right).digest()  # type: ignore[operator]
-            for left, right in zip(level[::2], level[1::2], strict=True)
-        ]
-    return sha256(b"\x01" + (level[0] or b"") + sha256(key + _FILLER[3][1]).digest()).digest()
+def _root_of_file(values: Values, key: bytes) -> bytes:
+    """Return what :func:`_root_of` does, for the fields nearly every file has: in two thirds of the time."""
+    path, size, mtime, stat, digest, content, fate = [
+        sha256(_FIELD_HEAD + sha256(key + salt).digest() + head + values[name].encode() + b"}").digest()
+        for name, salt, head in _PREPARED_OF_A_FILE
+    ]
+    tracks = sha256(key + _NO_TRACKS).digest()
+    path_to_size = sha256(b"\x01" + path + size).digest()
+    mtime_to_stat = sha256(b"\x01" + mtime + stat).digest()
+    digest_to_content = sha256(b"\x01" + digest + content).digest()
+    tracks_to_fate = sha256(b"\x01" + tracks + fate).digest()
+    left = sha256(b"\x01" + path_to_size + mtime_to_stat).digest()
+    right = sha256(b"\x01" + digest_to_content + tracks_to_fate).digest()
+    upper = sha256(key + _UPPER_HALF).digest()
+    return sha256(b"\x01" + sha256(b"\x01" + left + right).digest() + upper).digest()
 
 
 @dataclass(frozen=True)
@@ -146,17 +160,24 @@ def tree_ref(value: str, kind: str, heights: tuple[int, ...]) -> TreeRef:
     return TreeRef.from_json(json.loads(value), kind, heights)
 
 
-def record_line(values: Values, secret: bytes, extents: Iterable[Extent], index: Iterable[Extent]) -> bytes:
+def record_line(values: Values, secret: bytes, extents: Sequence[Extent], index: Sequence[Extent]) -> bytes:
     """Return the item's line of the manifest, newline included."""
-    fields = ",".join(f'"{name}":{values[name]}' for name in sorted(values))
+    if values.keys() == _FIELDS_OF_A_FILE:
+        v = values
+        fields = (
+            f'"content":{v["content"]},"fate":{v["fate"]},"mtime":{v["mtime"]},"path":{v["path"]},'
+            f'"sha256":{v["sha256"]},"size":{v["size"]},"stat":{v["stat"]}'
+        )
+    else:
+        fields = ",".join([f'"{name}":{values[name]}' for name in sorted(values)])
     return (
         f'{{"extents":{_extents(extents)},"fields":{{{fields}}},"index":{_extents(index)},'
         f'"secret":"{b64(secret)}","type":"item"}}\n'
     ).encode()
 
 
-def _extents(extents: Iterable[Extent]) -> str:
-    return "[" + ",".join(f'["{pack}","{at}","{size}"]' for pack, at, size in extents) + "]"
+def _extents(extents: Sequence[Extent]) -> str:
+    return "[" + ",".join([f'["{pack}","{at}","{size}"]' for pack, at, size in extents]) + "]"
 
 
 def folder_line(path: bytes, mode: int, mtime_ns: int) -> bytes:

@@ -15,11 +15,14 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from bearwitness.crypto.derive import derive, keyed
 from bearwitness.errors import ProofError
 from bearwitness_verify.leaves import HIDDEN_HEIGHTS
 from bearwitness_verify.merkle import HASH_BYTES, node_hash, root_from_path
+
+_CLIMB_AT: Final = 512  # leaves; to climb for the few of each piece took a twelfth of sealing a video
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,22 @@ class RunBuilder:
         self.first = secret_first if first is None else first
         self._carry: list[bytes | None] = [None] * (self.height + 1)
         self._next = [self.first >> level for level in range(self.height + 1)]
+        self._waiting: list[bytes] = []
 
     def extend(self, leaves: list[bytes]) -> None:
         """Add the next leaf hashes."""
         self._left -= len(leaves)
-        self._climb(leaves, closing=False)
+        self._waiting += leaves
+        if len(self._waiting) >= _CLIMB_AT:
+            self._climb(self._waiting, closing=False)
+            self._waiting = []
 
     def root(self) -> bytes:
         """Return the root once all `count` leaves are in; raise ProofError before."""
         if self._left:
             raise ProofError(f"{self._left} leaves of a run are missing")
-        self._climb([], closing=True)
+        self._climb(self._waiting, closing=True)
+        self._waiting = []
         root = self._carry[self.height]
         if root is None:
             raise ProofError("a run without leaves has no root")

@@ -15,7 +15,7 @@ from bearwitness_verify.leaves import TreeRef, hash_leaf
 from bearwitness_verify.merkle import HASH_BYTES
 
 from .journal import Run
-from .part import Mark
+from .part import mark_rows
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,28 @@ class Tally:
     size: int = 0
     losses: int = 0
 
-    def add(self, mark: Mark) -> None:
+    def add(self, leaf: bytes, size: int, *, lossy: bool) -> None:
         """Count one item."""
-        self.leaves += mark.leaf
+        self.leaves += leaf
         self.items += 1
-        self.size += mark.size
-        self.losses += mark.lossy
+        self.size += size
+        self.losses += lossy
 
 
 def tally(run: Run) -> Tally:
     """Count the run's items: of several attempts at one name only the last."""
-    again = {mark.tag for mark in run.each_mark() if mark.lossy}
-    latest: dict[bytes, Mark] = {}
+    again = {tag for tag, _, _, lossy in mark_rows(run.marks) if lossy}
+    latest: dict[bytes, tuple[bytes, int, bool]] = {}
     out = Tally()
-    for mark in run.each_mark():
-        if mark.tag not in again:
-            out.add(mark)
+    for tag, leaf, size, lossy in mark_rows(run.marks):
+        if tag not in again:
+            out.add(leaf, size, lossy=lossy)
             continue
-        if mark.tag in latest:
-            out.dropped.append(latest[mark.tag].leaf)
-        latest[mark.tag] = mark
-    for mark in latest.values():
-        out.add(mark)
+        if tag in latest:
+            out.dropped.append(latest[tag][0])
+        latest[tag] = (leaf, size, lossy)
+    for leaf, size, lossy in latest.values():
+        out.add(leaf, size, lossy=lossy)
     return out
 
 

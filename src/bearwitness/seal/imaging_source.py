@@ -21,7 +21,8 @@ from .imaging_notes import Notes
 from .imaging_target import Target
 from .imaging_walk import DELETED, Seen
 from .intake import UnreadIndexError
-from .reading import FileReading, FileState, Loss, Reading
+from .reading import FileReading, Loss, Reading
+from .statx import FileState
 from .walk import Found
 
 MADE_BY: Final = "bearwitness"

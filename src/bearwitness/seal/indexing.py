@@ -39,7 +39,9 @@ def looks_indexed(head: memoryview) -> bool:
     first = bytes(head[:8])
     if first[4:] in _SECOND_WORDS or first[:4] in _FIRST_WORDS:
         return True
-    return bytes(head[0:565:188]) == b"GGGG" or bytes(head[4:581:192]) == b"GGGG"
+    if first[:1] == b"G" and bytes(head[0:565:188]) == b"GGGG":
+        return True
+    return first[4:5] == b"G" and bytes(head[4:581:192]) == b"GGGG"
 
 
 class ContainerIndexer:
@@ -50,10 +52,12 @@ class ContainerIndexer:
 
     def __call__(self, reading: Reading, size: int, head: memoryview) -> Indexed | None:
         """Return segments and track table of the file, None where it is cut in plain blocks."""
+        if not looks_indexed(head):
+            return None
         file = reading.descriptor()
         if file is None:
-            return indexed(reading.untrusted_index(), size) if looks_indexed(head) else None
-        if size < _SMALLEST_BYTES or not looks_indexed(head):
+            return indexed(reading.untrusted_index(), size)
+        if size < _SMALLEST_BYTES:
             return None
         seconds = _SECONDS_LEAST + size // _BYTES_A_SECOND
         limits = Limits(seconds, float(2 * seconds), _MEMORY_BYTES, ANSWER_BYTES_MAX)

@@ -17,8 +17,9 @@ from bearwitness.vault.indexblob import plain_lengths
 from bearwitness_verify import canonical
 from bearwitness_verify.leaves import SEGMENT_BYTES_MAX
 
-from .reading import ChangedError, FileState, Loss, Reading
+from .reading import ChangedError, Loss, Reading
 from .sources import Source
+from .statx import FileState
 from .walk import Found
 
 ATTEMPTS: Final = 3  # a file that changes while it is read is read again so often
@@ -97,8 +98,8 @@ class FileIntake:
         if changed and not last:
             return None
         hashes = hasher.finish()
-        values = _values(found.path, before, hashes.sha256, hasher.tree.height, hashes.root)
-        values["fate"] = _fate(reading.losses, changed=changed)
+        fate = _fate(reading.losses, changed=changed)
+        values = _values(found.path, before, hashes.sha256, hasher.tree.height, hashes.root, fate)
         if hashes.md5:
             values["md5"] = items.data(hashes.md5)
         _add_xattrs(values, reading)
@@ -128,11 +129,11 @@ class FileIntake:
         digest, root = sha256(room).digest(), root_of_one(secret, room)
         if not reading.is_still(before):
             return None
-        values = _values(found.path, before, digest, 0, root) | {"fate": _WHOLE}
+        values = _values(found.path, before, digest, 0, root, _WHOLE)
         _add_xattrs(values, reading)
         extent = (len(self._writer.finished), self._writer.offset, size)
         self._writer.commit(size)
-        if self._writer.offset >= PACK_BYTES:
+        if extent[1] + size >= PACK_BYTES:
             self._writer.close_pack()
         self._progress(size)
         return Sealed(values, [extent], [], size, "", unread)
@@ -247,12 +248,15 @@ def _holes(reading: Reading, state: FileState) -> list[tuple[int, int]]:
     return holes
 
 
-def _values(path: bytes, state: FileState, digest: bytes, height: int, root: bytes) -> dict[str, str]:
+def _values(
+    path: bytes, state: FileState, digest: bytes, height: int, root: bytes, fate: str
+) -> dict[str, str]:
     return {
         "path": items.data(path),
         "size": items.number(state.size),
         "sha256": items.data(digest),
         "content": items.tree_text("segment", height, root),
+        "fate": fate,
         **state_values(state),
     }
 

@@ -43,14 +43,31 @@ _MARK: Final = struct.Struct(f">{TAG_BYTES}s32sQ?")
 MARK_BYTES: Final = _MARK.size
 
 
-def pack_mark(mark: Mark) -> bytes:
-    """Return the bytes of a mark."""
-    return _MARK.pack(*mark)
+def pack_mark(tag: bytes, leaf: bytes, size: int, *, lossy: bool) -> bytes:
+    """Return the bytes of a :class:`Mark`."""
+    return _MARK.pack(tag, leaf, size, lossy)
+
+
+def mark_rows(data: bytes | bytearray) -> Iterator[tuple[bytes, bytes, int, bool]]:
+    """Yield what :func:`unpack_marks` does as plain tuples: in a third of the time, for a million items."""
+    return _MARK.iter_unpack(data)
 
 
 def unpack_marks(data: bytes | bytearray) -> Iterator[Mark]:
     """Yield the marks packed in `data`."""
     return map(Mark._make, _MARK.iter_unpack(data))
+
+
+class _ItemLine(NamedTuple):
+    """A line of the manifest that waits for the names of the packs."""
+
+    sealed: Sealed
+    secret: bytes
+
+    def encode(self, names: Sequence[str]) -> bytes:
+        """Return the line, the packs having these `names`."""
+        extents, index = _named(self.sealed.extents, names), _named(self.sealed.index_extents, names)
+        return items.record_line(self.sealed.values, self.secret, extents, index)
 
 
 class Lost(NamedTuple):
@@ -101,7 +118,7 @@ class PartSealer:
         next part is sealed. Both raise OSError if the disk refuses, this also SourceGoneError.
         """
         result = PartResult([], "", "", "")
-        lines: list[Callable[[list[str]], bytes]] = []
+        lines: list[bytes | _ItemLine] = []
         for found, same_as in batch:
             if found.type == FOLDER:
                 lines.append(self._folder_line(found))
@@ -109,7 +126,7 @@ class PartSealer:
                 lines.append(self._item_line(found, result, same_as))
         self._writer.close_pack()
         names = [pack.name for pack in self._writer.finished]
-        self._write_manifest(b"".join(line(names) for line in lines))
+        self._write_manifest(b"".join([x if isinstance(x, bytes) else x.encode(names) for x in lines]))
         packs, wait = self._writer.take()
         result.packs, result.manifest = names, packs[-1].name
         keys = encode_keys({pack.name: pack.identity for pack in packs})
@@ -122,18 +139,15 @@ class PartSealer:
 
         return finish
 
-    def _folder_line(self, found: Found) -> Callable[[list[str]], bytes]:
+    def _folder_line(self, found: Found) -> bytes:
         try:
             state = self._source.lstat(found)
             mode = 0o700 if state.mode is None else stat.S_IMODE(state.mode)
-            line = items.folder_line(found.path, mode, state.mtime or 0)
+            return items.folder_line(found.path, mode, state.mtime or 0)
         except OSError:
-            line = items.folder_line(found.path, 0o700, 0)
-        return lambda names: line
+            return items.folder_line(found.path, 0o700, 0)
 
-    def _item_line(
-        self, found: Found, result: PartResult, same_as: str | None
-    ) -> Callable[[list[str]], bytes]:
+    def _item_line(self, found: Found, result: PartResult, same_as: str | None) -> _ItemLine:
         secret = new_secret()
         if same_as is not None:
             sealed = self._nameless(found, {"same_as": same_as, "type": FILE})
@@ -145,7 +159,7 @@ class PartSealer:
         if origin is not None:
             sealed.values["origin"] = items.value_text(origin)
         leaf = items.commit(sealed.values, secret)
-        result.marks += pack_mark(Mark(found.tag, leaf, sealed.size, bool(sealed.lost)))
+        result.marks += pack_mark(found.tag, leaf, sealed.size, lossy=bool(sealed.lost))
         result.items += 1
         result.size += sealed.size
         if sealed.lost:
@@ -154,9 +168,7 @@ class PartSealer:
             result.unread.append(Lost(found.path, sealed.unread))
         if found.inode and same_as is None:
             result.inodes.append((found.inode, leaf))
-        return lambda names: items.record_line(
-            sealed.values, secret, _named(sealed.extents, names), _named(sealed.index_extents, names)
-        )
+        return _ItemLine(sealed, secret)
 
     def _file(self, found: Found, secret: bytes) -> Sealed:
         try:

@@ -10,9 +10,10 @@ import errno
 import os
 import time
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from . import statx
+from .statx import FileState
 from .walk import reason_of
 
 RETRIES: Final = 2
@@ -28,31 +29,6 @@ class SourceGoneError(OSError):
 
 class ChangedError(Exception):
     """The file changed while it was read."""
-
-
-class FileState(NamedTuple):
-    """What the file system says of a file; times in nanoseconds, None for what it does not keep."""
-
-    size: int
-    mtime: int | None
-    atime: int | None
-    ctime: int | None
-    btime: int | None
-    mode: int | None
-    uid: int | None
-    gid: int | None
-    nlink: int | None
-    blocks: int  # of 512 bytes that are stored: fewer than the size takes where there are holes
-    attributes: int | None = None  # of DOS and Windows
-
-
-def state_of(status: os.stat_result, btime: int | None) -> FileState:
-    """Return what `stat` told, and the birth time it does not tell."""
-    s = status
-    return FileState(
-        s.st_size, s.st_mtime_ns, s.st_atime_ns, s.st_ctime_ns, btime,
-        s.st_mode, s.st_uid, s.st_gid, s.st_nlink, s.st_blocks,
-    )  # fmt: skip
 
 
 @dataclass
@@ -104,7 +80,7 @@ class FileReading:
 
     def state(self) -> FileState:
         """Return what the file system says of it now."""
-        return state_of(os.fstat(self._file), statx.birth_time(self._file))
+        return statx.state_of_open(self._file)
 
     def is_still(self, state: FileState) -> bool:
         """Say whether size and times are those of `state`."""

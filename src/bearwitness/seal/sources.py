@@ -7,7 +7,8 @@ from typing import Protocol
 
 from bearwitness_verify.canonical import Json
 
-from .reading import FileReading, FileState, Reading, state_of
+from .reading import FileReading, Reading
+from .statx import FileState, state_of
 from .walk import Found
 
 
@@ -38,7 +39,7 @@ class FolderSource:
     how = "logical copy"
 
     def __init__(self, root: bytes) -> None:
-        self.root = root
+        self.root, self._below = root, os.path.join(root, b"")
         status = os.stat(root)
         self._root_inode = (status.st_dev, status.st_ino)
         self._block_device = f"/sys/dev/block/{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
@@ -56,15 +57,15 @@ class FolderSource:
 
     def open(self, found: Found) -> Reading:
         """Open a file."""
-        return FileReading(os.path.join(self.root, found.path))
+        return FileReading(self._below + found.path)
 
     def lstat(self, found: Found) -> FileState:
         """Return what the file system says of the name itself."""
-        return state_of(os.lstat(os.path.join(self.root, found.path)), None)
+        return state_of(os.lstat(self._below + found.path))
 
     def link_target(self, found: Found) -> bytes:
         """Return where a symbolic link points."""
-        return os.readlink(os.path.join(self.root, found.path))
+        return os.readlink(self._below + found.path)
 
     def origin(self, found: Found) -> None:
         """Return nothing: the path says it."""
