@@ -147,9 +147,9 @@ def prepare() -> None:
         os.preadv = with_bad_sectors(os.preadv)
     if PLAN.get("pull"):
         os.preadv = with_a_source_pulled(os.preadv)
-    from bearwitness.cli import seal_cmd
+    from bearwitness.cli import sealing
 
-    seal_cmd._ACKNOWLEDGE_SECONDS = 0  # type: ignore[misc]
+    sealing._ACKNOWLEDGE_SECONDS = 0  # type: ignore[misc]
     if PLAN.get("small"):
         from bearwitness.seal import batches, intake
         from bearwitness.store import packs

@@ -22,7 +22,6 @@ from bearwitness_verify.canonical import Json
 from .intake import Indexed, UnreadIndexError
 from .reading import Reading
 
-TASKS: Final = "bearwitness.containers.locked"
 FIELD_NAMES: Final = ("decoder", "display", "edits", "extent")
 _SECONDS_LEAST: Final = 20
 _BYTES_A_SECOND: Final = 100_000_000  # slower than the slowest scan we measured on a slow disk

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bearwitness.sandbox.client import Sandbox
+
 from .closing import Closed
 from .form import CustodyForm
 from .part import Lost
@@ -20,6 +22,7 @@ class Options:
     card: Path | None = None
     recover_deleted: bool = False
     weak_sandbox: bool = False
+    sandbox: Sandbox | None = None  # for containers, if it was begun early
 
 
 @dataclass

@@ -6,6 +6,7 @@ delivery, whatever happens after. The same call for the same source goes on wher
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,6 +29,7 @@ from .walk import Found
 from .workers import WorkerPool, source_gone
 
 _POLL_SECONDS: Final = 0.2  # how often the progress is told while nothing is finished
+_BATCHES_AHEAD: Final = 3
 
 
 @dataclass
@@ -154,12 +156,18 @@ class _Session:
     def drive(self, batches: Iterator[Batch], batcher: Batcher) -> None:
         """Hand out all `batches` and commit what comes back."""
         done: list[PartResult] = []
-        waiting = next(batches, None)
-        while waiting is not None or self._pool.busy:
-            while waiting is not None and self._pool.submit(waiting):
-                waiting = next(batches, None)
+        ready: deque[Batch] = deque()
+        more = True
+        while more or ready or self._pool.busy:
+            while ready and self._pool.submit(ready[0]):
+                ready.popleft()
             self._commit(done, batcher)  # with all workers at work
-            done = self._pool.collect(_POLL_SECONDS)
+            if more and len(ready) < _BATCHES_AHEAD:  # so that no worker waits while names are listed
+                batch = next(batches, None)
+                more = batch is not None
+                ready += [batch] if batch else []
+            ahead = not more or len(ready) == _BATCHES_AHEAD
+            done = self._pool.collect(_POLL_SECONDS if ahead else 0)
         self._commit(done, batcher)
 
     def _commit(self, results: list[PartResult], batcher: Batcher) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from bearwitness.errors import RefusedError, SandboxUnavailableError
 from bearwitness.sandbox import status
-from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
-from . import card, imaging, sources_of
+from . import sources_of
 from .closing import close, was_closed
+from .early import begin_index_sandbox
 from .imaging_traces import Traces
-from .indexing import TASKS, ContainerIndexer
+from .indexing import ContainerIndexer
 from .intake import Indexer
 from .journal import open_runs
 from .model import Options, Sealing
@@ -31,6 +31,8 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
     else:
         kind = sources_of.kind_of(source, options.kind)
         if kind in ("image", "device"):
+            from . import imaging
+
             sealing = imaging.seal_image(vault, source, kind, options, progress)
         else:
             sealing = _seal_files(vault, source, kind, options, progress)
@@ -41,6 +43,8 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
             "bearwitness seal --finish"
         )
     if options.card:
+        from . import card
+
         card.write(options.card, vault, sealing.closed, options.form, sealing.how)
     return sealing
 
@@ -90,7 +94,7 @@ def container_indexer(options: Options, warnings: list[str]) -> Iterator[Indexer
         )
         yield lambda reading, size, head: None
         return
-    with Sandbox(TASKS, accept_weak=options.weak_sandbox) as sandbox:
+    with options.sandbox or begin_index_sandbox(accept_weak=options.weak_sandbox) as sandbox:
         sandbox.start()
         yield ContainerIndexer(sandbox)
 
