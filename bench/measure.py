@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -20,10 +21,27 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of wall time, median of the rounds."""
+    """How long a command ran by the clock, and on all processors together, in seconds."""
 
-    name: str
-    seconds: float
+    wall: float
+    processor: float
+
+
+class Runs(list[Timing]):
+    """The runs of one contestant, in the order of the rounds."""
+
+    @property
+    def wall(self) -> float:
+        """Median seconds by the clock."""
+        return statistics.median(run.wall for run in self)
+
+    def against(self, peer: Runs) -> Timing:
+        """Return the medians of the ratios to `peer`, round by round: what drifts hits both of a round."""
+        pairs = list(zip(self, peer, strict=True))
+        return Timing(
+            statistics.median(mine.wall / its.wall for mine, its in pairs),
+            statistics.median(mine.processor / its.processor for mine, its in pairs),
+        )
 
 
 def warm(folder: Path) -> None:
@@ -35,23 +53,28 @@ def warm(folder: Path) -> None:
                     pass
 
 
-def rounds(contestants: dict[str, Callable[[], float]], count: int) -> dict[str, float]:
-    """Run all contestants in turn, `count` times; return the median seconds of each."""
-    times: dict[str, list[float]] = {name: [] for name in contestants}
+def rounds(contestants: dict[str, Callable[[], Timing]], count: int) -> dict[str, Runs]:
+    """Run all contestants in turn, `count` times."""
+    runs = {name: Runs() for name in contestants}
     for _ in range(count):
         for name, run in contestants.items():
-            times[name].append(run())
-    return {name: statistics.median(values) for name, values in times.items()}
+            runs[name].append(run())
+    return runs
 
 
-def timed(command: Sequence[str] | str, **more: object) -> float:
-    """Run a command (a string: in a shell); return its wall time."""
-    begin = time.perf_counter()
+def timed(command: Sequence[str] | str, **more: object) -> Timing:
+    """Run a command (a string: in a shell); return how long it took."""
+    begin, used = time.perf_counter(), _processor_seconds()
     subprocess.run(
         command, check=True, shell=isinstance(command, str), stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, **more,
     )  # type: ignore[call-overload]  # fmt: skip
-    return time.perf_counter() - begin
+    return Timing(time.perf_counter() - begin, _processor_seconds() - used)
+
+
+def _processor_seconds() -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime
 
 
 def fresh(path: Path) -> Path:

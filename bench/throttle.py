@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from measure import rounds, timed
+from measure import Timing, rounds, timed
 
 BYTES_A_SECOND: Final = 300_000_000
 _GROUP: Final = Path("/sys/fs/cgroup/blkio/bearwitness-bench")
@@ -25,7 +25,7 @@ def measure(source: Path, seal_command: Callable[[], list[str]], board: Any) -> 
         print(f"(a drive of 300 MB/s can not be made here: {error})")
         return
 
-    def held(command: list[str] | str) -> float:
+    def held(command: list[str] | str) -> Timing:
         subprocess.run(["sync"], check=True)
         Path("/proc/sys/vm/drop_caches").write_text("3")
         shell = command if isinstance(command, str) else " ".join(command)
@@ -34,6 +34,8 @@ def measure(source: Path, seal_command: Callable[[], list[str]], board: Any) -> 
     files = " ".join(str(path) for path in sorted(source.iterdir()))
     got = rounds({"seal": lambda: held(seal_command()), "read": lambda: held(f"cat {files}")}, 3)
     board.line(
-        f"cold, against only reading at 300 MB/s ({got['read']:.2f} s)", got["seal"] / got["read"], 1.25
+        f"cold, against only reading at 300 MB/s ({got['read'].wall:.2f} s)",
+        got["seal"].against(got["read"]).wall,
+        1.25,
     )
     _GROUP.rmdir()

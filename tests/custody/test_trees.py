@@ -6,6 +6,7 @@ import hashlib
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -22,14 +23,17 @@ SECRETS = st.binary(min_size=32, max_size=32)
 LEAVES = [sha256(n.to_bytes(4, "big")).digest() for n in range(70_000)]
 
 
-def built(leaves: list[bytes], secret: bytes, steps: list[int], *, single: bool = False) -> RunBuilder:
+def built(
+    leaves: list[bytes], secret: bytes, steps: list[int], *, single: bool = False, climb_at: int = 1
+) -> RunBuilder:
     """Return a builder fed with `leaves` in pieces of these sizes, the rest at once."""
     builder = RunBuilder(secret, len(leaves), single=single)
     at = 0
-    for step in steps:
-        builder.extend(leaves[at : at + step])
-        at += step
-    builder.extend(leaves[at:])
+    with mock.patch.object(trees, "_CLIMB_AT", climb_at):
+        for step in steps:
+            builder.extend(leaves[at : at + step])
+            at += step
+        builder.extend(leaves[at:])
     return builder
 
 
@@ -72,13 +76,15 @@ def test_a_file_of_one_segment_is_its_own_root_and_a_track_table_never() -> None
 
 
 @examples(60)
-@given(SECRETS, st.integers(1, 40), st.lists(st.integers(0, 9), max_size=12), st.booleans())
+@given(
+    SECRETS, st.integers(1, 40), st.lists(st.integers(0, 9), max_size=12), st.booleans(), st.integers(1, 12)
+)
 def test_a_run_has_the_root_of_the_definition_in_whatever_pieces_it_comes(
-    secret: bytes, count: int, steps: list[int], single: bool
+    secret: bytes, count: int, steps: list[int], single: bool, climb_at: int
 ) -> None:
     leaves = LEAVES[:count]
     tree, first = naive.run_tree(leaves, secret, content=single)
-    builder = built(leaves, secret, steps, single=single)
+    builder = built(leaves, secret, steps, single=single, climb_at=climb_at)
     assert (builder.height, builder.first, builder.root()) == (tree.height, first, tree.root)
 
 
@@ -87,7 +93,7 @@ def test_a_long_run_has_the_root_of_the_definition(count: int) -> None:
     for seed in range(2):
         secret = sha256(bytes([seed])).digest()
         tree, first = naive.run_tree(LEAVES[:count], secret)
-        builder = built(LEAVES[:count], secret, [1, 2, 4096, 1])
+        builder = built(LEAVES[:count], secret, [1, 2, 4096, 1], climb_at=512)
         assert (builder.first, builder.root()) == (first, tree.root)
 
 

@@ -39,6 +39,33 @@ def wait_until_gone(pidfd: int) -> None:
     os.close(pidfd)
 
 
+# Preparing
+
+
+def test_a_sandbox_that_was_prepared_early_is_the_one_that_serves(own: Sandbox, limits: Limits) -> None:
+    with own:
+        own.prepare()
+        prepared = own.zygote_pid
+        own.prepare()
+        own.start()
+        assert own.call("echo", b"early", [], limits) == b"early"
+        assert own.zygote_pid == prepared > 0
+    own.prepare()
+    assert own.call("echo", b"without waiting for it", [], limits) == b"without waiting for it"
+    own.close()
+
+
+def test_a_zygote_that_dies_before_it_is_waited_for_is_told_and_another_serves(
+    own: Sandbox, limits: Limits
+) -> None:
+    with own:
+        own.prepare()
+        os.kill(own.zygote_pid, signal.SIGKILL)
+        with pytest.raises(SandboxError, match="did not start"):
+            own.start()
+        assert own.call("echo", b"again", [], limits) == b"again"
+
+
 # Calls
 
 

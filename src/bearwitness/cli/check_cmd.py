@@ -14,7 +14,6 @@ from pathlib import Path
 from bearwitness.errors import UsageError
 from bearwitness.keep.checking import CheckOptions, check, total_bytes
 from bearwitness.vault.opening import open_vault
-from bearwitness_verify import anchors
 
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, EXIT_FAILED, Output
@@ -51,7 +50,11 @@ def run(options: argparse.Namespace, out: Output) -> int:
         raise UsageError("--deep needs --identity")
     vault = open_vault(options.vault)
     unlocked = unlock(vault, options.identity) if options.identity else None
-    settings = CheckOptions(deep=options.deep, roots=anchors.load((), (), (), options.tsa_root).roots)
+    settings = CheckOptions(deep=options.deep)
+    if options.tsa_root:
+        from bearwitness_verify import anchors
+
+        settings.roots = anchors.load((), (), (), options.tsa_root).roots
     if options.since:
         try:
             settings.since = options.since.read_bytes()

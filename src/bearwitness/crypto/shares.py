@@ -10,9 +10,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import shamir_mnemonic
-from shamir_mnemonic.utils import MnemonicError
-
 from bearwitness.errors import KeyUnlockError, UsageError
 
 SHARES_MAX: Final = 16  # what SLIP-39 holds
@@ -25,12 +22,17 @@ def split(secret: bytes, threshold: int, count: int) -> list[str]:
         raise UsageError(
             f"{threshold} of {count} is not possible: 2 to {SHARES_MAX}, not more needed than made"
         )
+    import shamir_mnemonic
+
     groups = shamir_mnemonic.generate_mnemonics(1, [(threshold, count)], secret)
     return list(groups[0])
 
 
 def combine(mnemonics: Sequence[str]) -> bytes:
     """Return the secret the mnemonics stand for; the caller compares the public key."""
+    import shamir_mnemonic  # not above: few who open a vault have shares, and its words take 10 ms to load
+    from shamir_mnemonic.utils import MnemonicError
+
     distinct = list(dict.fromkeys(mnemonics))
     try:
         needed = shamir_mnemonic.share.Share.from_mnemonic(distinct[0]).member_threshold

@@ -234,9 +234,11 @@ def _places(count: int, height: int, secret: bytes) -> array[int]:
         counter += 1
         for word in words:
             place = word >> shift
-            if not taken[place >> 3] >> (place & 7) & 1 and len(places) < count:
-                taken[place >> 3] |= 1 << (place & 7)
+            byte, bit = place >> 3, 1 << (place & 7)
+            if not taken[byte] & bit:
+                taken[byte] |= bit
                 places.append(place)
+    del places[count:]  # the last words may have given more than were wanted
     return places
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 from multiprocessing import get_context
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from bearwitness.custody.log import OWN, Log
 from bearwitness.errors import BearwitnessError, TamperedError
@@ -18,13 +17,15 @@ from bearwitness.vault.delivery import Descriptor
 from bearwitness.vault.freezing import frozen
 from bearwitness.vault.ledger import log_name
 from bearwitness.vault.vault import Vault
-from bearwitness_verify import note, stamps, timestamp
+from bearwitness_verify import note
 from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
 from bearwitness_verify.note import VerifierKey
-from bearwitness_verify.stamps import StampFile
 
 from .findings import Findings
 from .mirroring import CARD
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _READ_BYTES = 4 << 20
 _PACKS_AT_ONCE = 16
@@ -124,8 +125,13 @@ def check_stamps(vault: Vault, log: Log, findings: Findings, roots: Sequence[x50
         for size, files in stampfiles.by_size(vault, log).items():
             plain = note.parse(log.note_bytes(size)).plain(log.key).encode()
             known = {sha256(data).digest(): data for data in files}
+            from bearwitness_verify import (
+                stamps,
+                timestamp,
+            )  # only where there is one: they bring all of X.509
+
             for data in files:
-                stamp = StampFile.parse(data)
+                stamp = stamps.StampFile.parse(data)
                 message = plain if stamp.renewed is None else known.get(stamp.renewed)
                 if message is None or not stamp.is_of(message):
                     raise TamperedError(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from bearwitness.errors import BearwitnessError
 from bearwitness.machine import worker_count
@@ -17,6 +16,9 @@ from . import check_public
 from .check_content import Look, check_delivery
 from .check_derived import check_derived
 from .findings import Findings
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 
 @dataclass

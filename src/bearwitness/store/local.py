@@ -42,15 +42,21 @@ class LocalStore:
 
     def read_into(self, path: str, offset: int, view: memoryview) -> int:
         """Fill `view` from `offset`, less at the end; return the count."""
-        try:
-            with self.path(path).open("rb", buffering=0) as file:
-                got = done = os.preadv(file.fileno(), [view], offset)
-                while got and done < len(view):
-                    got = os.preadv(file.fileno(), [view[done:]], offset + done)
-                    done += got
-                return done
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        try:  # without pathlib and file objects, which took two thirds of the time of a piece in the cache
+            file = os.open(f"{self.root}/{check_path(path)}", os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(path) from None
+        try:
+            got = done = os.preadv(file, [view], offset)
+            while got and done < len(view):
+                got = os.preadv(file, [view[done:]], offset + done)
+                done += got
+        except IsADirectoryError:
+            raise KeyError(path) from None
+        else:
+            return done
+        finally:
+            os.close(file)
 
     def write(self, path: str, data: bytes) -> None:
         """Put `data` at `path`, atomically and durably; raise StorageError."""
