@@ -23,6 +23,7 @@ from bearwitness.redact.plan import (
     Plan,
     Source,
     Track,
+    Utterance,
     require_for,
     source_of,
 )
@@ -133,3 +134,32 @@ def test_a_plan_for_another_file_is_refused() -> None:
     with pytest.raises(RefusedError, match="not made for clip"):
         require_for(plan(), other, "clip.mp4")
     require_for(plan(), SOURCE, "clip.mp4")
+
+
+UTTERANCES = (Utterance(0, 900, "whisper"), Utterance(900, 2000, "speak", "ru", "Он не знал."))
+
+
+def test_changed_voices_are_read_back_and_a_plan_without_them_is_written_as_before() -> None:
+    changed = plan(voices="ranges", muted=((2000, 3000),), changed=UTTERANCES)
+    assert plan_text.read(plan_text.write(changed).encode()) == changed
+    assert "changed" not in json.loads(plan_text.write(plan()))
+    assert plan_text.digest(changed) != plan_text.digest(replace(changed, changed=UTTERANCES[:1]))
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"voices": "keep", "changed": UTTERANCES},
+        {"voices": "ranges", "changed": UTTERANCES[::-1]},
+        {"voices": "ranges", "changed": (Utterance(0, 900, "pitch"),)},
+        {"voices": "ranges", "changed": (Utterance(0, 900, "speak", "en"),)},
+        {"voices": "ranges", "changed": (Utterance(0, 900, "whisper", "en", "words"),)},
+        {"voices": "ranges", "changed": (Utterance(900, 900, "whisper"),)},
+    ],
+)
+def test_changed_voices_that_make_no_sense_are_refused(spoiled: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError):
+        plan_text.read(plan_text.write(plan(**spoiled)).encode())
+    empty = json.loads(plan_text.write(plan(voices="ranges"))) | {"changed": []}
+    with pytest.raises(MalformedError):
+        plan_text.read(json.dumps(empty).encode())

@@ -19,9 +19,10 @@ from typing import Any
 
 from bearwitness.errors import RefusedError, UsageError
 from bearwitness.redact import operations, plan_text
+from bearwitness.redact.changing import LABELS
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
-from bearwitness.redact.plan import FILLS, Plan, Source, require_for
+from bearwitness.redact.plan import FILLS, SPEAK, WHISPER, Plan, Source, require_for
 from bearwitness.redact.redaction import AttackedError, Done, Progress, Setting, Workshop, with_hits
 from bearwitness.redact.residual import CHECKLIST, checklist, summary
 from bearwitness.redact.sheet import draw, entries
@@ -29,6 +30,7 @@ from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
 
 from .output import EXIT_DONE, Output, plural
+from .redact_voices import refuse_voices, with_voices
 from .redacting import (
     PICTURES,
     Deliver,
@@ -48,7 +50,8 @@ EXAMPLES = """
 """
 _ROUNDS_MAX = 4
 _MUTE = "mute"
-_VOICES = {"keep": "keep", _MUTE: "keep", "none": "mute"}  # of a plan; speech is muted once it is found
+# Of a plan: speech is muted or changed once it is found.
+_VOICES = {"keep": "keep", _MUTE: "keep", "none": "mute", WHISPER: "keep", SPEAK: "keep"}
 _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _BOX = re.compile(rf"(\d+),(\d+),(\d+),(\d+)(?:@({_NUMBER})?-({_NUMBER})?)?\Z")
 _RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})\Z")
@@ -103,10 +106,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sound = parser.add_argument_group("sound")
     sound.add_argument(
         "--voices",
-        choices=("keep", "mute", "none"),
+        choices=("mute", WHISPER, SPEAK, "keep", "none"),
         help="mute: silence wherever somebody speaks (the default, unless a plan is given); "
-        "keep: sound stays, but for ranges of --mute; none: no sound at all",
+        f"whisper: speech as a whisper ({LABELS[WHISPER]}); speak: the words of --words, "
+        f"{LABELS[SPEAK]}; keep: sound stays, but for ranges of --mute; none: no sound at all",
     )
+    sound.add_argument(
+        "--words",
+        metavar="TEXT",
+        type=Path,
+        help="what is spoken where, one line each: FROM-TO WORDS, in seconds, the language before them",
+    )
+    sound.add_argument(
+        "--write-down",
+        metavar="TEXT",
+        type=Path,
+        help="write what a machine hears in the file there, to be corrected for --words",
+    )
+    sound.add_argument(
+        "--rest", choices=("keep", "mute"), default="keep",
+        help="with whisper and speak: sound where nobody speaks (default: keep)",
+    )  # fmt: skip
     sound.add_argument(
         "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
     )
@@ -131,6 +151,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
             "a plan that is there already says what is hidden: --heads and --bodies are for making one",
             "leave --plan out, and the footage is looked at again",
         )
+    refuse_voices(options)
     if options.out is not None:
         container_of(options.out)
     setting = Setting(
@@ -139,8 +160,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     with Workshop(setting=setting) as workshop, _opened(workshop, options, out) as opened:
         footage, source, deliver = opened
         plan = _edited(_plan(options, workshop, footage, source, out), options)
-        if _mutes_speech(options) and isinstance(footage, Footage):
-            plan = workshop.mute_speech(footage, plan)
+        if isinstance(footage, Footage):
+            plan = with_voices(workshop, footage, plan, options, out)
         try:
             done = (
                 None
@@ -159,11 +180,6 @@ def run(options: argparse.Namespace, out: Output) -> int:
     else:
         out.result(_data(done), _words(done))
     return EXIT_DONE
-
-
-def _mutes_speech(options: argparse.Namespace) -> bool:
-    """Say whether speech is looked for: unless something else was asked for, or a plan says what to do."""
-    return bool(options.voices == _MUTE or (options.voices is None and options.plan is None))
 
 
 @contextlib.contextmanager
@@ -327,6 +343,8 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
             for t in plan.tracks
         ],
         "doubts": [{"at": plan.seconds(d.time), "reason": d.reason} for d in plan.doubts],
+        "muted": [[begin / 1000, end / 1000] for begin, end in plan.muted],
+        "changed_voices": [[one.begin / 1000, one.end / 1000, one.how] for one in plan.changed],
     }  # fmt: skip
 
 

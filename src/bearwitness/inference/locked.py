@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bearwitness.sandbox.tasks import Handler, Opening
+from bearwitness.signals import whispering
 from bearwitness.signals.speech import SpeechNetwork
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
@@ -19,6 +20,7 @@ from . import wire
 from .inside import centerface, faceprinting, listening, movenet, opennsfw
 from .inside.networks import Network, new_core
 from .models import WHISPER, whisper_files
+from .voices import MODEL as VOICES
 
 Ask = Callable[["Inference", dict[str, Json], list[wire.Array]], list[NDArray[Any]]]
 
@@ -108,6 +110,11 @@ def _print_faces(inference: Inference, _: dict[str, Json], arrays: list[wire.Arr
     return [inference.tools[_FACE_PRINTER].prints(picture, boxes)]
 
 
+def _whisper(_: Inference, __: dict[str, Json], arrays: list[wire.Array]) -> list[NDArray[Any]]:
+    samples, secret = arrays
+    return [whispering.whisper(samples, whispering.chance(secret.tobytes()))]
+
+
 _FACE_PRINTER: Final = "faceprints"
 _FACE_MODELS: Final = ("face-landmarks", "face-print")
 _TRANSCRIBER: Final = "whisper-base"
@@ -126,6 +133,7 @@ ASKS: Final[Mapping[str, Ask]] = {
     "hear speech": _hear_speech,
     "write down": _write_down,
     "print faces": _print_faces,
+    "whisper": _whisper,
     "run": _run,
     "precision": _precision,
 }
@@ -182,6 +190,8 @@ def _warm_up(inference: Inference, hint: bytes) -> None:
             opennsfw.score(network, pictures)
         else:
             network.as_it_is()
+        if name == VOICES:
+            whispering.whisper(np.zeros(whispering.RATE, np.float32), whispering.chance(bytes(32)))
 
 
 SERVICES: Mapping[str, Callable[[Opening], Handler]] = {"inference": open_inference}

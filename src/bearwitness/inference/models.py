@@ -100,6 +100,15 @@ MODELS: Final = _models(
         "https://tfhub.dev/google/tfjs-model/movenet/multipose/lightning/1, see weights/README.md",
     ),
     Model(
+        "resemblyzer",
+        "voices",
+        "bearwitness",
+        "resemblyzer.onnx",
+        "e2c6ecc39b0b9dabaec4764ccd41285a3fce5c5fcd0b95938a2a431dac024cfc",
+        "Apache-2.0",
+        "https://github.com/resemble-ai/Resemblyzer, see weights/README.md",
+    ),
+    Model(
         "silero-vad",
         "speech",
         "faster-whisper",

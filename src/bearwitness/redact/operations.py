@@ -5,13 +5,17 @@ The command line and, later, the editor of the review room use these and no othe
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
 from bearwitness.errors import RefusedError
 
 from .geometry import Box, clipped
-from .plan import BY_MACHINE, BY_PEOPLE, Plan, Track
+from .plan import BY_MACHINE, BY_PEOPLE, Plan, Track, Utterance
+
+END = 1 << 40
+"""Milliseconds no sound lasts."""
 
 
 def keep(plan: Plan, number: int) -> Plan:
@@ -109,6 +113,38 @@ def mute(plan: Plan, ranges: Iterable[tuple[int, int]]) -> Plan:
     return replace(plan, voices="ranges", muted=tuple(merged))
 
 
+def change_voices(plan: Plan, utterances: Iterable[Utterance]) -> Plan:
+    """Return the plan with utterances in another voice: what was muted of them is heard again, changed.
+
+    Raises RefusedError where two overlap.
+    """
+    changed = sorted(utterances, key=lambda one: one.begin)
+    for before, after in itertools.pairwise(changed):
+        if after.begin < before.end:
+            raise RefusedError(
+                f"what is said from {after.begin / 1000:.3f} s begins before what is said from "
+                f"{before.begin / 1000:.3f} s ends ({before.end / 1000:.3f} s)"
+            )
+    muted = list(plan.muted)
+    for one in changed:
+        muted = [rest for span in muted for rest in without(span, (one.begin, one.end))]
+    return replace(plan, voices="ranges", muted=tuple(muted), changed=tuple(changed))
+
+
+def mute_rest(plan: Plan) -> Plan:
+    """Return the plan with all sound muted that is not in another voice."""
+    rest = [(0, END)]
+    for one in plan.changed:
+        rest = [part for span in rest for part in without(span, (one.begin, one.end))]
+    return mute(plan, rest)
+
+
+def without(span: tuple[int, int], taken: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return what is left of a range when another is taken from it."""
+    parts = (span[0], min(span[1], taken[0])), (max(span[0], taken[1]), span[1])
+    return [part for part in parts if part[0] < part[1]]
+
+
 def set_policy(
     plan: Plan, *, fill: str | None = None, voices: str | None = None, inverted: bool = False
 ) -> Plan:
@@ -116,5 +152,5 @@ def set_policy(
     if fill is not None:
         plan = replace(plan, fill=fill)
     if voices is not None:
-        plan = replace(plan, voices=voices, muted=())
+        plan = replace(plan, voices=voices, muted=(), changed=())
     return replace(plan, inverted=plan.inverted or inverted)

@@ -21,6 +21,9 @@ KINDS: Final = ("face", "head", "body", "overlay", "box")
 PRECISIONS: Final = ("f32", "bf16", "f16")
 FILLS: Final = ("solid", "mosaic", "blur")
 VOICES: Final = ("keep", "mute", "ranges")
+WHISPER: Final = "whisper"
+SPEAK: Final = "speak"
+CHANGES: Final = (WHISPER, SPEAK)
 BY_PEOPLE: Final = "people"
 BY_MACHINE: Final = "machine"
 BY_ATTACK: Final = "attack"
@@ -91,9 +94,24 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class Utterance:
+    """A range of sound in another voice, in milliseconds; `words` in `language` if they are spoken.
+
+    `how` is one of CHANGES. By which numbers a voice is changed stands nowhere.
+    """
+
+    begin: int
+    end: int
+    how: str
+    language: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A whole plan. `times` are those of all frames, each seen by the detectors; `muted` is in milliseconds.
 
+    `changed` is in order and without overlap; where `muted` overlaps it, it is silent.
     `inverted`: everything but the boxes of people is hidden, and in them what the other tracks hide.
     """
 
@@ -107,6 +125,12 @@ class Plan:
     voices: str = "keep"
     muted: tuple[tuple[int, int], ...] = ()
     inverted: bool = False
+    changed: tuple[Utterance, ...] = ()
+
+    @property
+    def unheard(self) -> tuple[tuple[int, int], ...]:
+        """Where nothing of the original's sound is left: muted, or in another voice; in milliseconds."""
+        return (*self.muted, *((one.begin, one.end) for one in self.changed))
 
     def hidden(self) -> dict[int, list[Box]]:
         """Return what is hidden by time; times of frames in which nothing is are left out."""

@@ -7,6 +7,7 @@ the SHA-256 of its canonical form (docs/format.md, 1.1), so that layout does not
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from fractions import Fraction
@@ -21,9 +22,11 @@ from .plan import (
     BY_ATTACK,
     BY_MACHINE,
     BY_PEOPLE,
+    CHANGES,
     FILLS,
     KINDS,
     PRECISIONS,
+    SPEAK,
     VOICES,
     Detector,
     Doubt,
@@ -31,6 +34,7 @@ from .plan import (
     Plan,
     Source,
     Track,
+    Utterance,
 )
 
 FORMAT: Final = "bearwitness redaction plan"
@@ -62,7 +66,8 @@ def read(data: bytes) -> Plan:
         canonical.dumps(value)
     except (ValueError, RecursionError):
         raise MalformedError("the plan is not JSON in UTF-8") from None
-    found = members(value, "the plan", _NAMES)
+    more = " changed" if isinstance(value, dict) and "changed" in value else ""
+    found = members(value, "the plan", _NAMES + more)
     _one_of(found["format"], "the format of the plan", (FORMAT,))
     _one_of(found["v"], "the version of the plan", (VERSION,))
     _one_of(found["metadata"], "what is done with metadata", ("remove",))
@@ -80,12 +85,19 @@ def read(data: bytes) -> Plan:
         voices=_one_of(found["voices"], "what is done with voices", VOICES),
         muted=tuple(_read_range(one) for one in array(found["muted"], "the muted ranges")),
         inverted=_flag(found["inverted"], "whether all but the regions is hidden"),
+        changed=tuple(_read_utterance(one) for one in array(found["changed"], "the changed ranges"))
+        if more
+        else (),
     )
     numbers = [track.number for track in plan.tracks]
     if len(set(numbers)) != len(numbers):
         raise MalformedError("two tracks of the plan have one number")
-    if plan.muted and plan.voices != "ranges":
-        raise MalformedError("the plan names muted ranges but does not mute ranges")
+    if (plan.muted or plan.changed) and plan.voices != "ranges":
+        raise MalformedError("the plan names ranges of sound, muted or changed, but does not mute ranges")
+    if more and not plan.changed:
+        raise MalformedError("the plan has a list of changed ranges with nothing in it")
+    if any(after.begin < before.end for before, after in itertools.pairwise(plan.changed)):
+        raise MalformedError("changed ranges of the plan overlap or are not in order")
     return plan
 
 
@@ -108,7 +120,15 @@ def runs(times: tuple[int, ...]) -> list[str]:
 def _value(plan: Plan) -> dict[str, Json]:
     picture = plan.picture
     base = picture.time_base
-    return {
+    changed: list[Json] = [
+        {
+            "from": str(one.begin), "how": one.how, "language": one.language, "to": str(one.end),
+            "words": one.words,
+        }
+        for one in plan.changed
+    ]  # fmt: skip
+    more: dict[str, Json] = {"changed": changed} if changed else {}
+    return more | {
         "format": FORMAT,
         "v": VERSION,
         "source": {"sha256": plan.source.sha256, "size": str(plan.source.size)},
@@ -264,6 +284,21 @@ def _read_doubt(value: Json, times: frozenset[int]) -> Doubt:
         x, y, w, h = _numbers(found["box"], "the box of a doubt", 4, -_SIDE_MAX)
         box = Box(x, y, max(1, w), max(1, h))
     return Doubt(time, text(found["reason"], "the reason of a doubt"), box)
+
+
+def _read_utterance(value: Json) -> Utterance:
+    found = members(value, "a changed range", "from how language to words")
+    begin = integer(found["from"], "the beginning of a changed range", 0, _TIME_MAX)
+    one = Utterance(
+        begin,
+        integer(found["to"], "the end of a changed range", begin + 1, _TIME_MAX),
+        _one_of(found["how"], "how a voice is changed", CHANGES),
+        text(found["language"], "the language of a changed range"),
+        text(found["words"], "the words of a changed range"),
+    )
+    if (one.how == SPEAK) != bool(one.words and one.language):
+        raise MalformedError("a changed range is spoken without words, or has words that are not spoken")
+    return one
 
 
 def _read_range(value: Json) -> tuple[int, int]:

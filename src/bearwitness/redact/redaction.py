@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,11 +19,13 @@ from typing import Final, Self
 
 from bearwitness.errors import RefusedError, SourceError
 from bearwitness.inference.faceprints import LANDMARKS, NETWORK, Faceprints
-from bearwitness.inference.models import ModelError
+from bearwitness.inference.models import WHISPER, ModelError
+from bearwitness.inference.speech import Transcripts
 from bearwitness.inference.texts import FINDER, READER, Texts
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import Source as Bytes
 from bearwitness.sandbox.client import Sandbox
+from bearwitness.signals.speech import Said
 
 from . import operations
 from .attack.attacking import attack
@@ -32,18 +34,20 @@ from .attack.faces import SEEN
 from .attack.hits import Hit, Report
 from .attack.matching import MatchCheck
 from .attack.speech import Hear
+from .changing import Changer, utterances
 from .copying import TASKS
 from .footage import Footage
 from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
 from .overlays import OverlayFinder, TextLooker, with_doubts, with_overlays
-from .plan import BY_ATTACK, Plan, Source, Track, require_for, source_of
+from .plan import BY_ATTACK, Plan, Source, Track, Utterance, require_for, source_of
 from .planning import look_at_all, make_plan
 from .rendering import Rendered, render
 from .shown import Shown
 from .sound import Sounds, make_sounds
 from .stills import Stills, covered_pages
 from .stills import write as write_pages
-from .voices import NARROW, Listener, mute_speech
+from .voices import CUTTING, NARROW, Listener, change_speech, mute_speech
+from .words import written
 from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
 
 Progress = Callable[[str, int, int], None]
@@ -184,6 +188,29 @@ class Workshop:
         with self._listener() as listener:
             return mute_speech(plan, listener.speech(footage))
 
+    def whisper_speech(self, footage: Footage, plan: Plan, *, mute_rest: bool = False) -> Plan:
+        """Return the plan that makes all speech a whisper; raises as :class:`.voices.Listener` does."""
+        with self._listener() as listener:
+            speech, turns = listener.speech(footage), listener.speech(footage, CUTTING)
+        return change_speech(plan, speech, utterances(speech, turns), mute_rest=mute_rest)
+
+    def speak_words(
+        self, footage: Footage, plan: Plan, words: Sequence[Utterance], *, mute_rest: bool = False
+    ) -> Plan:
+        """Return the plan that mutes all speech and has these words spoken; raises as `mute_speech`."""
+        with self._listener() as listener:
+            return change_speech(plan, listener.speech(footage), words, mute_rest=mute_rest)
+
+    def write_down(self, footage: Footage) -> list[tuple[str, Said]]:
+        """Return what is said in the footage's first track, with its language; times are its clock's."""
+        with self._listener() as listener:
+            turns = listener.speech(footage, CUTTING)
+        worker = InferenceWorker(WHISPER, accept_weak=self._accept_weak)
+        try:
+            return written(footage, turns, Transcripts(worker))
+        finally:
+            worker.close()
+
     def looker(self, footage: Shown) -> Looker:
         """Return the detectors a plan is made with."""
         s = self._setting
@@ -226,7 +253,8 @@ class Workshop:
                 raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
             else:
                 rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
-                sounds = make_sounds(footage, plan, container)
+                with self._changer() as changer:
+                    sounds = make_sounds(footage, plan, container, changer.change)
                 write_footage(descriptor, container, rendered.track, sounds.tracks)
                 report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
             if report.hits:
@@ -258,9 +286,11 @@ class Workshop:
         )
         count = _counting(progress, "attacking", plan)
         texts = self.texts if self._setting.overlays else None
-        with self._listener() as ears, self._matcher(plan) as matcher:
+        with self._listener() as ears, self._matcher(plan) as matcher, self._changer() as changer:
             hear: Hear = partial(ears.of_track, how=NARROW)
-            return attack(footage, finished, plan, container, sounds, looker, count, hear, texts, matcher)
+            return attack(
+                footage, finished, plan, container, sounds, looker, count, hear, texts, matcher, changer.voice
+            )
 
     @contextlib.contextmanager
     def _matcher(self, plan: Plan) -> Iterator[MatchCheck | None]:
@@ -274,6 +304,15 @@ class Workshop:
             yield MatchCheck(plan, Faceprints(worker), accepted=plan.fill == self._setting.accept_reversible)
         finally:
             worker.close()
+
+    @contextlib.contextmanager
+    def _changer(self) -> Iterator[Changer]:
+        """Give what changes and compares voices; its worker starts once one is to be."""
+        changer = Changer(accept_weak=self._accept_weak)
+        try:
+            yield changer
+        finally:
+            changer.close()
 
     @contextlib.contextmanager
     def _listener(self) -> Iterator[Listener]:

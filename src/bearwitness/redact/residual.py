@@ -6,7 +6,8 @@ from typing import Final
 
 from .attack.hits import Report
 from .attack.speech import LISTENS
-from .plan import Plan
+from .changing import LABELS
+from .plan import CHANGES, Plan
 
 CHECKLIST: Final = (
     "Do tattoos, scars, clothes, gait or hands identify someone to people who know them?",
@@ -59,6 +60,7 @@ def summary(plan: Plan, report: Report) -> str:
         "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
         "frames of the contact sheet. docs/measurements-redact.md says how often.",
         voices,
+        *(f"{LABELS[how]}." for how in CHANGES if any(one.how == how for one in plan.changed)),
         *report.warnings,
     ]
     return "\n".join(lines)

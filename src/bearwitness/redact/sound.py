@@ -3,12 +3,12 @@
 A packet of AAC or Opus stands for its own stretch of time, so a muted one is exchanged for a packet of
 silence made by our own encoder, and all others stay what they were, to the bit and to the tick. A packet
 that holds a program's name goes the same way. What can not be handled so is decoded and written as FLAC, or
-Opus for WebM, in one channel, with silence where it is muted.
+Opus for WebM, in one channel, with silence where it is muted; so is all sound in which a voice is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
@@ -25,7 +25,7 @@ from bearwitness.media.model import Sound, Stream
 from .attack import traces
 from .footage import Footage
 from .muxing.model import AudioTrack, Packet, with_lengths
-from .plan import Plan
+from .plan import Plan, Utterance
 
 Samples: TypeAlias = NDArray[np.float32]
 
@@ -40,6 +40,10 @@ _SILENT: Final = {"aac": "aac", "opus": "libopus"}
 _OPUS_RATE: Final = 48_000
 _CONFIG_BYTES: Final = {"aac": 2, "opus": 10}
 _SILENT_PACKETS: Final = 6
+_HOLE_MAX: Final = 3600
+VOICE_RATE: Final = 16_000
+Change: TypeAlias = Callable[[Samples, Utterance], Samples]
+"""An utterance (mono, VOICE_RATE) in, as many samples in another voice out; another's for silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +54,35 @@ class Sounds:
     notes: tuple[str, ...]
 
 
-def make_sounds(footage: Footage, plan: Plan, container: str) -> Sounds:
-    """Return the sound tracks the plan leaves; raise RefusedError where one can be neither kept nor muted."""
+def make_sounds(footage: Footage, plan: Plan, container: str, change: Change | None = None) -> Sounds:
+    """Return the sound tracks the plan leaves; raise RefusedError where one can be neither kept nor muted.
+
+    `change` is needed where voices are changed. Then one track is left: two would show one voice
+    changed twice.
+    """
     streams = footage.sounds
     tracks: list[AudioTrack] = []
     notes = [f"{what} left out" for what in footage.left_out]
     if plan.voices == "mute":
         return Sounds((), (*notes, *([f"sound left out ({len(streams)} track(s))"] if streams else [])))
+    if plan.changed and len(streams) > 1:
+        notes.append(f"{len(streams) - 1} more sound track(s) left out: one voice is not shown changed twice")
+        streams = streams[:1]
     for stream in streams:
-        track, note = _track(footage, stream, plan, container)
+        track, note = _track(footage, stream, plan, container, change)
         if track is not None:
             tracks.append(track)
         notes.append(note)
     return Sounds(tuple(tracks), tuple(notes))
 
 
-def _track(footage: Footage, stream: Stream, plan: Plan, container: str) -> tuple[AudioTrack | None, str]:
+def _track(
+    footage: Footage, stream: Stream, plan: Plan, container: str, change: Change | None
+) -> tuple[AudioTrack | None, str]:
     codec = _NAMES.get(stream.codec, stream.codec)
     name = f"sound track {stream.index} ({codec})"
     carried = codec in _CARRIED[container] and _has_config(codec, stream.extradata)
-    if carried and stream.time_base is not None and footage.tells_times(stream.index):
+    if not plan.changed and carried and stream.time_base is not None and footage.tells_times(stream.index):
         packets = with_lengths(footage.packets(stream.index))
         track = AudioTrack(
             codec, stream.time_base, stream.sample_rate, stream.channels, stream.extradata, packets
@@ -81,11 +94,10 @@ def _track(footage: Footage, stream: Stream, plan: Plan, container: str) -> tupl
         if silent is not None:
             quiet = [replace(p, data=silent) if n in exchange else p for n, p in enumerate(packets)]
             return replace(track, packets=quiet), f"{name} copied but for {len(exchange)} packets of silence"
-    made = _encoded(footage, stream, plan, container)
-    return (
-        made,
-        f"{name} decoded and written as {made.codec if made else 'nothing: it is empty'}, one channel",
-    )
+    made = _encoded(footage, stream, plan, container, change)
+    voices = f", {len(plan.changed)} utterance(s) in another voice" if plan.changed else ""
+    kind = made.codec if made else "nothing: it is empty"
+    return made, f"{name} decoded and written as {kind}, one channel{voices}"
 
 
 def _has_config(codec: str, config: bytes) -> bool:
@@ -158,7 +170,9 @@ def _encode(encoder: str, samples: Samples, rate: int, start: int) -> tuple[list
     return packets, bytes(context.extradata or b"")
 
 
-def _encoded(footage: Footage, stream: Stream, plan: Plan, container: str) -> AudioTrack | None:
+def _encoded(
+    footage: Footage, stream: Stream, plan: Plan, container: str, change: Change | None
+) -> AudioTrack | None:
     webm = container == "webm"
     if container == "mov":
         raise RefusedError(
@@ -169,9 +183,14 @@ def _encoded(footage: Footage, stream: Stream, plan: Plan, container: str) -> Au
     if not pieces:
         return None
     rate, start = pieces[0].rate, pieces[0].time
-    samples = np.concatenate([silenced(piece, plan.muted) for piece in pieces])[None, :]
+    whole = Sound(0, start, rate, whole_sound(footage.name, pieces))
+    if plan.changed:
+        if change is None:
+            raise ValueError("nothing changes the voices that the plan changes")
+        whole = Sound(0, start, rate, _changed(footage, stream, whole, plan, change))
+    samples = silenced(whole, plan.muted)[None, :]
     if webm and rate != _OPUS_RATE:
-        samples = _resampled(samples, rate)
+        samples = resampled(samples, rate, _OPUS_RATE)
         rate = _OPUS_RATE
     codec = "opus" if webm else "flac"
     packets, config = _encode("libopus" if webm else "flac", samples, rate, round(start * rate))
@@ -188,8 +207,50 @@ def silenced(piece: Sound, muted: Sequence[tuple[int, int]]) -> Samples:
     return samples
 
 
-def _resampled(samples: Samples, rate: int) -> Samples:
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=_OPUS_RATE)
+def whole_sound(name: str, pieces: Sequence[Sound]) -> Samples:
+    """Return the samples of a track from its first to its last, with silence where it has none.
+
+    Raises RefusedError where it has none for more than an hour.
+    """
+    start, parts, taken = pieces[0].time, list[Samples](), 0
+    for piece in pieces:
+        gap = round((piece.time - start) * piece.rate) - taken
+        if gap > _HOLE_MAX * piece.rate:
+            raise RefusedError(f"the sound of {name} has a hole of more than an hour")
+        if gap > 0:
+            parts.append(np.zeros(gap, np.float32))
+        parts.append(piece.samples)
+        taken += max(0, gap) + len(piece.samples)
+    return np.concatenate(parts)
+
+
+def _changed(footage: Footage, stream: Stream, whole: Sound, plan: Plan, change: Change) -> Samples:
+    """Return the samples of a track with each utterance in the voice that `change` gives it."""
+    samples = silenced(whole, plan.unheard)
+    heard = list(footage.sound(stream.index, VOICE_RATE))
+    spoken = Sound(0, heard[0].time, VOICE_RATE, whole_sound(footage.name, heard))
+    for one in plan.changed:
+        voice = change(of_range(spoken, one.begin, one.end), one)
+        made = resampled(voice[None, :], VOICE_RATE, whole.rate)[0]
+        begin = round((Fraction(one.begin, 1000) - whole.time) * whole.rate)
+        made = made[max(0, -begin) :][: max(0, len(samples) - max(0, begin))]
+        samples[max(0, begin) : max(0, begin) + len(made)] = made
+    return samples
+
+
+def of_range(sound: Sound, begin: int, end: int) -> Samples:
+    """Return the samples of a range in milliseconds of the footage's clock, silent before there are any."""
+    first, last = (round((Fraction(ms, 1000) - sound.time) * sound.rate) for ms in (begin, end))
+    last = min(last, max(first, len(sound.samples)))
+    inside = sound.samples[max(0, first) : max(0, last)]
+    return np.pad(inside, (max(0, min(last, 0) - first), 0)) if first < 0 else inside
+
+
+def resampled(samples: Samples, rate: int, wanted: int) -> Samples:
+    """Return samples (1, count) at another rate."""
+    if rate == wanted or not samples.shape[1]:
+        return samples
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="flt", layout="mono")
     frame.sample_rate = rate
     parts = [*resampler.resample(frame), *resampler.resample(None)]

@@ -17,7 +17,7 @@ from bearwitness.signals.speech import RATE, SpeechFinder
 
 from . import operations
 from .footage import Footage
-from .plan import Detector, Plan
+from .plan import Detector, Plan, Utterance
 from .sound import silenced
 
 NAME: Final = "silero-vad"
@@ -55,6 +55,8 @@ WIDE: Final = Hearing(_ON, _OFF, _SHORTEST_SECONDS, PAD_SECONDS, 0.7)
 """For a plan."""
 # For the attack: what is left between muted turns is heard without its surroundings, and each hit refuses the
 # file; so surer than a plan has to be, and not widened.
+# For cutting speech into utterances.
+CUTTING: Final = Hearing(0.4, 0.25, 0.1, 0.0, 0.25)
 NARROW: Final = Hearing(0.5, 0.35, 0.1, 0.0, 0.1)
 
 
@@ -68,12 +70,14 @@ class Listener:
         """End the worker."""
         self._worker.close()
 
-    def speech(self, footage: Footage) -> list[Range]:
+    def speech(self, footage: Footage, how: Hearing = WIDE) -> list[Range]:
         """Return ranges in milliseconds of the footage's clock in which somebody speaks, of all its tracks.
 
         Raises RefusedError where sound does not decode, ChildFailedError where the worker fails.
         """
-        return [turn for stream in footage.sounds for turn in self.of_track(footage, stream.index)[1]]
+        return [
+            turn for stream in footage.sounds for turn in self.of_track(footage, stream.index, how=how)[1]
+        ]
 
     def of_track(
         self, footage: Footage, stream: int, unheard: Sequence[Range] = (), how: Hearing = WIDE
@@ -91,6 +95,17 @@ class Listener:
         begin = float(start)
         turns = finder.finish(how.join, how.shortest, how.pad, on=how.on, off=how.off)
         return taken, [(max(0, floor((begin + t.start) * 1000)), ceil((begin + t.end) * 1000)) for t in turns]
+
+
+def change_speech(
+    plan: Plan, speech: Sequence[Range], utterances: Sequence[Utterance], *, mute_rest: bool = False
+) -> Plan:
+    """Return the plan that mutes `speech`, but for the utterances, which are heard in another voice.
+
+    With `mute_rest` nothing else is heard.
+    """
+    changed = operations.change_voices(mute_speech(plan, speech), utterances)
+    return operations.mute_rest(changed) if mute_rest else changed
 
 
 def mute_speech(plan: Plan, ranges: Sequence[tuple[int, int]]) -> Plan:

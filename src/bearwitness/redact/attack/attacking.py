@@ -17,7 +17,7 @@ from ..looking import Looker
 from ..overlays import TextLooker
 from ..plan import Plan
 from ..tracking import GROW
-from . import faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
+from . import changed, faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
 from .matching import MISSING, MatchCheck
 from .overlays import OverlayCheck, of_original
@@ -44,13 +44,14 @@ def attack(
     hear: speech.Hear | None = None,
     texts: TextLooker | None = None,
     matcher: MatchCheck | None = None,
+    voice: changed.Voice | None = None,
 ) -> Report:
     """Return what is found in `finished`, which was made of `original` by `plan`.
 
-    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges. Without
-    `texts` no burned-in text is looked for, without `matcher` no face is compared, and the report says so.
-    Raises RefusedError where the finished file does not decode whole; a check that can not run raises, it is
-    never left out.
+    `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges, `voice`
+    where it changes voices. Without `texts` no burned-in text is looked for, without `matcher` no face is
+    compared, and the report says so. Raises RefusedError where the finished file does not decode whole; a
+    check that can not run raises, it is never left out.
     """
     report = Report()
     descriptor = finished.source.descriptor
@@ -74,6 +75,10 @@ def attack(
         listened, hits, warnings = speech.check(finished, plan, hear)
         report.add(speech.CHECK, listened, hits)
         report.warnings += warnings
+    if plan.changed:
+        if voice is None:
+            raise ValueError("nobody listens whether the changed voices are still the original's")
+        report.add(changed.CHECK, *changed.check(original, finished, plan, voice))
     if matcher is not None:
         matcher.judge(original, report)
     elif plan.fill != "solid":

@@ -1,4 +1,4 @@
-"""Listens to the finished file for speech where the plan left the sound as it was.
+"""Listens to the finished file for speech where the plan left the sound as it was: not muted, not changed.
 
 Where the plan says that speech was looked for and muted, any that is left refuses the file; where people
 chose the ranges to mute, it is named for them.
@@ -26,9 +26,9 @@ def check(finished: Footage, plan: Plan, hear: Hear) -> tuple[int, list[Hit], li
     """Return how many samples were listened to, hits and warnings; raise as decoding and the worker do."""
     count, found = 0, list[tuple[int, Range]]()
     for stream in finished.sounds:
-        heard, turns = hear(finished, stream.index, plan.muted)
+        heard, turns = hear(finished, stream.index, plan.unheard)
         count += heard
-        found += [(stream.index, rest) for turn in turns for rest in _outside(turn, plan.muted)]
+        found += [(stream.index, rest) for turn in turns for rest in _outside(turn, plan.unheard)]
     says = [
         f"in sound track {stream} somebody may speak from {begin / 1000:.3f} to {end / 1000:.3f} s"
         for stream, (begin, end) in found

@@ -1,0 +1,93 @@
+"""A text of what is to be spoken again: read strictly, drafted by the machine, spoken into its time."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from bearwitness.errors import MalformedError, RefusedError
+from bearwitness.redact import speaking, words
+from bearwitness.redact.plan import SPEAK, Utterance
+from bearwitness.redact.sound import VOICE_RATE
+from bearwitness.signals.speech import Said
+
+needs_speaker = pytest.mark.skipif(
+    shutil.which(speaking.PROGRAM) is None, reason="espeak-ng is not installed: sudo apt install espeak-ng"
+)
+
+
+def test_lines_are_utterances_in_the_language_before_them() -> None:
+    text = "# a comment\n\nen\n3.30-7.64 But she said no.\n8-9.5 ru Он не знал.\nfr\n10-11 Non.\n"
+    assert words.read(text.encode()) == [
+        Utterance(3300, 7640, SPEAK, "en", "But she said no."),
+        Utterance(8000, 9500, SPEAK, "ru", "Он не знал."),
+        Utterance(10000, 11000, SPEAK, "fr", "Non."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"1-2 hello", "no language"),
+        (b"en\nhello", "line 2"),
+        (b"en\n2-1 hello", "ends before"),
+        (b"en\n1-2", "FROM-TO"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"en\n1-2 " + b"a" * 3000, "longer than 2000"),
+        (b"#" * (5 << 20), "longer than any"),
+    ],
+)
+def test_what_is_no_utterance_is_refused_with_its_line(text: bytes, says: str) -> None:
+    with pytest.raises(MalformedError, match=says):
+        words.read(text)
+
+
+def test_a_draft_is_read_back_and_marks_what_can_not_be_spoken() -> None:
+    said = [
+        ("ru", Said(1.0, 2.0, "он не\nзнал", 0.9, doubtful=False)),
+        ("ru", Said(2.5, 2.5, "да", 0.2, doubtful=True)),
+        ("xx", Said(3.0, 4.0, "nothing", 0.9, doubtful=False)),
+    ]
+    text = words.draft(said)
+    assert "no voice for xx" in text
+    assert "# doubtful" in text
+    assert [(u.begin, u.end, u.language, u.words) for u in words.read(text.encode())] == [
+        (1000, 2000, "ru", "он не знал"),
+        (2500, 2510, "ru", "да"),
+    ]
+
+
+@needs_speaker
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "But she said no."), ("ru", "Он ничего не знал."), ("fr", "Elle a dit non.")],
+)
+def test_words_fill_their_time_and_no_more(language: str, text: str) -> None:
+    made = speaking.speak(Utterance(1000, 4000, SPEAK, language, text))
+    assert len(made) == 3 * VOICE_RATE
+    assert np.abs(made).max() > 0.05
+    quick = speaking.speak(Utterance(0, 1100, SPEAK, language, text))
+    assert len(quick) == VOICE_RATE * 1100 // 1000
+
+
+@needs_speaker
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (Utterance(0, 100, SPEAK, "en", "far too much to say in a tenth of a second"), "take"),
+        (Utterance(0, 1000, SPEAK, "xx", "hello"), "no voice for the language"),
+        (Utterance(0, 1000, SPEAK, "en", "..."), "says nothing"),
+    ],
+)
+def test_what_can_not_be_said_is_refused(one: Utterance, says: str) -> None:
+    with pytest.raises(RefusedError, match=says):
+        speaking.speak(one)
+
+
+def test_without_the_program_the_one_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(speaking.SpeakerMissingError) as refused:
+        speaking.speak(Utterance(0, 1000, SPEAK, "en", "hello"))
+    assert refused.value.hint == "on Debian: sudo apt install espeak-ng"
