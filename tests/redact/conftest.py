@@ -27,7 +27,7 @@ class Deaf:
     def __init__(self, *turns: tuple[int, int]) -> None:
         self.turns = list(turns)
 
-    def speech(self, footage: Footage) -> list[tuple[int, int]]:
+    def speech(self, footage: Footage, *_: object) -> list[tuple[int, int]]:
         return self.turns if footage.sounds else []
 
     def of_track(self, footage: Footage, stream: int, *_: object, **__: object) -> tuple[int, Any]:

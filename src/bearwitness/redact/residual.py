@@ -60,7 +60,7 @@ def summary(plan: Plan, report: Report) -> str:
         "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
         "frames of the contact sheet. docs/measurements-redact.md says how often.",
         voices,
-        *(f"{LABELS[how]}." for how in CHANGES if any(one.how == how for one in plan.changed)),
+        *(f"{how}: {LABELS[how]}." for how in CHANGES if any(one.how == how for one in plan.changed)),
         *report.warnings,
     ]
     return "\n".join(lines)

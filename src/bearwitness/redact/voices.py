@@ -84,9 +84,10 @@ class Listener:
     ) -> tuple[int, list[Range]]:
         """Return how many samples of a track were heard, and when somebody speaks in it.
 
-        In `unheard` ranges it is taken for silent. Raises as :meth:`speech` does.
+        It is heard as it is, and with what is faint raised. In `unheard` ranges it is taken for silent.
+        Raises as :meth:`speech` does.
         """
-        finder = SpeechFinder(Speech(self._worker).likelihoods)
+        finder = SpeechFinder(Speech(self._worker).likelihoods, faint=True)
         pieces = ((piece.time, silenced(piece, unheard)) for piece in footage.sound(stream, RATE))
         start = finder.hear(pieces, footage.name)
         taken = finder.taken

@@ -16,6 +16,7 @@ import numpy as np
 from bearwitness.errors import RefusedError
 from bearwitness.signals.arrays import Floats
 from bearwitness.signals.quiet import openvino, whisper
+from bearwitness.signals.raising import raised
 
 RATE = 16_000
 """Samples a second both models want; mono, -1 to 1."""
@@ -81,15 +82,16 @@ class SpeechNetwork:
 class SpeechFinder:
     """Finds speech in sound handed in block by block; keeps one number for each 32 ms.
 
-    ask: SpeechNetwork.likelihoods, or what asks a locked worker for the same.
+    ask: SpeechNetwork.likelihoods, or what asks a locked worker for the same; faint: it is asked again, for
+    the sound with what is faint in it raised, and the likelier answer counts.
     """
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, *, faint: bool = False) -> None:
+        self._ask, self._faint = ask, faint
         self._reset()
 
     def _reset(self) -> None:
-        self._memory = silence()
+        self._memory = self._raised_memory = silence()
         self._rest = np.empty(0, dtype=np.float32)
         self._taken = 0
         self._likely: list[Floats] = []
@@ -151,6 +153,9 @@ class SpeechFinder:
 
     def _run(self, samples: Floats) -> Floats:
         likely, self._memory = self._ask(samples, self._memory)
+        if self._faint:
+            other, self._raised_memory = self._ask(raised(samples, RATE), self._raised_memory)
+            likely = np.maximum(likely, other)
         return likely
 
 

@@ -19,7 +19,7 @@ RATE: Final = 16_000
 """Samples a second, mono, -1 to 1."""
 
 _WINDOW, _HOP = 512, 128
-_BANDS: Final = 14
+_BANDS: Final = 20
 _LOW_HZ, _HIGH_HZ = 120.0, 5_000.0
 _RANGE_DB: Final = 40.0  # below the loudest of an utterance nothing is heard
 _SPREAD_DB: Final = 9.0  # how far each band goes up and down: the same for everybody
@@ -50,11 +50,11 @@ def chance(secret: bytes) -> Chance:
         raise ValueError("the numbers of an utterance are drawn from 32 random bytes")
     draw = np.random.default_rng(np.frombuffer(secret, np.uint32).tolist())
     return Chance(
-        warp=float(np.exp(draw.uniform(-0.3, 0.3))),
+        warp=float(np.exp(draw.uniform(-0.25, 0.25))),
         bend=float(draw.uniform(-0.06, 0.06)),
         tilt=float(draw.uniform(-6.0, 6.0)),
         ripple=tuple(float(x) for x in draw.normal(0, 3.0, 4)),
-        jitter=0.22,
+        jitter=0.18,
         seed=int(draw.integers(1 << 63)),
     )
 
