@@ -108,8 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--voices",
         choices=("mute", WHISPER, SPEAK, "keep", "none"),
         help="mute: silence wherever somebody speaks (the default, unless a plan is given); "
-        f"whisper: speech as a whisper ({LABELS[WHISPER]}); speak: the words of --words, "
-        f"{LABELS[SPEAK]}; keep: sound stays, but for ranges of --mute; none: no sound at all",
+        f"whisper: speech as a whisper ({_label(WHISPER)}); speak: the words of --words, "
+        f"{_label(SPEAK)}; keep: sound stays, but for ranges of --mute; none: no sound at all",
     )
     sound.add_argument(
         "--words",
@@ -141,6 +141,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write what was checked, and what someone who knows the place has to answer, to fill in",
     )  # fmt: skip
     parser.add_argument("--clear-sheet", action="store_true", help="do not obscure the sheet's pictures")
+
+
+def _label(way: str) -> str:
+    return LABELS[way].replace("%", "%%")  # argparse fills in help
 
 
 def run(options: argparse.Namespace, out: Output) -> int:
