@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from fractions import Fraction
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from bearwitness.errors import MalformedError, RefusedError
+from bearwitness.media.model import Sound
 from bearwitness.redact import speaking, words
 from bearwitness.redact.plan import SPEAK, Utterance
 from bearwitness.redact.sound import VOICE_RATE
-from bearwitness.signals.speech import Said
+from bearwitness.signals.speech import RATE, Said, Transcript
 
 needs_speaker = pytest.mark.skipif(
     shutil.which(speaking.PROGRAM) is None, reason="espeak-ng is not installed: sudo apt install espeak-ng"
@@ -91,3 +94,28 @@ def test_without_the_program_the_one_command_is_named(monkeypatch: pytest.Monkey
     with pytest.raises(speaking.SpeakerMissingError) as refused:
         speaking.speak(Utterance(0, 1000, SPEAK, "en", "hello"))
     assert refused.value.hint == "on Debian: sudo apt install espeak-ng"
+
+
+def test_what_a_machine_heard_stands_at_the_times_of_the_footage() -> None:
+    class Stream:
+        index = 1
+
+    class Track:
+        name, sounds = "a clip", (Stream(),)
+
+        def sound(self, _: int, rate: int) -> list[Sound]:
+            return [Sound(0, Fraction(10), rate, np.ones(100 * rate, np.float32))]
+
+    class Writer:
+        asked: ClassVar[list[float]] = []
+
+        def write(self, samples: object, language: str = "") -> Transcript:
+            self.asked.append(len(samples) / RATE)  # type: ignore[arg-type]
+            return Transcript("en", 0.9, (Said(0.5, 1.0, "no", 0.9, doubtful=False),))
+
+    footage: Any = Track()
+    writer: Any = Writer()
+    turns = [(12_000, 14_000), (14_500, 16_000), (40_000, 105_000)]
+    found = words.written(footage, turns, writer)
+    assert [one.start for _, one in found] == [12.5, 40.5, 99.5]
+    assert Writer.asked == pytest.approx([4, 59, 6])

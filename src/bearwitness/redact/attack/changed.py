@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from bearwitness.media.model import Sound
-from bearwitness.signals.arrays import Floats
+from bearwitness.signals.arrays import Doubles, Floats
 from bearwitness.signals.voices import likeness
 
 from ..footage import Footage
@@ -24,7 +24,7 @@ CHECK: Final = "changed voices"
 Voice = Callable[[Samples], Floats]
 """The voice in a sound (mono, VOICE_RATE), as a vector of length 1."""
 
-SAME_SOUND: Final = 0.45
+SAME_SOUND: Final = 0.5
 SAME_VOICE: Final = 0.75
 SAME_VOICE_SHORT: Final = 0.85
 _LONG_SECONDS: Final = 1.6  # what the network was made for; a shorter sound is repeated
@@ -33,7 +33,7 @@ _SHIFT: Final = VOICE_RATE // 20
 _FRAME: Final = VOICE_RATE // 100
 _RANGE_DB: Final = 35.0
 _QUIET: Final = 1e-3
-_RAISED_QUIET: Final = 1e-5
+_FAINT: Final = 3e-4  # below it a sample or two of rounding would count
 
 
 def check(original: Footage, finished: Footage, plan: Plan, voice: Voice) -> tuple[int, list[Hit]]:
@@ -96,15 +96,19 @@ def same_sound(was: Samples, now: Samples) -> float:
             continue
         size = 1 << int(np.ceil(np.log2(len(near) + len(part))))
         product = np.fft.irfft(np.fft.rfft(near, size) * np.conj(np.fft.rfft(part, size)), size)
-        sums = np.concatenate([[0.0], np.cumsum(near**2)])
-        power = sums[len(part) :] - sums[: -len(part)]
-        own = float(np.sum(part**2))
-        quiet = len(part) * _RAISED_QUIET**2
-        if own < quiet or float(power.max()) < quiet:
+        power, own = _powers(near, len(part)), float(np.sum(part**2))
+        heard = _powers(was[max(0, at - _SHIFT) : at + _WINDOW + _SHIFT], len(part)) > len(part) * _FAINT**2
+        if not heard.any() or float(np.mean(now[at : at + _WINDOW].astype(np.float64) ** 2)) < _FAINT**2:
             continue
-        alike = np.abs(product[: len(power)]) / np.sqrt(np.maximum(power, 1e-9) * own)
-        best = max(best, float(alike[power > quiet].max()))
+        alike = np.abs(product[: len(power)]) / np.sqrt(np.maximum(power * own, 1e-18))
+        best = max(best, float(alike[heard].max()))
     return min(1.0, best)
+
+
+def _powers(samples: Samples | Doubles, count: int) -> Doubles:
+    """Return the power of each run of `count` samples."""
+    sums = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    return np.asarray(sums[count:] - sums[:-count])
 
 
 def _spoken(samples: Samples) -> Samples:
