@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bearwitness.triage.planning import gives_more
+from bearwitness.triage.registry import load
 from bearwitness.triage.seeing import FaceBoxes, PersonBoxes, on_canvas
 
 
@@ -31,6 +32,17 @@ def test_a_weak_box_counts_only_within_reach_of_a_sure_one_as_the_picture_is_sho
     assert kept == [[sure], []]
     near = [0.52, 0.40, 0.025, 0.06, 0.3]
     assert FaceBoxes().settled([[sure], [near]], 16 / 9) == [[sure], [near]]
+
+
+def test_who_asks_for_thorough_analysers_is_given_them_and_nobody_else_is() -> None:
+    usual, thorough = (
+        {each.name: each for each in load(["shots", "faces", "metadata"], thorough=asked)}
+        for asked in (False, True)
+    )
+    assert not any(each.thorough for each in usual.values())
+    assert {name for name, each in thorough.items() if each.thorough} == {"shots", "faces"}
+    changed = {name for name in usual if usual[name].parameters != thorough[name].parameters}
+    assert changed == {"shots", "faces"}, "the same job for another result"
 
 
 def test_a_thorough_look_at_what_is_short_is_no_job_but_for_faces() -> None:

@@ -62,7 +62,10 @@ def load(only: Sequence[str] = (), models: Path | None = None, *, thorough: bool
             f"there is no analyser {unknown[0]!r}", "there are: " + ", ".join([*known, *ONLY_BROUGHT])
         )
     wanted = list(dict.fromkeys(only) or [*ANALYSERS, *(name for name in brought if name in ONLY_BROUGHT)])
-    return [brought.get(name) or _make(known[name]) for name in wanted]
+    made = [brought.get(name) or _make(known[name]) for name in wanted]
+    for analyser in made if thorough else ():
+        analyser.make_thorough()
+    return made
 
 
 def _brought(folder: Path) -> dict[str, Analyser]:
