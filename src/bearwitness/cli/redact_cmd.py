@@ -263,7 +263,10 @@ def _carry_out(
     for left in range(_ROUNDS_MAX - 1, -1, -1):
         try:
             with _bars(out) as progress:
-                made = workshop.make(footage, source, plan, container_of(target), name, progress)
+                made = workshop.make(
+                    footage, source, plan, container_of(target), name, progress,
+                    options.out.parent if options.out is not None else None,
+                )  # fmt: skip
                 with made as finished:
                     return deliver(finished)
         except AttackedError as attacked:

@@ -208,6 +208,10 @@ class Footage:
                 found[index] = with_decoding_times(run)
         return found
 
+    def forget_packets(self) -> None:
+        """Let go of all packets; who asks for them again has them read again."""
+        vars(self).pop("_all_packets", None)
+
     def packets(self, stream: int) -> list[Packet]:
         """Return a stream's packets in the order of decoding; raise RefusedError for one without a time."""
         found = self._all_packets[stream]

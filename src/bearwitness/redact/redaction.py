@@ -48,7 +48,7 @@ from .stills import Stills, covered_pages
 from .stills import write as write_pages
 from .voices import CUTTING, NARROW, Listener, change_speech, mute_speech
 from .words import written
-from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, write_footage
+from .writing import STILLS, VIDEO, codec_for, container_of, hand_over, in_memory, without_name, write_footage
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how many frames of it are done, of how many."""
@@ -83,7 +83,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A derivative that was attacked and let through; `descriptor` is its file in memory."""
+    """A derivative that was attacked and let through; `descriptor` is its file, which has no name yet."""
 
     descriptor: int
     sha256: str
@@ -227,7 +227,8 @@ class Workshop:
         """
         if out.exists():
             raise RefusedError(f"{out} exists already and is not overwritten", "choose another name")
-        with self.make(footage, source, plan, container_of(out), out.name, progress) as made:
+        made_at = self.make(footage, source, plan, container_of(out), out.name, progress, out.parent)
+        with made_at as made:
             hand_over(made.descriptor, out)
         return Done(out, made.sha256, plan, made.rendered, made.sounds, made.report)
 
@@ -240,14 +241,19 @@ class Workshop:
         container: str,
         name: str,
         progress: Progress,
+        beside: Path | None = None,
     ) -> Iterator[Finished]:
-        """Give the finished file in memory, attacked without a hit; raises as :meth:`redact`."""
+        """Give the finished file, attacked without a hit; raises as :meth:`redact`.
+
+        It is in memory, unless it is large and may lie `beside` its destination: see :mod:`.writing`.
+        """
         require_for(plan, source, footage.name)
         _require_whole(plan, footage)
         rendered, sounds = None, Sounds((), ())
-        with in_memory("derivative") as descriptor:
+        with contextlib.ExitStack() as stack:
             if isinstance(footage, Stills):
                 sounds = Sounds((), tuple(f"{what} left out" for what in footage.left_out))
+                descriptor = stack.enter_context(in_memory("derivative"))
                 report = self._make_stills(footage, plan, descriptor, container, progress)
             elif container not in VIDEO.values():
                 raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
@@ -255,7 +261,10 @@ class Workshop:
                 rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
                 with self._changer() as changer:
                     sounds = make_sounds(footage, plan, container, changer.change)
+                descriptor = stack.enter_context(without_name(rendered.size, beside))
                 write_footage(descriptor, container, rendered.track, sounds.tracks)
+                rendered = rendered.without_bytes()
+                footage.forget_packets()
                 report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
             if report.hits:
                 raise AttackedError(report, plan, name)

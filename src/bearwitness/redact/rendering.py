@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -34,6 +34,16 @@ class Rendered:
     track: VideoTrack
     copied: tuple[tuple[int, int], ...]
     why_not_copied: str = ""
+
+    @property
+    def size(self) -> int:
+        """How many bytes its packets have."""
+        return sum(len(packet.data) for packet in self.track.packets)
+
+    def without_bytes(self) -> Rendered:
+        """Return what there is to tell of it once it is written: hours of footage have many bytes."""
+        packets = [replace(packet, data=b"") for packet in self.track.packets]
+        return replace(self, track=replace(self.track, packets=packets))
 
     @property
     def share_copied(self) -> float:

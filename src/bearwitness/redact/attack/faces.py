@@ -1,9 +1,11 @@
 """Faces that a detector still sees in the finished file, followed from frame to frame.
 
 What counts: one sure detection, or several less sure ones that are one thing, or a weak one where a hidden
-track has just ended or is about to begin: a plan that stops too early shows itself so. What does not: a
-detector firing on a black fill, and what people chose to show. What lies between is no hit and is told, for a
-person to look at: hands and patterned shirts beside a black fill look a little like faces to a detector.
+track has just ended or is about to begin: a plan that stops too early shows itself so. A face is seen at
+several sizes, a fold of cloth that looks like one mostly at one: what two passes see in the same frame counts
+from a lower score there. What does not count: a detector firing on a black fill, and what people chose to
+show. What lies between is no hit and is told, for a person to look at: hands and patterned shirts beside a
+black fill look a little like faces to a detector.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ SEEN: Final = 0.2  # what detectors are asked for
 SURE: Final = 0.65
 LESS_SURE: Final = 0.5
 CONTINUING: Final = 0.5
+AGREED: Final = 0.35  # … or this, where two passes see it in the same frame
 DOUBTFUL: Final = 0.3
 _OFTEN: Final = 3
+_PASSES: Final = 2
 _BLACK_SHARE: Final = 0.5
 _KEPT_SHARE: Final = 0.5
 _ADJACENT_SECONDS: Final = 0.5
@@ -77,7 +81,7 @@ class FaceCheck:
         count = sum(score >= LESS_SURE for score in scores)
         if max(scores) >= self.sure or count >= _OFTEN:
             what = f"a face is seen in {len(scores)} frame(s), at best with {max(scores):.2f}"
-        elif max(scores) >= CONTINUING and self._continues(chain, seconds):
+        elif (max(scores) >= CONTINUING or _agreed(chain)) and self._continues(chain, seconds):
             what = f"a hidden track goes on where the plan ends (seen with {max(scores):.2f})"
         else:
             return
@@ -95,6 +99,11 @@ class FaceCheck:
                     if _beside(one.box, seconds[at], track, begin, end):
                         return True
         return False
+
+
+def _agreed(chain: Chain) -> bool:
+    """Say whether at least two passes saw it in the same frame, the surer one well enough."""
+    return any(one.score >= AGREED and len(one.by) >= _PASSES for one in chain.seen.values())
 
 
 def _beside(box: Box, second: float, track: Track, begin: float, end: float) -> bool:
