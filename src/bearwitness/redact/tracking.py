@@ -94,8 +94,8 @@ class Chain:
 
     def expected(self, at: int, times: Sequence[float]) -> Box:
         """Return where it should be in frame `at`, had it moved on as over its last few sightings."""
-        known = list(self.seen)[-_STEADY:]
-        last, first = known[-1], known[0]
+        known = list(itertools.islice(reversed(self.seen), _STEADY))  # never all of them: tracks are long
+        last, first = known[0], known[-1]
         box, before = self.seen[last].box, self.seen[first].box
         span = times[last] - times[first]
         if span <= 0:

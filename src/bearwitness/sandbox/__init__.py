@@ -19,4 +19,5 @@ from (:mod:`.scratch`).
 
 Networks run in a *worker* (:mod:`.worker`, :mod:`.workshop`): exec'ed, warmed up, then locked, all threads
 at once, and never forked. It may make code, which it needs, but has no file, no network and no other process.
+Pictures reach it through memory that the parent writes and that it can but read (:class:`.scratch.Inbox`).
 """
