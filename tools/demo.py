@@ -57,6 +57,8 @@ class Story:
         self.found()
         self.seal()
         items = self.look()
+        self.triage()
+        self.hide()
         self.show(items)
         self.tamper()
         self.forget(items)
@@ -98,6 +100,30 @@ class Story:
         files = [i for i in listing["items"] if i["sha256"] and i["bytes"] and seen[i["sha256"]] == 1]
         files.sort(key=lambda item: -int(item["bytes"]))
         return files[:4]
+
+    def triage(self) -> None:
+        """Have the machine look at everything; ask it where a face is."""
+        say("Nobody has to watch it all: the machine looks first, in a locked sandbox.")
+        run(
+            "bearwitness triage --vault vault --identity anna.key --note-purpose 'who gave the orders' "
+            "--note-danger 'guards may recognise who filmed' --note-legal-basis 'mandate of the families' "
+            "--note-who 'Anna, Ben'",
+            accept=(0, 3),
+        )
+        say("Which files show a face? Which are copies of one another?")
+        run("bearwitness find --faces 1 --vault vault --identity anna.key", lines=8)
+        run("bearwitness similar --vault vault --identity anna.key", lines=8)
+
+    def hide(self) -> None:
+        """Hide the faces of the shortest file that shows one; the copy goes into the vault."""
+        found = json.loads(quiet("bearwitness find --faces 1 --vault vault --identity anna.key --json"))
+        videos = [item for item in found["items"] if item["kind"] == "video"]
+        if not videos:
+            say("No video shows a face: nothing to redact.")
+            return
+        say("That face is nobody's business. It is hidden, and the result attacked before it counts.")
+        shortest = min(videos, key=lambda item: int(item["bytes"]))
+        run(f"bearwitness redact {shortest['item']} --vault vault --identity anna.key", lines=12, last=True)
 
     def show(self, items: list[dict[str, object]]) -> None:
         """Release three items; let a stranger verify them."""

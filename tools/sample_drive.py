@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -29,6 +30,7 @@ def make(drive: Path) -> None:
     video(drive / "CAM 03" / "20260312_140219.mp4", seconds=8, seed=2)
     video(drive / "CAM 03" / "yard.mkv", seconds=6, seed=3)
     video(drive / "CAM 03" / "gate.ts", seconds=5, seed=4)
+    video(drive / "CAM 03" / "20260312_140231.mp4", seconds=3, seed=3, visitor=head())
     whole = (drive / "CAM 03" / "20260312_140207.mp4").read_bytes()
     (drive / "CAM 03" / "copy of 140207.mp4").write_bytes(whole)
     (drive / "CAM 03" / "cut off.mp4").write_bytes(whole[: len(whole) // 3])
@@ -50,8 +52,21 @@ def odd_names(drive: Path) -> None:
     (drive / "latest").symlink_to("CAM 03/20260312_140219.mp4")
 
 
-def video(path: Path, seconds: int, seed: int) -> None:
-    """Draw a corridor with two walking figures and a burned-in clock; the sound is a hum with steps."""
+def head() -> Image.Image:
+    """Return a real face, for what looks for faces: of the astronaut Eileen Collins (NASA, public domain).
+
+    The photograph comes with scikit-image, of which nothing but this file is used.
+    """
+    (package,) = find_spec("skimage").submodule_search_locations
+    with Image.open(Path(package) / "data" / "astronaut.png") as image:
+        return image.convert("RGB").crop((150, 0, 310, 240)).resize((100, 150))
+
+
+def video(path: Path, seconds: int, seed: int, visitor: Image.Image | None = None) -> None:
+    """Draw a corridor with two walking figures and a burned-in clock; the sound is a hum with steps.
+
+    In the middle third of it a `visitor` stands close to the camera.
+    """
     rng = np.random.default_rng(seed)
     wall = backdrop(rng)
     with av.open(str(path), "w") as container:
@@ -61,6 +76,8 @@ def video(path: Path, seconds: int, seed: int) -> None:
         sound = container.add_stream("aac", rate=SOUND_RATE)
         for number in range(seconds * RATE):
             image = frame(wall, number, seed)
+            if visitor is not None and seconds * RATE <= 3 * number < 2 * seconds * RATE:
+                image.paste(visitor, (90 + 2 * (number - seconds * RATE // 3), 150 + number % 5))
             for packet in pictures.encode(av.VideoFrame.from_image(image)):
                 container.mux(packet)
             for packet in sound.encode(hum(number, rng)):
