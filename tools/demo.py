@@ -112,17 +112,17 @@ class Story:
         )
         say("Which files show a face? Which are copies of one another?")
         run("bearwitness find --faces 1 --vault vault --identity anna.key", lines=8)
-        run("bearwitness similar --vault vault --identity anna.key", lines=8)
+        run("bearwitness similar --vault vault --identity anna.key", lines=3)
 
     def hide(self) -> None:
         """Hide the faces of the shortest file that shows one; the copy goes into the vault."""
         found = json.loads(quiet("bearwitness find --faces 1 --vault vault --identity anna.key --json"))
-        videos = [item for item in found["items"] if item["kind"] == "video"]
+        videos = [item for item in found["found"] if item["facts"].get("media") == "video"]
         if not videos:
             say("No video shows a face: nothing to redact.")
             return
         say("That face is nobody's business. It is hidden, and the result attacked before it counts.")
-        shortest = min(videos, key=lambda item: int(item["bytes"]))
+        shortest = min(videos, key=lambda item: float(item["facts"].get("duration", "inf")))
         run(f"bearwitness redact {shortest['item']} --vault vault --identity anna.key", lines=12, last=True)
 
     def show(self, items: list[dict[str, object]]) -> None:

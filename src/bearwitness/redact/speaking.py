@@ -18,7 +18,7 @@ from .sound import VOICE_RATE, Samples, resampled
 
 PROGRAM: Final = "espeak-ng"
 LANGUAGES: Final = {"en": "en-gb", "fr": "fr-fr", "ru": "ru", "uk": "uk", "ar": "ar", "fa": "fa", "es": "es"}
-"""By ISO 639-1: the voice of the program. English, French and Russian were listened to by a machine."""
+"""By ISO 639-1: the voice of the program. Nobody has judged yet how well they can be understood."""
 
 WORDS_MAX: Final = 2_000
 _SECONDS: Final = 60
