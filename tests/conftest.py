@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from priority import stay_ordinary
+from scale import ALL
 
 stay_ordinary()
+settings.register_profile("ours", deadline=None, derandomize=not ALL, database=None)  # no test asserts speed
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,11 @@ from PIL import Image
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.disclose import facts, gates_of_bytes
 from bearwitness.disclose.request import Request, Shown
-from bearwitness.redact import plan_text, redaction
+from bearwitness.redact import items, plan_text, redaction
+from bearwitness.redact.attack.hits import Report
+from bearwitness.redact.plan import Utterance
+from bearwitness.redact.redaction import Finished
+from bearwitness.redact.sound import Sounds
 from bearwitness.redact.tracking import Detection
 from bearwitness.vault import keyring, redactions
 from bearwitness.vault.ledger import VAULT, Ledger
@@ -24,6 +29,7 @@ from workbench import files_of, run
 from . import clips
 from .conftest import Blind, Deaf
 from .test_attack import Seer
+from .test_plan_text import plan
 from .test_rendering import GROUPS
 
 FACE = Detection(24, 20, 32, 32, 0.9, "faces 1×")
@@ -190,6 +196,18 @@ def test_a_plan_that_two_have_not_approved_is_not_carried_out_where_that_is_aske
     assert studio.do(*words)["plan_sha256"] == digest
     assert len(studio.copies()) == 1
     assert run(*studio.words("redact", studio.clip, "--approved")).code == 2
+
+
+def test_a_voice_changed_anew_by_the_same_plan_is_a_copy_of_its_own() -> None:
+    def job(bytes_of_copy: str, changed: tuple[Utterance, ...]) -> str:
+        with tempfile.TemporaryFile() as file:
+            one = plan(voices="ranges", changed=changed)
+            made = Finished(file.fileno(), bytes_of_copy, one, None, Sounds((), ()), Report())
+            return items.derivation("0" * 32, made, "mp4", "1").job
+
+    whisper = (Utterance(0, 900, "whisper"),)
+    assert job("a" * 64, whisper) != job("b" * 64, whisper)
+    assert job("a" * 64, ()) == job("b" * 64, ())
 
 
 def test_a_frozen_item_is_refused(tmp_path: Path, seers: dict[str, Seer]) -> None:

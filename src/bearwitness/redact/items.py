@@ -75,8 +75,10 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
     }  # fmt: skip
     hits = [f"{hit.check}: {hit.says}" for hit in finished.report.hits]
     report = finished.report
+    # A changed voice is drawn anew each time: the same plan then gives other bytes, which are another job.
+    asked: dict[str, Json] = parameters | ({"copy": finished.sha256} if plan.changed else {})
     return Derivation(
-        job=job_id(item, redactions.KIND, VERSION, None, parameters),
+        job=job_id(item, redactions.KIND, VERSION, None, asked),
         kind=redactions.KIND,
         tool=redactions.TOOL,
         version=VERSION,
