@@ -14,7 +14,8 @@
     │   └── ChildFailedError         1  the child died, hung or answered nonsense
     ├── RefusedError                 1  done on purpose not: a rule of the vault forbids it
     │   ├── FrozenError              1  the item is frozen: a stop key was pressed
-    │   └── AttackedError            1  a derivative did not withstand the attack (redact.redaction)
+    │   ├── AttackedError            1  a derivative did not withstand the attack (redact.redaction)
+    │   └── SpeakerMissingError      1  the program that speaks is not installed (redact.speaking)
     ├── ContainerError               1  a container's index is damaged (containers.model)
     │   └── TooLargeError            1  or asks for more than any file is given
     ├── ImageError               1  a question about a disk image has no answer (images.disk_image)
