@@ -12,6 +12,7 @@ from priority import stay_ordinary
 from scale import ALL
 
 stay_ordinary()
+pytest.register_assert_rewrite("containers.media")  # it asserts too; tests of several folders import it
 settings.register_profile("ours", deadline=None, derandomize=not ALL, database=None)  # no test asserts speed
 settings.load_profile("ours")
 

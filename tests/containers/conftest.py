@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__package__}.media")
-
-from .media import Recipe, make  # noqa: E402 it asserts too
+from .media import Recipe, make
 
 
 @pytest.fixture(scope="session")

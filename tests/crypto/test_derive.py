@@ -26,6 +26,7 @@ LABELS = {
     "filler": 2,
     "offset": 1,
     "place": 1,
+    "still": 2,
 }  # numbers each takes
 
 

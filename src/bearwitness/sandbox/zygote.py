@@ -118,7 +118,10 @@ class Zygote:
 
     def _serve(self) -> bool:
         """Take one request and fork a child for it; say whether there may be more."""
-        message, descriptors, flags, _ = socket.recv_fds(self._control, REQUEST_BYTES_MAX, FILES_MAX + 2)
+        try:
+            message, descriptors, flags, _ = socket.recv_fds(self._control, REQUEST_BYTES_MAX, FILES_MAX + 2)
+        except ConnectionResetError:  # the parent ended without reading all it was told
+            return False
         if not message:
             return False
         if flags & socket.MSG_CTRUNC or len(descriptors) < 2:
@@ -163,7 +166,10 @@ def main(module_name: str, layers: str, *folders: str) -> None:
     except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
         os.write(CONTROL, f"{type(error).__name__}: {error}".encode()[:REPLY_BYTES_MAX])
         sys.exit(1)
-    os.write(CONTROL, READY)
+    try:
+        os.write(CONTROL, READY)
+    except (BrokenPipeError, ConnectionResetError):  # the parent refused meanwhile, for a reason it told
+        return
     calls, sessions = getattr(module, "CALLS", {}), getattr(module, "SESSIONS", {})
     Zygote(control, cage, calls, sessions).run()
 
