@@ -30,7 +30,7 @@ def make(drive: Path) -> None:
     video(drive / "CAM 03" / "20260312_140219.mp4", seconds=8, seed=2)
     video(drive / "CAM 03" / "yard.mkv", seconds=6, seed=3)
     video(drive / "CAM 03" / "gate.ts", seconds=5, seed=4)
-    video(drive / "CAM 03" / "20260312_140231.mp4", seconds=3, seed=3, visitor=head())
+    video(drive / "CAM 03" / "20260312_140231.mp4", seconds=2, seed=3, visitor=head())
     whole = (drive / "CAM 03" / "20260312_140207.mp4").read_bytes()
     (drive / "CAM 03" / "copy of 140207.mp4").write_bytes(whole)
     (drive / "CAM 03" / "cut off.mp4").write_bytes(whole[: len(whole) // 3])
