@@ -314,23 +314,13 @@ class Workshop:
         finally:
             worker.close()
 
-    @contextlib.contextmanager
-    def _changer(self) -> Iterator[Changer]:
+    def _changer(self) -> contextlib.closing[Changer]:
         """Give what changes and compares voices; its worker starts once one is to be."""
-        changer = Changer(accept_weak=self._accept_weak)
-        try:
-            yield changer
-        finally:
-            changer.close()
+        return contextlib.closing(Changer(accept_weak=self._accept_weak))
 
-    @contextlib.contextmanager
-    def _listener(self) -> Iterator[Listener]:
+    def _listener(self) -> contextlib.closing[Listener]:
         """Give what hears speech; its worker starts once something is to be heard."""
-        listener = Listener(accept_weak=self._accept_weak)
-        try:
-            yield listener
-        finally:
-            listener.close()
+        return contextlib.closing(Listener(accept_weak=self._accept_weak))
 
 
 def with_hits(plan: Plan, hits: list[Hit]) -> Plan:
