@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,8 @@ def test_several_shares_open_together_and_each_alone_does_not(bench: Bench, tmp_
     for one in given:
         done = run("list", "--vault", bench.vault, *one)
         assert done.code == 1
-        assert not any(word in done.err for word in shares[0].split()[4:8])
+        # pairs, for some single words of such a list are also words of our own sentences
+        assert not any(" ".join(pair) in done.err for pair in pairwise(shares[0].split()[4:]))
     typed = run("list", "--vault", bench.vault, *given[0], "--identity", "-", stdin=shares[1] + "\n")
     typed.ok()
 
