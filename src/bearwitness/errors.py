@@ -138,6 +138,9 @@ _STORAGE_HINTS = {
         "reports an input/output error",
         "the disk may be failing: copy the vault to another one now",
     ),
+    errno.ENOENT: ("does not exist", "check the name, or make the folder first"),
+    errno.EISDIR: ("is a folder", "give the name of a file"),
+    errno.ENOTDIR: ("is no folder", "choose another place"),
     errno.ENODEV: ("is gone", "connect it again and run the same command again"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,48 @@ def test_an_output_of_no_known_kind_or_that_exists_is_refused(
     assert run(clip, "-o", clip) == 1
     assert clip.read_bytes() == before
     assert run(clip) == 2
+
+
+class Untouched(Seer):
+    """A detector that must not be asked."""
+
+    def look(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        raise AssertionError("the work began")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-o", "clip.mp4"], "exists already"),
+        (["-o", "nowhere/out.mp4"], "is no folder"),
+        (["-o", "out.mp4", "--save-plan", "clip.mp4"], "exists already"),
+        (["-o", "out.mp4", "--sheet", "nowhere/sheet.jpg"], "is no folder"),
+        (["-o", "out.mp4", "--checklist", "clip.mp4"], "exists already"),
+        (["-o", "out.mp4", "--add-box", "1,2,3"], "--add-box takes"),
+    ],
+)
+def test_what_can_not_be_written_or_read_is_told_before_hours_of_work(
+    words: list[str],
+    says: str,
+    clip: Path,
+    detectors: Detectors,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    detectors.plan = Untouched()
+    assert run(clip, *words) in (1, 2)
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    kind: str, tmp_path: Path, detectors: Detectors, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "given"
+    given.mkdir() if kind == "folder" else os.mkfifo(given)
+    assert run(given, "-o", tmp_path / "out.mp4") == 1
+    assert "is not a file" in capsys.readouterr().err
 
 
 class Failing(Seer):

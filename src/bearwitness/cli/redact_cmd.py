@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bearwitness.errors import RefusedError, UsageError
+from bearwitness.errors import UsageError
 from bearwitness.redact import operations, plan_text
 from bearwitness.redact.changing import LABELS
 from bearwitness.redact.footage import Footage
@@ -38,6 +38,7 @@ from .redacting import (
     how_to_approve,
     opened_item,
     refuse_mixed,
+    refuse_taken,
     to_file,
 )
 
@@ -56,6 +57,8 @@ _NUMBER = r"\d{1,9}(?:\.\d{1,6})?"
 _BOX = re.compile(rf"(\d+),(\d+),(\d+),(\d+)(?:@({_NUMBER})?-({_NUMBER})?)?\Z")
 _RANGE = re.compile(rf"({_NUMBER})-({_NUMBER})\Z")
 _SPLIT = re.compile(rf"(\d+)@({_NUMBER})\Z")
+_BOX_SHOWN, _MUTE_SHOWN = ("--add-box", "10,20,200,40@0-12.5"), ("--mute", "12.5-14")
+_SPLIT_SHOWN = ("--split", "3@12.5")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +161,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     refuse_voices(options)
     if options.out is not None:
         container_of(options.out)
+    refuse_taken(options)
+    _require_edits(options)
     setting = Setting(
         heads=options.heads, bodies=options.bodies, accept_reversible=options.accept_reversible or ""
     )
@@ -223,9 +228,20 @@ def _plan(
         return workshop.plan(footage, source, progress)
 
 
+def _require_edits(options: argparse.Namespace) -> None:
+    """Raise UsageError for edits that can not be read, before hours of work and not after them."""
+    for pattern, texts, option, example in (
+        (_SPLIT, options.split, *_SPLIT_SHOWN),
+        (_BOX, options.add_box, *_BOX_SHOWN),
+        (_RANGE, options.mute, *_MUTE_SHOWN),
+    ):
+        for text in texts:
+            _matched(pattern, text, option, example)
+
+
 def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
     for text in options.split:
-        number, seconds = _matched(_SPLIT, text, "--split", "3@12.5")
+        number, seconds = _matched(_SPLIT, text, *_SPLIT_SHOWN)
         plan = operations.split(plan, int(number), float(seconds))
     if options.overlays is not None:
         plan = operations.set_overlays(plan, cover=options.overlays == "cover")
@@ -236,11 +252,11 @@ def _edited(plan: Plan, options: argparse.Namespace) -> Plan:
     for number in options.hide:
         plan = operations.hide(plan, number)
     for text in options.add_box:
-        x, y, w, h, begin, end = _matched(_BOX, text, "--add-box", "10,20,200,40@0-12.5")
+        x, y, w, h, begin, end = _matched(_BOX, text, *_BOX_SHOWN)
         plan = operations.add_box(
             plan, Box(int(x), int(y), max(1, int(w)), max(1, int(h))), _seconds(begin), _seconds(end)
         )
-    ranges = [_matched(_RANGE, text, "--mute", "12.5-14") for text in options.mute]
+    ranges = [_matched(_RANGE, text, *_MUTE_SHOWN) for text in options.mute]
     plan = operations.set_policy(
         plan, fill=options.fill, voices=_VOICES.get(options.voices), inverted=options.all_but
     )
@@ -257,8 +273,6 @@ def _carry_out(
     deliver: Deliver,
 ) -> Done:
     target = options.out or Path(f"copy.{options.kind}")
-    if options.out is not None and options.out.exists():
-        raise RefusedError(f"{target} exists already and is not overwritten", "choose another name")
     name = f"the copy of {footage.name}" if options.out is None else target.name
     for left in range(_ROUNDS_MAX - 1, -1, -1):
         try:

@@ -65,6 +65,18 @@ def refuse_mixed(options: argparse.Namespace) -> None:
         raise UsageError("say where the derivative goes with -o OUT, or use --plan-only")
 
 
+def refuse_taken(options: argparse.Namespace) -> None:
+    """Raise UsageError or RefusedError, before the work, if what is to be written is there or can not be."""
+    for path in (options.out, options.save_plan, options.sheet, options.checklist, options.write_down):
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise UsageError(f"{path.parent}, where {path.name} was to go, is no folder", "make it first")
+        if os.path.lexists(path):
+            refusal = RefusedError if path == options.out else UsageError
+            raise refusal(f"{path} exists already and is not overwritten", "choose another name")
+
+
 def to_file(path: Path, made: Finished) -> Done:
     """Write a finished file to `path`."""
     hand_over(made.descriptor, path)

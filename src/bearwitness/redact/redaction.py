@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -351,12 +352,14 @@ def _require_whole(plan: Plan, footage: Shown) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[int, Source]]:
-    """Give a descriptor for reading, and which file it is by its bytes."""
+    """Give a descriptor for reading, and which file it is by its bytes; wait for no pipe."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise SourceError(f"{path} can not be read: {error.strerror}") from None
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise SourceError(f"{path} is not a file", "give one file of footage, a picture or a PDF")
         yield descriptor, source_of(_pieces(descriptor))
     finally:
         os.close(descriptor)
