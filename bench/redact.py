@@ -25,10 +25,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bearwitness.redact import operations
+from bearwitness.redact.eyes import Setting
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.looking import Pass
 from bearwitness.redact.plan import Plan
-from bearwitness.redact.redaction import Setting, Workshop
+from bearwitness.redact.redaction import Workshop
 from bearwitness.redact.rendering import render
 from bearwitness.redact.writing import in_memory, write_footage
 

@@ -12,7 +12,7 @@ import pytest
 
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.custody import entries
-from bearwitness.redact import items, redaction
+from bearwitness.redact import eyes, items
 from bearwitness.redact.tracking import Detection
 from bearwitness.vault import keyring, redactions
 from bearwitness.vault.derivatives import DONE, Derivation
@@ -35,7 +35,7 @@ def exchange_detectors(patch: pytest.MonkeyPatch, seen: range = HIDDEN) -> None:
     def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:
         return Seer() if threshold else Seer(dict.fromkeys(seen, FACE))
 
-    patch.setattr(redaction, "FaceLooker", looker)
+    patch.setattr(eyes, "FaceLooker", looker)
 
 
 class Studio(Group):

@@ -45,6 +45,22 @@ def ears(monkeypatch: pytest.MonkeyPatch) -> Deaf:
     return deaf
 
 
+class Idle:
+    """In the place of a worker that is never asked: none starts."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def prepare(self) -> None:
+        pass
+
+    def expect(self, height: int, width: int, scale: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 NOBODY = Detector("nobody", "00" * 32, ("1×",), 0)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.disclose import facts, gates_of_bytes
 from bearwitness.disclose.request import Request, Shown
-from bearwitness.redact import items, plan_text, redaction
+from bearwitness.redact import eyes, items, plan_text
 from bearwitness.redact.attack.hits import Report
 from bearwitness.redact.plan import Utterance
 from bearwitness.redact.redaction import Finished
@@ -27,7 +27,7 @@ from people import MET, PURPOSE, Group
 from workbench import files_of, run
 
 from . import clips
-from .conftest import Blind, Deaf
+from .conftest import Blind, Deaf, Idle
 from .test_attack import Seer
 from .test_plan_text import plan
 from .test_rendering import GROUPS
@@ -75,8 +75,9 @@ def seers(monkeypatch: pytest.MonkeyPatch, ears: Deaf) -> dict[str, Seer]:
     def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:
         return chosen["attack" if threshold else "plan"]
 
-    monkeypatch.setattr(redaction, "FaceLooker", looker)
-    monkeypatch.setattr(redaction, "Texts", lambda worker: Blind())
+    monkeypatch.setattr(eyes, "InferenceWorker", Idle)
+    monkeypatch.setattr(eyes, "FaceLooker", looker)
+    monkeypatch.setattr(eyes, "Texts", lambda worker: Blind())
     return chosen
 
 

@@ -17,7 +17,7 @@ from bearwitness.inference.worker import InferenceWorker
 from bearwitness.redact import operations
 from bearwitness.redact.attack.attacking import attack
 from bearwitness.redact.attack.hits import Report
-from bearwitness.redact.attack.overlays import surviving
+from bearwitness.redact.attack.overlays import OverlayCheck, of_original, surviving
 from bearwitness.redact.filling import Plane
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
@@ -103,9 +103,9 @@ class Case:
         return out
 
     def attack(self, out: Path, plan: Plan | None = None) -> Report:
-        return attack(
-            self.footage, self.opened(out), plan or self.plan, "mp4", 0, Seer(), texts=self.texts
-        )  # fmt: skip
+        plan = plan or self.plan
+        check = OverlayCheck(plan, self.texts, of_original(self.footage, plan, self.texts))
+        return attack(self.footage, self.opened(out), plan, "mp4", 0, Seer(), overlays=check)
 
     def clock(self) -> Track:
         return next(track for track in self.plan.tracks if ":" in track.says)

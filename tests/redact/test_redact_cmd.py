@@ -13,12 +13,12 @@ import pytest
 from bearwitness.cli.main import main
 from bearwitness.errors import ChildFailedError
 from bearwitness.media.model import Frame
-from bearwitness.redact import plan_text, redaction
+from bearwitness.redact import eyes, plan_text
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.tracking import Detection
 
 from . import clips
-from .conftest import Blind, Deaf
+from .conftest import Blind, Deaf, Idle
 from .test_attack import Seer
 from .test_rendering import GROUPS
 
@@ -43,8 +43,9 @@ def detectors(monkeypatch: pytest.MonkeyPatch, ears: Deaf) -> Detectors:
     def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:
         return chosen.attack if threshold else chosen.plan
 
-    monkeypatch.setattr(redaction, "FaceLooker", looker)
-    monkeypatch.setattr(redaction, "Texts", chosen.texts)
+    monkeypatch.setattr(eyes, "InferenceWorker", Idle)
+    monkeypatch.setattr(eyes, "FaceLooker", looker)
+    monkeypatch.setattr(eyes, "Texts", chosen.texts)
     return chosen
 
 

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from bearwitness.cli.main import main
 from bearwitness.errors import ChildFailedError
 from bearwitness.media.model import Sound
-from bearwitness.redact import redaction, voices
+from bearwitness.redact import eyes, voices
 from bearwitness.redact.plan import Picture, Plan, Source
 from bearwitness.signals.speech import RATE
 
@@ -115,7 +115,7 @@ def samples(path: Path) -> np.ndarray[Any, Any]:
 def test_every_turn_of_a_conversation_is_silent(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(redaction, "FaceLooker", lambda *_, **__: Seer())
+    monkeypatch.setattr(eyes, "FaceLooker", lambda *_, **__: Seer())
     name = "audio/conversation-1688-2033.flac"
     listed = json.loads((corpus / "corpus.json").read_text())["files"]
     turns = next(each["truth"]["turns"] for each in listed if each["file"] == name)

@@ -20,10 +20,11 @@ from typing import Any
 from bearwitness.errors import UsageError
 from bearwitness.redact import operations, plan_text
 from bearwitness.redact.changing import LABELS
+from bearwitness.redact.eyes import Setting
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.plan import FILLS, SPEAK, WHISPER, Plan, Source, require_for
-from bearwitness.redact.redaction import AttackedError, Done, Progress, Setting, Workshop, with_hits
+from bearwitness.redact.redaction import AttackedError, Done, Progress, Workshop, with_hits
 from bearwitness.redact.residual import CHECKLIST, checklist, summary
 from bearwitness.redact.sheet import draw, entries
 from bearwitness.redact.stills import Stills

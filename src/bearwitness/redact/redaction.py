@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,7 +22,6 @@ from bearwitness.errors import RefusedError, SourceError
 from bearwitness.inference.faceprints import LANDMARKS, NETWORK, Faceprints
 from bearwitness.inference.models import WHISPER, ModelError
 from bearwitness.inference.speech import Transcripts
-from bearwitness.inference.texts import FINDER, READER, Texts
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import Source as Bytes
 from bearwitness.sandbox.client import Sandbox
@@ -31,15 +30,15 @@ from bearwitness.signals.speech import Said
 from . import operations
 from .attack.attacking import attack
 from .attack.attacking_stills import attack_stills
-from .attack.faces import SEEN
 from .attack.hits import Hit, Report
 from .attack.matching import MatchCheck
+from .attack.overlays import OverlayCheck, of_original
 from .attack.speech import Hear
 from .changing import Changer, utterances
 from .copying import TASKS
+from .eyes import AttackEyes, Eyes, Setting
 from .footage import Footage
-from .looking import MODELS, FaceLooker, Looker, Pass, attack_passes, plan_passes
-from .overlays import OverlayFinder, TextLooker, with_doubts, with_overlays
+from .overlays import OverlayFinder, with_doubts, with_overlays
 from .plan import BY_ATTACK, Plan, Source, Track, Utterance, require_for, source_of
 from .planning import look_at_all, make_plan
 from .rendering import Rendered, render
@@ -94,35 +93,14 @@ class Finished:
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Which detectors look, how; no passes: those :mod:`.looking` chooses by the size of the pictures.
-
-    `exact`: single precision even where the processor has bfloat16. The plan says which was used.
-    `accept_reversible`: the fill, mosaic or blur, with which it is handed over even if a face matcher still
-    tells who is under it. `overlays`: look for burned-in texts, in the plan and in the attack.
-    """
-
-    passes: tuple[Pass, ...] = ()
-    attack: tuple[Pass, ...] = ()
-    persons: bool = True
-    heads: bool = False
-    bodies: bool = False
-    exact: bool = False
-    overlays: bool = True
-    accept_reversible: str = ""
-
-
 class Workshop:
     """Holds the sandbox and the detectors while files are redacted. For one thread."""
 
     def __init__(self, *, accept_weak: bool = False, setting: Setting | None = None) -> None:
         self._accept_weak = accept_weak
         self._sandbox = Sandbox(TASKS, accept_weak=accept_weak)
-        self._setting = s = setting or Setting()
-        names = MODELS if s.persons or s.heads or s.bodies else MODELS[:1]
-        self._worker = InferenceWorker(names, exact=s.exact, accept_weak=accept_weak)
-        self._reader: InferenceWorker | None = None
+        self._setting = setting or Setting()
+        self._eyes = Eyes(self._setting, accept_weak=accept_weak)
 
     def __enter__(self) -> Self:
         return self
@@ -130,9 +108,7 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._worker.close()
-        if self._reader is not None:
-            self._reader.close()
+        self._eyes.close()
         self._sandbox.close()
 
     @contextlib.contextmanager
@@ -162,8 +138,8 @@ class Workshop:
     def plan(self, footage: Footage | Stills, source: Source, progress: Progress) -> Plan:
         """Look at every frame and return the plan that hides every face; raise RefusedError."""
         self._sandbox.prepare()
-        self._worker.prepare()
-        looker = self.looker(footage)
+        self._eyes.prepare()
+        looker = self._eyes.looker(footage.picture)
         total, done = footage.video.frames if isinstance(footage, Footage) else len(footage.pages), 0
 
         def count(frames: int) -> None:
@@ -173,16 +149,10 @@ class Workshop:
 
         if not self._setting.overlays or isinstance(footage, Stills):
             return make_plan(source, footage, looker, look_at_all(footage, looker, count))
-        finder = OverlayFinder(self.texts, footage.picture.width, footage.picture.height)
+        finder = OverlayFinder(self._eyes.texts, footage.picture.width, footage.picture.height)
         seen = look_at_all(footage, looker, count, finder)
         plan = with_doubts(make_plan(source, footage, looker, seen), seen.unread)
         return with_overlays(plan, seen.overlays, cover=True)
-
-    @cached_property
-    def texts(self) -> TextLooker:
-        """What finds and reads texts: a worker of its own, beside that for faces. Raises ModelError."""
-        self._reader = InferenceWorker((FINDER, READER), threads=1, accept_weak=self._accept_weak)
-        return Texts(self._reader)
 
     def mute_speech(self, footage: Footage, plan: Plan) -> Plan:
         """Return the plan that mutes wherever somebody speaks; raises as :class:`.voices.Listener` does."""
@@ -211,13 +181,6 @@ class Workshop:
             return written(footage, turns, Transcripts(worker))
         finally:
             worker.close()
-
-    def looker(self, footage: Shown) -> Looker:
-        """Return the detectors a plan is made with."""
-        s = self._setting
-        passes = s.passes or plan_passes(footage.picture)
-        self._worker.expect(footage.picture.height, footage.picture.width, passes[0].scale)
-        return FaceLooker(self._worker, passes, persons=s.persons, heads=s.heads, bodies=s.bodies)
 
     def redact(
         self, footage: Footage | Stills, source: Source, plan: Plan, out: Path, progress: Progress
@@ -252,10 +215,11 @@ class Workshop:
         _require_whole(plan, footage)
         rendered, sounds = None, Sounds((), ())
         with contextlib.ExitStack() as stack:
+            eyes = stack.enter_context(self._fresh_eyes())
             if isinstance(footage, Stills):
                 sounds = Sounds((), tuple(f"{what} left out" for what in footage.left_out))
                 descriptor = stack.enter_context(in_memory("derivative"))
-                report = self._make_stills(footage, plan, descriptor, container, progress)
+                report = self._make_stills(footage, plan, descriptor, container, eyes, progress)
             elif container not in VIDEO.values():
                 raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
             else:
@@ -266,14 +230,22 @@ class Workshop:
                 write_footage(descriptor, container, rendered.track, sounds.tracks)
                 rendered = rendered.without_bytes()
                 footage.forget_packets()
-                report = self.attack(footage, plan, descriptor, container, len(sounds.tracks), progress)
+                count = len(sounds.tracks)
+                report = self._attack(footage, plan, descriptor, container, count, eyes, progress)
             if report.hits:
                 raise AttackedError(report, plan, name)
             digest = source_of(_pieces(descriptor)).sha256
             yield Finished(descriptor, digest, plan, rendered, sounds, report)
 
+    @contextlib.contextmanager
+    def _fresh_eyes(self) -> Iterator[AttackEyes]:
+        """Give what one attack looks with; it loads while the file is finished. See :mod:`.eyes`."""
+        with contextlib.closing(AttackEyes(self._setting, accept_weak=self._accept_weak)) as eyes:
+            eyes.prepare()
+            yield eyes
+
     def _make_stills(
-        self, stills: Stills, plan: Plan, descriptor: int, kind: str, progress: Progress
+        self, stills: Stills, plan: Plan, descriptor: int, kind: str, eyes: AttackEyes, progress: Progress
     ) -> Report:
         if kind not in STILLS.values():
             raise RefusedError(f"{stills.name} is a picture or document; footage can not be made of it")
@@ -281,26 +253,43 @@ class Workshop:
         with os.fdopen(os.dup(descriptor), "wb") as sink:
             sink.write(data)
         finished = self.stills(descriptor, "the finished file")
-        looker = FaceLooker(
-            self._worker, self._setting.attack or attack_passes(stills.picture), threshold=SEEN
-        )
+        looker = eyes.looker(stills.picture)
         return attack_stills(stills, finished, plan, kind, looker, _counting(progress, "attacking", plan))
 
-    def attack(
-        self, footage: Footage, plan: Plan, descriptor: int, container: str, sounds: int, progress: Progress
+    def _attack(
+        self,
+        footage: Footage,
+        plan: Plan,
+        descriptor: int,
+        container: str,
+        sounds: int,
+        eyes: AttackEyes,
+        progress: Progress,
     ) -> Report:
         """Attack the finished file at `descriptor`; see :mod:`.attack`."""
         finished = self.footage(descriptor, "the finished file")
-        looker = FaceLooker(
-            self._worker, self._setting.attack or attack_passes(footage.picture), threshold=SEEN
-        )
+        looker = eyes.looker(footage.picture)
         count = _counting(progress, "attacking", plan)
-        texts = self.texts if self._setting.overlays else None
+        overlays = self._overlay_check(footage, plan, eyes) if self._setting.overlays else None
         with self._listener() as ears, self._matcher(plan) as matcher, self._changer() as changer:
             hear: Hear = partial(ears.of_track, how=NARROW)
             return attack(
-                footage, finished, plan, container, sounds, looker, count, hear, texts, matcher, changer.voice
+                footage,
+                finished,
+                plan,
+                container,
+                sounds,
+                looker,
+                count,
+                hear,
+                overlays,
+                matcher,
+                changer.voice,
             )
+
+    def _overlay_check(self, footage: Footage, plan: Plan, eyes: AttackEyes) -> OverlayCheck:
+        """Return what looks for texts in the finished file; the original's are shown to the plan's worker."""
+        return OverlayCheck(plan, eyes.texts, of_original(footage, plan, self._eyes.texts))
 
     @contextlib.contextmanager
     def _matcher(self, plan: Plan) -> Iterator[MatchCheck | None]:

@@ -14,13 +14,12 @@ from ..cuts import Cuts
 from ..footage import Footage
 from ..geometry import Box, grown
 from ..looking import Looker
-from ..overlays import TextLooker
 from ..plan import Plan
 from ..tracking import GROW
 from . import changed, faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
 from .matching import MISSING, MatchCheck
-from .overlays import OverlayCheck, of_original
+from .overlays import OverlayCheck
 
 Progress = Callable[[int], None]
 _MILLISECOND: Final = Fraction(1, 1000)
@@ -42,14 +41,14 @@ def attack(
     looker: Looker,
     progress: Progress = lambda done: None,
     hear: speech.Hear | None = None,
-    texts: TextLooker | None = None,
+    overlays: OverlayCheck | None = None,
     matcher: MatchCheck | None = None,
     voice: changed.Voice | None = None,
 ) -> Report:
     """Return what is found in `finished`, which was made of `original` by `plan`.
 
     `sounds` is how many sound tracks were asked for; `hear` is needed where a plan mutes ranges, `voice`
-    where it changes voices. Without `texts` no burned-in text is looked for, without `matcher` no face is
+    where it changes voices. Without `overlays` no burned-in text is looked for, without `matcher` no face is
     compared, and the report says so. Raises RefusedError where the finished file does not decode whole; a
     check that can not run raises, it is never left out.
     """
@@ -62,7 +61,6 @@ def attack(
         report.add(structure.CHECK, *structure.check(data, sounds))
         report.add(traces.CHECK, *traces.check(data, original.tags()))
     report.add(_STREAMS, len(finished.facts.streams), list(_streams(finished, sounds)))
-    overlays = OverlayCheck(plan, texts, of_original(original, plan, texts)) if texts is not None else None
     _frames(original, finished, plan, looker, report, progress, overlays, matcher)
     if overlays is not None:
         overlays.judge(report)

@@ -194,7 +194,10 @@ class OverlayCheck:
 
 
 def of_original(original: Footage, plan: Plan, texts: TextLooker) -> dict[int, list[Shown]]:
-    """Return the texts of the original at places the plan covers, by time, in some frames over its length."""
+    """Return the texts of the original at places the plan covers, by time, in some frames over its length.
+
+    `texts` sees the original here: what looks at the finished file must be another worker (:mod:`..eyes`).
+    """
     tracks = [track for track in plan.tracks if track.kind == KIND and track.hide]
     found: dict[int, list[Shown]] = {}
     if not tracks:
