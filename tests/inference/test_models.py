@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
@@ -27,6 +28,27 @@ def test_the_weights_installed_are_the_pinned_ones(name: str) -> None:
     assert each.read(each.locate())
     assert each.licence
     assert each.source
+
+
+def test_all_weights_kept_here_lie_beside_their_licence_origin_and_how_they_were_made() -> None:
+    kept = {each.file: each for each in MODELS.values() if each.package == "bearwitness"}
+    folder = next(iter(kept.values())).locate().parent
+    assert {path.name for path in folder.iterdir()} == {*kept, "LICENSE", "README.md"}
+    licence = " ".join((folder / "LICENSE").read_text().split())
+    assert "Apache License Version 2.0, January 2004" in licence
+    assert "END OF TERMS AND CONDITIONS" in licence
+    _, *sections = (folder / "README.md").read_text().split("\n## ")
+    told = {section.splitlines()[0]: section for section in sections}
+    assert set(told) == set(kept)
+    for name, section in told.items():
+        assert f"{kept[name].licence} (`LICENSE`)" in section
+        assert kept[name].source.split(",")[0].removesuffix("/") in section
+        origin = re.search(r"SHA-256\s+`[0-9a-f]{64}`", section)
+        made = re.search(r"Made with `(tools/\w+\.py)`", section)
+        assert origin
+        assert made
+        assert (Path(__file__).parents[2] / made[1]).is_file()
+        assert "Changed: " in section
 
 
 def test_weights_of_another_hash_are_refused_by_parent_and_worker(

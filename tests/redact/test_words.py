@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +16,8 @@ from bearwitness.media.model import Sound
 from bearwitness.redact import speaking, words
 from bearwitness.redact.plan import SPEAK, Utterance
 from bearwitness.redact.sound import VOICE_RATE
+from bearwitness.sandbox.program import Program, find_program
+from bearwitness.sandbox.status import layers
 from bearwitness.signals.speech import RATE, Said, Transcript
 
 needs_speaker = pytest.mark.skipif(
@@ -89,8 +93,55 @@ def test_what_can_not_be_said_is_refused(one: Utterance, says: str) -> None:
         speaking.speak(one)
 
 
+_TAKEN_OVER = """#!/usr/bin/perl
+my @words = <STDIN>;
+my $out = 0;
+$out++ if socket(my $s, 2, 1, 0);
+$out++ if open(my $f, "<", "{secret}");
+$out++ if open(my $g, ">", "{new}");
+my $p = fork(); exit if defined $p and not $p; $out++ if defined $p;
+exit if $out;
+my $data = pack("s<*", map {{ 3000 * sin($_ / 8) }} 1 .. 8000);
+my $form = pack("vvVVvv", 1, 1, {rate}, 2 * {rate}, 2, 16);
+print "RIFF", pack("V", 36 + length $data), "WAVEfmt ", pack("V", 16), $form;
+print "data", pack("V", length $data), $data;
+"""
+
+
+def _taken_over(folder: Path, monkeypatch: pytest.MonkeyPatch, rate: int = 22_050) -> Path:
+    """Have a program speak that first tries whatever it must not, and is silent if any of it goes through."""
+    if layers().lacking or find_program("perl") is None:
+        pytest.skip("this machine can not show it: there is no perl, or a layer of the sandbox is missing")
+    secret, program = folder / "secret", folder / "speaker"
+    secret.write_bytes(b"do not touch")
+    program.write_text(_TAKEN_OVER.format(secret=secret, new=folder / "new", rate=rate))
+    program.chmod(0o755)
+    monkeypatch.setattr(speaking, "find_program", lambda _: Program(str(program), "/usr/bin/perl"))
+    return program
+
+
+def test_a_speaker_that_its_words_took_over_can_not_get_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = _taken_over(tmp_path, monkeypatch)
+    made = speaking.speak(Utterance(0, 1000, SPEAK, "en", "hello"))
+    assert np.abs(made).max() > 0.05
+    assert not (tmp_path / "new").exists()
+    unlocked = subprocess.run([program], input=b"hello", capture_output=True, check=False)
+    assert unlocked.stdout == b"", "the acts themselves do not work: the test shows nothing"
+
+
+@pytest.mark.parametrize("rate", [0, 7_999, 48_001, 0xFFFFFFFF // 2])
+def test_sound_in_an_impossible_form_is_refused(
+    rate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _taken_over(tmp_path, monkeypatch, rate)
+    with pytest.raises(RefusedError, match="could not say"):
+        speaking.speak(Utterance(0, 1000, SPEAK, "en", "hello"))
+
+
 def test_without_the_program_the_one_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(speaking, "find_program", lambda _: None)
     with pytest.raises(speaking.SpeakerMissingError) as refused:
         speaking.speak(Utterance(0, 1000, SPEAK, "en", "hello"))
     assert refused.value.hint == "on Debian: sudo apt install espeak-ng"

@@ -37,6 +37,7 @@ class Changer:
     """Changes and compares voices; its worker starts when it is first needed. Raises ModelError."""
 
     def __init__(self, *, accept_weak: bool = False) -> None:
+        self._accept_weak = accept_weak
         self._worker = InferenceWorker((MODEL,), threads=1, accept_weak=accept_weak)
         self._voices = Voices(self._worker)
 
@@ -47,7 +48,7 @@ class Changer:
     def change(self, samples: Samples, one: Utterance) -> Samples:
         """Return an utterance in another voice; raise RefusedError, or ChildFailedError from the worker."""
         if one.how == SPEAK:
-            return speak(one)
+            return speak(one, accept_weak=self._accept_weak)
         return self._voices.whisper(samples, secrets.token_bytes(32))
 
     def voice(self, samples: Samples) -> Floats:
