@@ -17,7 +17,7 @@ import pytest
 
 from bearwitness.errors import ChildFailedError
 from bearwitness.media.frames import frames
-from bearwitness.media.model import HIDDEN, LOST, UNTIMED, DecodeTrouble, Frame, MediaError
+from bearwitness.media.model import HIDDEN, LOST, NO_FRAME, UNTIMED, DecodeTrouble, Frame, MediaError
 from bearwitness.media.plans import USUAL, Plan, tried_twice
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
@@ -134,6 +134,16 @@ def test_every_takes_the_first_frame_of_each_step_and_misses_none_after_a_gap(de
     found, _ = decode(decoders, made(clip(times)), every=Fraction(1, 2))
     assert [frame.time for frame in found] == [Fraction(n, 10) for n in (0, 5, 30, 35)]
     assert [frame.index for frame in found] == [0, 5, 6, 8]
+
+
+def test_a_draft_leaves_out_frames_that_no_other_needs_and_says_so_for_each(decoders: Sandbox) -> None:
+    data = clip([Fraction(n, 10) for n in range(40)], codec="libx264", bf="3")
+    found, troubles = decode(decoders, made(data), draft=True)
+    everything, _ = decode(decoders, made(data))
+    assert 0 < len(found) < len(everything) == 40
+    assert len(found) + len(troubles) == 40
+    assert {each.reason for each in troubles} == {NO_FRAME}
+    assert {frame.time for frame in found} < {frame.time for frame in everything}
 
 
 def test_variable_frame_rate_and_b_frames_come_in_the_order_they_are_shown(decoders: Sandbox) -> None:

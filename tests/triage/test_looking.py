@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,6 +101,29 @@ def test_each_is_given_what_it_wants_of_one_pass_over_the_video(
     assert (gaps >= 1).all()
     assert (gaps < 1.1).all()
     assert {max(shape) for _, shape, _ in twice.frames} == {100, 50}
+
+
+def test_who_is_given_pictures_alone_is_given_the_same_as_beside_others(material: Make) -> None:
+    # 7.3 pictures a second: each of a second's first comes a little later than the second.
+    data = uneven(Fraction(73, 10), seconds=12)
+    alone, beside, others = (Watcher(Frames(every=Fraction(1), max_side=64)) for _ in range(3))
+    watch(material(data), alone)
+    watch(material(data), beside, Watcher(Frames(max_side=64)), Watcher(Frames(every=Fraction(1, 5))), others)
+    assert len(alone.frames) == 12, "a second without a picture"
+    assert alone.frames == beside.frames == others.frames
+
+
+def uneven(rate: Fraction, seconds: int) -> bytes:
+    """Return H.264 with so many pictures a second."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(int(seconds * rate)):
+            picture = np.full((48, 64), number % 200, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+        container.mux(stream.encode())
+    return out.getvalue()
 
 
 def test_who_wants_key_frames_only_is_given_those(material: Make, video: bytes) -> None:

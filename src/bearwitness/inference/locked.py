@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bearwitness.sandbox.tasks import Handler, Opening
 from bearwitness.signals import whispering
 from bearwitness.signals.speech import SpeechNetwork
+from bearwitness.signals.text import TextFinder, TextReader
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
@@ -119,8 +120,8 @@ _FACE_PRINTER: Final = "faceprints"
 _FACE_MODELS: Final = ("face-landmarks", "face-print")
 _TRANSCRIBER: Final = "whisper-base"
 _TOOLS: Final[Mapping[str, Callable[[bytes], Any]]] = {
-    "ocr-find": listening.warm_finder,
-    "ocr-read": listening.warm_reader,
+    "ocr-find": TextFinder,
+    "ocr-read": TextReader,
     "silero-vad": SpeechNetwork,
 }
 ASKS: Final[Mapping[str, Ask]] = {
@@ -138,10 +139,11 @@ ASKS: Final[Mapping[str, Ask]] = {
     "precision": _precision,
 }
 _WARM_SIZE: Final = (64, 64)
+_OF_PICTURES: Final = ("centerface", "movenet-multipose", "opennsfw")
 
 
 def open_inference(opening: Opening) -> Handler:
-    """Load the networks named in the arguments, run each once so that all they need is there, and serve."""
+    """Load the networks named in the arguments, run what they need to be there before the lock, and serve."""
     got = canonical.members(canonical.loads(opening.arguments), "arguments", "exact kept_area models threads")
     threads = int(canonical.text(got["threads"]))
     kept_area = int(canonical.text(got["kept_area"]))
@@ -172,7 +174,9 @@ def open_inference(opening: Opening) -> Handler:
 def _warm_up(inference: Inference, hint: bytes) -> None:
     """Make the libraries load and start what they would else when nothing can be opened any more.
 
-    The `hint` is of which size pictures will be, and how much larger the network for faces sees them.
+    One network for pictures that was compiled and run has loaded what all need; the others are compiled when
+    they are first asked, and cost nothing where they are not. The `hint` is of which size pictures will be,
+    and how much larger the network for faces sees them.
     """
     pictures = [np.zeros((*_WARM_SIZE, 3), np.uint8)] * 3
     size, scale = _WARM_SIZE, 1.0
@@ -180,7 +184,15 @@ def _warm_up(inference: Inference, hint: bytes) -> None:
         told = canonical.members(canonical.loads(hint), "a hint", "height scale width")
         size = int(canonical.text(told["height"])), int(canonical.text(told["width"]))
         scale = float(canonical.text(told["scale"]))
+    if not any(name in inference.networks for name in _OF_PICTURES):
+        for tool in inference.tools.values():
+            listening.warm_up(tool)
+    elif any(isinstance(tool, TextFinder | TextReader) for tool in inference.tools.values()):
+        import cv2  # what finds and reads text imports it late  # noqa: F401
+    warm = next((name for name in _OF_PICTURES if name in inference.networks), "")
     for name, network in inference.networks.items():
+        if name in _OF_PICTURES and name != warm:
+            continue
         if name == "centerface":
             # One for each thread is enough, for these may be large.
             centerface.detect(network, [np.zeros((*size, 3), np.uint8)] * 2, [scale], 0.5)

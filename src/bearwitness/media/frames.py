@@ -57,6 +57,7 @@ def frames(
     every: Fraction | None = None,
     upright: bool = False,
     edits: bool = True,
+    draft: bool = False,
     plan: Plan = USUAL,
 ) -> Iterator[Frame]:
     """Yield the frames of video stream number `stream`, in the order they are shown.
@@ -66,7 +67,8 @@ def frames(
     those in between; with `every`, at most one in so many seconds; with `key_only` only those that decode
     without others (the rest is not even decoded, nor are key frames that `every` leaves out). `upright` turns
     them as the container says, by quarters. Without `edits` what an edit list of MP4 or MOV hides is decoded
-    too, and times are those of the media.
+    too, and times are those of the media. A `draft` takes half the time: frames that no other frame needs are
+    left out, and told as lost among the troubles; edges of blocks are left as they are.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
     in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the
@@ -84,6 +86,7 @@ def frames(
         "start": _text(start),
         "end": _text(end),
         "every": _text(every),
+        "draft": draft,
         "edits": edits,
         "threads": str(plan.threads),
     }

@@ -38,6 +38,7 @@ LOST: Final = "lost"  # a packet of the stream gave no frame
 CORRUPT: Final = "corrupt"  # a frame came out, but the decoder says that parts of it are made up
 HIDDEN: Final = "hidden"  # the container says not to show it (edit list), so it was not
 UNTIMED: Final = "untimed"  # a frame without a time; one was guessed from its neighbours
+NO_FRAME: Final = "no frame came of this packet"  # the reason where the decoder gave none
 BACKWARDS: Final = "backwards"  # a frame's time is not after the one before
 BROKEN: Final = "broken"  # reading or decoding stopped for good before the end
 TROUBLES: Final = (LOST, CORRUPT, HIDDEN, UNTIMED, BACKWARDS, BROKEN)

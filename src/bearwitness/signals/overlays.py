@@ -49,7 +49,9 @@ def find_overlays(frames: Sequence[Grey], find: Find, read: Read) -> list[Overla
     standing = _standing([box for boxes in found for box in boxes], min(2, len(chosen)))
     overlays = []
     for box in standing[:_MOST_BOXES]:
-        texts = [read(cut(frame, box)).text for frame in chosen]
+        texts = [
+            reading.text for reading in read_clock([(Fraction(0), frame) for frame in chosen], box, read)
+        ]
         clock = sum(bool(parse_clock(text)) for text in texts) >= min(2, len(chosen))
         text = Counter(text for text in texts if text).most_common(1)
         if text:

@@ -1,8 +1,8 @@
 """Text in pictures: where it is (PP-OCR detector) and what it says (PP-OCR recogniser), run by OpenVINO.
 
-The models are compiled for fixed input sizes and run once when loaded, so that nothing is compiled,
-mapped or opened afterwards: load first, then lock the process. The models read Latin, digits and Chinese, not
-Cyrillic (see cyrillic.py).
+The models are read when loaded and compiled for fixed input sizes when first needed, which opens nothing
+once something else was compiled: load and run one, then lock the process. The models read Latin, digits and
+Chinese, not Cyrillic (see cyrillic.py).
 """
 
 from __future__ import annotations
@@ -38,14 +38,24 @@ class Line:
     sure: float
 
 
-def _compiled(weights: bytes, shape: tuple[int, int, int, int]) -> Any:
-    core = openvino().Core()
-    model = core.read_model(weights)
-    model.reshape(list(shape))
-    compiled = core.compile_model(model, "CPU", _SETTINGS)
-    request = compiled.create_infer_request()
-    request.infer([np.zeros(shape, dtype=np.float32)])
-    return request
+class _Network:
+    """A network that is compiled for a shape when it is first run on it."""
+
+    def __init__(self, weights: bytes) -> None:
+        self._core = openvino().Core()
+        self._model = self._core.read_model(weights)
+        self._requests: dict[tuple[int, ...], Any] = {}
+
+    def run(self, planes: Floats) -> NDArray[np.float32]:
+        """Return its first output for one picture."""
+        shape = planes.shape
+        if shape not in self._requests:
+            model = self._model.clone()
+            model.reshape(list(shape))
+            compiled = self._core.compile_model(model, "CPU", _SETTINGS)
+            self._requests[shape] = compiled.create_infer_request()
+        answer: NDArray[np.float32] = np.array(self._requests[shape].infer([planes])[0])[0]
+        return answer
 
 
 def _planes(grey: Grey) -> Floats:
@@ -63,7 +73,7 @@ class TextFinder:
     """
 
     def __init__(self, weights: bytes) -> None:
-        self._requests = {rows: _compiled(weights, (1, 3, rows, _FIND_SIDE)) for rows in _FIND_ROWS}
+        self._network = _Network(weights)
 
     def find(self, grey: Grey) -> list[Box]:
         """Return the boxes of horizontal lines in pixels of the picture handed in, from top to bottom."""
@@ -76,7 +86,7 @@ class TextFinder:
         canvas = np.zeros((canvas_rows, _FIND_SIDE), dtype=np.uint8)
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[:height, :width] = cv2.resize(grey, (width, height), interpolation=way)
-        likely = np.array(self._requests[canvas_rows].infer([_planes(canvas)])[0])[0, 0]
+        likely = self._network.run(_planes(canvas))[0]
         marks = (likely > _LIKELY).astype(np.uint8)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(marks)
         found = []
@@ -103,7 +113,7 @@ class TextReader:
     def __init__(self, weights: bytes) -> None:
         characters = notes(weights)["character"].split("\n")
         self._characters = np.array(["", *characters, " "])
-        self._request = _compiled(weights, (1, 3, _READ_HEIGHT, _READ_WIDTH))
+        self._network = _Network(weights)
 
     def read(self, grey: Grey, alphabet: str | None = None) -> Line:
         """Return the text of a picture cut to one line; with an alphabet, only its characters are considered.
@@ -130,6 +140,6 @@ class TextReader:
         line = cv2.resize(grey, (width, _READ_HEIGHT), interpolation=way)
         planes = np.zeros((1, 3, _READ_HEIGHT, _READ_WIDTH), dtype=np.float32)
         planes[..., :width] = _planes(np.asarray(line, dtype=np.uint8))
-        answer = np.array(self._request.infer([planes])[0])[0]
+        answer = self._network.run(planes)
         steps: NDArray[np.float32] = answer[: int(np.ceil(len(answer) * width / _READ_WIDTH))]
         return steps

@@ -14,6 +14,7 @@ from bearwitness.signals.cyrillic import ReaderMissingError, read_cyrillic, tess
 
 _SURE: Final = 0.6
 _NEAR: Final = 0.02  # of the picture's sides
+_WIDE: Final = 1.5  # of the height of a line with a little around it: three letters
 _ASKED_MAX: Final = 200  # of one recording: a text that changes all the time is no overlay
 
 
@@ -65,8 +66,10 @@ def _letters(text: str) -> int:
 
 def _may_be_words(latin: str, grey: Grey) -> bool:
     """Say whether it is worth a look: not where digits fill the line, for PP-OCR reads a line in Cyrillic as
-    the number at its end.
+    the number at its end; nor where a line has no room for three letters, for it is mostly a stroke.
     """
     signs = [sign for sign in latin if sign.isalnum()]
     rows, columns = grey.shape
+    if columns < _WIDE * rows:
+        return False
     return not all(sign.isdigit() for sign in signs) or columns > rows * (1 + len(latin))

@@ -1,6 +1,7 @@
 """Burned-in text of long footage (analyser.LONG): key frames are read, in one pass, some ten seconds apart.
 
-A clock is read where it was found before, and all that stands there is looked up now and then. A few
+What is burned in stands at one place, so only windows are read that show text where another one does. A clock
+is read where it was found before, and all that stands there is looked up now and then. A few
 stretches are read frame by frame, for the moment at which the text changes tells to within a frame what the
 clock shows; and so are the first stretches in which it jumped.
 """
@@ -15,18 +16,22 @@ from typing import Final
 import numpy as np
 
 from bearwitness.signals.arrays import Grey
+from bearwitness.signals.borders import Box
 from bearwitness.signals.clock_text import parse_clock
 from bearwitness.signals.clock_track import Jump
-from bearwitness.signals.overlays import read_clock
+from bearwitness.signals.overlays import Find, overlap, read_clock
 
 from .allowance import Allowance
 from .analyser import Material
+from .clock_words import whole
 from .windows import KEY_EVERY, READ_EVERY, WINDOW, Place, Windows
 
 _SELDOM: Final = Fraction(120)  # seconds of footage between looks at all that stands there
 _BURST: Final = Fraction(3, 2)  # seconds read frame by frame, each
 _BURST_SECONDS: Final = 120  # one more burst for so many seconds of footage, up to
 _BURSTS_MAX: Final = 8
+_WINDOWS_LEAST: Final = 4  # of fewer that were looked at, one with text is enough
+_SAME: Final = 0.5  # of the smaller of two boxes that must be in the other
 _JUMP_SECONDS: Final = 600  # one more jump is looked at closely for so many seconds
 
 Timed = list[tuple[Fraction, Grey]]
@@ -43,6 +48,7 @@ class Glances(Windows):
 
     def look_at(self, windows: Sequence[int]) -> None:
         """Read what stands in these windows."""
+        windows = [number for number in windows if self._stands(number)]
         if not windows:
             return
         start, end = Fraction(windows[0] * WINDOW), Fraction((windows[-1] + 1) * WINDOW)
@@ -52,6 +58,27 @@ class Glances(Windows):
                 self._glance(number, [(time, np.array(grey)) for time, grey in timed])
         for place in self.places:
             self._look_closely(place)
+
+    def _stands(self, number: int) -> bool:
+        """Say whether a window shows text at a place where another window does; true if there are too few."""
+        return len(self.seen) < _WINDOWS_LEAST or bool(self._standing_in(number))
+
+    def _standing_in(self, number: int) -> list[Box]:
+        others = [box for other, boxes in self.seen.items() if other != number for box in boxes]
+        return [box for box in self.seen[number] if any(overlap(box, other) >= _SAME for other in others)]
+
+    def finder(self, number: int) -> Find:
+        """Return what says where text is: for a long recording that is known from the small pictures."""
+        if len(self.seen) < _WINDOWS_LEAST:
+            return super().finder(number)
+
+        def known(grey: Grey) -> list[Box]:
+            scale = grey.shape[1] / self.columns
+            return [
+                Box(*(round(side * scale) for side in box)) for box in map(whole, self._standing_in(number))
+            ]
+
+        return known
 
     def _glance(self, number: int, timed: Timed) -> None:
         """Read the clocks known so far; where there is none, see what else is there."""

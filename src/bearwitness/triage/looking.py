@@ -227,11 +227,21 @@ def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> No
                 continue
             step = _step(taker, want)
             if step is not None:
-                taker.due[number] = frame.time + step
+                taker.due[number] = _next_due(taker.due.get(number, frame.time), frame.time, step)
             key = (want.max_side, want.pixel)
             if key not in made:
                 made[key] = _as_wanted(frame, want)
             _guarded(taker, partial(_feed, frame=made[key]))
+
+
+def _next_due(due: Fraction, time: Fraction, step: Fraction) -> Fraction:
+    """Return when the next picture is due after one that was due at `due` and came at `time`.
+
+    Steps are counted from the first picture on, as the decoder counts them (media.frames.frames, `every`),
+    not from one to the next: where the decoder gives out one picture a second, of which each comes a little
+    late, every other would come a little too early.
+    """
+    return due + step * ((time - due) // step + 1)
 
 
 def _is_allowed(taker: _Taker, number: int, want: Frames, time: Fraction) -> bool:

@@ -26,14 +26,18 @@ from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame, Picture
 from bearwitness_verify.canonical import Json
 
-from . import lasting
+from . import closer, lasting
 from .analyser import IMAGE, NOT_MINE, VIDEO, Analyser, Analysis, Fact, Frames, Material, Model, Result, Still
 from .models import BroughtModel
 
 _BATCH: Final = 8
 _SIDE: Final = 640
-_SELDOM: Final = Fraction(5)
+_SELDOM: Final = Fraction(10)
+BRIEFLY: Final = "briefly"  # as long footage is looked at
+USUALLY: Final = "usually"
+CLOSELY: Final = "closely"  # as well as can be, whatever it takes
 _CANVASES: Final = ((384, 640), (640, 384), (480, 640), (640, 480), (640, 640))  # rows, columns
+USUAL_CANVAS: Final = _CANVASES[0]  # of wide videos
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,21 @@ class _Seeing(Analyser):
 
     kinds = frozenset({VIDEO, IMAGE})
     network = ""
-    version = "2"
+    version = "3"
     usual_threshold = 0.0
+    seldom: Fraction = _SELDOM  # seconds of long footage between two pictures, on average
 
     def __init__(self, brought: BroughtModel | None = None, every: Fraction = Fraction(1)) -> None:
         """Look once in `every` seconds; with a `brought` model, at its size and threshold."""
         side = max(brought.width, brought.height) if brought else _SIDE
-        self.wants = (Frames(every=every, max_side=side, seldom=_SELDOM), Still(max_side=side))
+        self.wants = (Frames(every=every, max_side=side, seldom=self.seldom), Still(max_side=side))
         self.networks = (self.network,)
         self.threshold = brought.threshold if brought else self.usual_threshold
         self.model = brought.model if brought else Model(self.network, model(self.network).sha256)
         self.brought = {self.network: (brought.path, brought.sha256)} if brought else {}
         self.parameters: Mapping[str, Json] = {
-            "every": str(every), "seldom": str(_SELDOM), "side": str(side), "threshold": str(self.threshold),
+            "every": str(every), "seldom": str(self.seldom), "side": str(side),
+            "threshold": str(self.threshold),
         }  # fmt: skip
 
     def begin(self, material: Material) -> Analysis:
@@ -70,8 +76,8 @@ class _Seeing(Analyser):
         return _Batched(self, material)
 
     @abstractmethod
-    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
-        """Return what is in each picture, as plain JSON; `closely`: as well as can be, whatever it takes."""
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], care: str) -> list[Any]:
+        """Return what is in each picture, as plain JSON; `care`: BRIEFLY, USUALLY or CLOSELY."""
 
     def settled(self, seen: Sequence[Any], aspect: float) -> list[Any]:
         """Return what is believed of what was seen in all pictures of an item, in order of time.
@@ -94,6 +100,11 @@ class _Batched(Analysis):
         self._times: list[float] = []
         self._seen: list[Any] = []
         self._aspect = 1.0  # width over height
+        self._care = USUALLY
+        if material.kind == IMAGE or analyser.thorough:
+            self._care = CLOSELY
+        elif material.is_long:
+            self._care = BRIEFLY
 
     def frame(self, frame: Frame) -> None:
         self._laid.append(on_canvas(frame.picture))
@@ -104,8 +115,7 @@ class _Batched(Analysis):
 
     def _see(self) -> None:
         if self._laid:
-            closely = self._material.kind == IMAGE or self._analyser.thorough
-            self._seen += self._analyser.see(self._material.inference(), self._laid, closely=closely)
+            self._seen += self._analyser.see(self._material.inference(), self._laid, self._care)
             self._laid.clear()
 
     def finish(self) -> Result:
@@ -148,26 +158,35 @@ def _boxes(found: Sequence[FaceBox | Person], laid: Laid) -> list[list[float]]:
 class FaceBoxes(_Seeing):
     """Faces, by CenterFace: sure ones, and what continues them (lasting.py).
 
-    Twice the size finds faces of ten pixels and takes four times as long. Videos are looked at so where the
-    first look hints at a small face, for those come in company; images, and the thorough, always.
+    Twice the size finds faces of ten pixels and takes four times as long. Short videos are looked at so where
+    the first look hints at a small face, for those come in company; images, and the thorough, always. Of
+    pictures of long ones a quarter at most is enlarged, where most of the hints are (closer.py).
     """
 
     name = "faces"
     network = faces.MODEL
-    version = "3"
+    version = "4"
     usual_threshold = 0.5
+    seldom = Fraction(8)
     closer = True
     small = 24.0  # pixels of width below which a face is small
     unsure = 0.3  # of the threshold: what scores less is not looked at
 
-    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], care: str) -> list[Any]:
         """Return for each picture its faces: box and score."""
         finder, lowest = faces.Faces(worker), self.threshold * self.unsure
         found: list[list[FaceBox]] = [[]] * len(laid)
         again = list(range(len(laid)))
-        if not closely:
+        if care != CLOSELY:
             found = finder.detect([each.canvas for each in laid], faces.SCALES[:1], lowest)
             again = [n for n in again if any(face.w < self.small for face in found[n])]
+        if care == BRIEFLY:
+            small = [[face for face in found[n] if face.w < self.small] for n in again]
+            windows = [closer.window(laid[n].canvas, hints) for n, hints in zip(again, small, strict=True)]
+            seen = finder.detect([each.picture for each in windows], faces.SCALES[:1], lowest)
+            for number, window, more in zip(again, windows, seen, strict=True):
+                found[number] = closer.joined(found[number], window.back(more))
+            again = []
         for number, each in zip(
             again, finder.detect([laid[n].canvas for n in again], faces.SCALES, lowest), strict=True
         ):
@@ -195,7 +214,7 @@ class PersonBoxes(_Seeing):
     network = persons.MODEL
     usual_threshold = persons.THRESHOLD
 
-    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], care: str) -> list[Any]:
         """Return for each picture its persons: box and score."""
         found = persons.Persons(worker).detect([each.canvas for each in laid], threshold=self.threshold)
         return [_boxes(persons_of, each) for persons_of, each in zip(found, laid, strict=True)]
@@ -211,7 +230,7 @@ class Sensitivity(_Seeing):
     name = "sensitivity"
     network = sensitive.MODEL
 
-    def see(self, worker: InferenceWorker, laid: Sequence[Laid], *, closely: bool) -> list[Any]:
+    def see(self, worker: InferenceWorker, laid: Sequence[Laid], care: str) -> list[Any]:
         """Return a score for each picture."""
         plain = [each.canvas[: each.rows, : each.columns] for each in laid]
         return [round(score, 4) for score in sensitive.Sensitive(worker).score(plain)]

@@ -19,7 +19,7 @@ from PIL import Image, ImageFilter
 from bearwitness import media
 from bearwitness.errors import MalformedError
 from bearwitness.media.frames import frames
-from bearwitness.media.model import GRAY8, Frame, Picture
+from bearwitness.media.model import GRAY8, NO_FRAME, DecodeTrouble, Frame, Picture
 from bearwitness.signals.shots import KeyFrameShots, Shot, ShotFinder
 
 from .analyser import IMAGE, NOT_MINE, VIDEO, Analyser, Analysis, Fact, Frames, Material, Result, Still
@@ -114,12 +114,21 @@ class _KeyFrameShots(_Shots):
         return self._finder.finish(settled, finish)
 
     def _cuts(self, stream: int, start: Fraction, end: Fraction) -> list[Fraction]:
-        """Return where cuts are from one key frame to the next, looking at all frames."""
+        """Return where cuts are from one key frame to the next: a draft says whether, all where."""
+        troubles: list[DecodeTrouble] = []
+        there = self._cuts_of(stream, start, end, troubles, draft=True)
+        if all(each.reason == NO_FRAME for each in troubles) and there in ([], [end]):
+            return there  # what was left out was on purpose, and a cut at a key frame is where it is
+        return self._cuts_of(stream, start, end, self._material.troubles, draft=False)
+
+    def _cuts_of(
+        self, stream: int, start: Fraction, end: Fraction, troubles: list[DecodeTrouble], *, draft: bool
+    ) -> list[Fraction]:
         finder, last = ShotFinder(), None
         for frame in frames(
             self._material.sandbox(media.TASKS), self._material.source, stream=stream,
-            troubles=self._material.troubles, max_side=_CELLS_SIDE, pixel=GRAY8,
-            start=start, end=end + _AFTER, upright=True, plan=self._material.plan,
+            troubles=troubles, max_side=_CELLS_SIDE, pixel=GRAY8,
+            start=start, end=end + _AFTER, upright=True, draft=draft, plan=self._material.plan,
         ):  # fmt: skip
             if last is None or frame.time > last:
                 finder.add(frame.picture, frame.time)

@@ -25,7 +25,7 @@ from bearwitness.signals.borders import Box
 from bearwitness.signals.clock_track import ClockTrack, Reading, follow_clock
 from bearwitness.signals.cyrillic import is_cyrillic
 from bearwitness.signals.overlay_ids import Standing, constants
-from bearwitness.signals.overlays import Overlay, cut, find_overlays, overlap, read_clock
+from bearwitness.signals.overlays import Find, Overlay, cut, find_overlays, overlap, read_clock
 
 from .analyser import (
     NOT_MINE,
@@ -62,7 +62,8 @@ class Windows(Analysis):
 
     def __init__(self, material: Material) -> None:
         self._material = material
-        self._windows: dict[int, bool] = {}
+        self.seen: dict[int, list[Box]] = {}  # lines of text in the small picture of each window
+        self.columns = 1  # of the small pictures
         self._overlays: list[tuple[int, Overlay, list[float]]] = []
         self.places: list[Place] = []
         self._standing: list[Standing] = []
@@ -72,17 +73,17 @@ class Windows(Analysis):
 
     def frame(self, frame: Frame) -> None:
         """Note whether there is text in the window of a small picture."""
-        number = int(frame.time // WINDOW)
-        if not self._windows.get(number):
+        number, self.columns = int(frame.time // WINDOW), frame.picture.shape[1]
+        if not self.seen.get(number):
             lines = Texts(self._material.inference()).find(frame.picture)
             highest = _LINE_HIGH * frame.picture.shape[0]
-            self._windows[number] = any(box.bottom - box.top <= highest for box in lines)
+            self.seen[number] = [box for box in lines if box.bottom - box.top <= highest]
 
     def finish(self) -> Result:
         """Read the windows with text, and return what stands there."""
-        if not self._windows:
+        if not self.seen:
             return NOT_MINE
-        self.look_at([number for number, text in sorted(self._windows.items()) if text])
+        self.look_at([number for number, lines in sorted(self.seen.items()) if lines])
         tracks = [(place, self.follow(place)) for place in self.places]
         clocks = [(place, track) for place, track in tracks if track is not None]
         facts = [fact for _, track in clocks for fact in facts_of(track)]
@@ -119,6 +120,10 @@ class Windows(Analysis):
     def follow(self, place: Place) -> ClockTrack | None:
         """Return the clock that the readings at a place show."""
         return follow_clock(place.lines, self._stream().rate)
+
+    def finder(self, number: int) -> Find:
+        """Return what says where text is in pictures of a window."""
+        return self.texts().find
 
     def texts(self) -> Texts:
         """Return what finds and reads text."""
@@ -161,8 +166,7 @@ class Windows(Analysis):
 
     def find(self, number: int, probes: list[Grey]) -> list[Box]:
         """Note what stands in a window; return where clocks are, which are yet to be read."""
-        texts = self.texts()
-        found = find_overlays(probes, texts.find, texts.read)
+        found = find_overlays(probes, self.finder(number), self.texts().read)
         self._overlays += [(number, overlay, parts_of(overlay.box, probes[0])) for overlay in found]
         for overlay in found:
             if not overlay.clock:

@@ -22,10 +22,11 @@ from bearwitness.vault.ledger import Ledger
 from .analyser import Analyser, Material
 from .kinds import HEAD_BYTES, guess
 from .looking import Looked, look
+from .seeing import USUAL_CANVAS
 
 STEP: Final = "look"
 _PARTS_MAX: Final = 8
-_KEPT_AREA: Final = 2_100_000  # pixels: a square picture of 640 at one and two times its size
+_KEPT_AREA: Final = 2_600_000  # pixels: any canvas (seeing.py) at one and two times its size, by two threads
 _MEMORY_MAX: Final = 900 << 20  # of a worker between two items: what is compiled for many sizes adds up
 
 
@@ -102,6 +103,7 @@ class Looker:
                 brought=self._brought,
                 accept_weak=self._accept_weak,
             )
+            self._inference.expect(*USUAL_CANVAS, 1.0)
         return self._inference
 
     def _part(self, opened: OpenDelivery, place: Place) -> dict[bytes, Record]:

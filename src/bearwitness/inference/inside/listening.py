@@ -53,18 +53,12 @@ def write_down(transcriber: Transcriber, samples: NDArray[Any], language: str) -
     return [*texts, np.array(times, np.float32), np.array(sure, np.float32)]
 
 
-def warm_finder(weights: bytes) -> TextFinder:
-    """Return a finder that has looked once: what it imports late is there then."""
-    finder = TextFinder(weights)
-    finder.find(np.zeros(_WARM_PICTURE, np.uint8))
-    return finder
-
-
-def warm_reader(weights: bytes) -> TextReader:
-    """Return a reader that has read once."""
-    reader = TextReader(weights)
-    reader.read(np.zeros(_WARM_PICTURE, np.uint8))
-    return reader
+def warm_up(tool: object) -> None:
+    """Have a finder or a reader work once: what it imports or loads late is there then."""
+    if isinstance(tool, TextFinder):
+        tool.find(np.zeros(_WARM_PICTURE, np.uint8))
+    elif isinstance(tool, TextReader):
+        tool.read(np.zeros(_WARM_PICTURE, np.uint8))
 
 
 def warm_transcriber(files: dict[str, bytes], threads: int) -> Transcriber:

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ..model import BROKEN, CORRUPT, HIDDEN, LOST, UNTIMED
+from ..model import BROKEN, CORRUPT, HIDDEN, LOST, NO_FRAME, UNTIMED
 from .opening import reason_of
 
 _REORDER_MAX: Final = 64  # so many packets after a frame's own it must have come out: 16 B-frames, 16 threads
@@ -163,7 +163,7 @@ class Decoder:
             if hidden:
                 yield Told(HIDDEN, number, pts, "the container says not to show this frame")
             else:
-                yield Told(LOST, number, pts, reason or "no frame came of this packet")
+                yield Told(LOST, number, pts, reason or NO_FRAME)
 
 
 def _is_shown(packet: Packet[VideoStream], codec: str) -> bool:

@@ -36,6 +36,7 @@ class Wish:
     start: Fraction | None
     end: Fraction | None
     every: Fraction | None
+    draft: bool
     edits: bool
     threads: int
 
@@ -45,7 +46,7 @@ class Wish:
         got = canonical.members(
             canonical.loads(data),
             "arguments",
-            "stream width height side pixel key_only start end every edits threads",
+            "stream width height side pixel key_only start end every draft edits threads",
         )
         return cls(
             stream=int(str(got["stream"])),
@@ -57,6 +58,7 @@ class Wish:
             start=_fraction(got["start"]),
             end=_fraction(got["end"]),
             every=_fraction(got["every"]),
+            draft=bool(got["draft"]),
             edits=bool(got["edits"]),
             threads=int(str(got["threads"])),
         )
@@ -135,6 +137,9 @@ def _open(source: Bytes, wish: Wish) -> tuple[InputContainer, VideoStream]:
     context.options = {"max_pixels": str(PIXELS_MAX)}
     if wish.key_only:
         context.skip_frame = "NONKEY"
+    elif wish.draft:
+        context.skip_frame = "NONREF"
+        context.options = {**context.options, "skip_loop_filter": "all"}
     return container, stream
 
 
