@@ -116,6 +116,7 @@ class Material:
     inference: Callable[[], InferenceWorker] = field(repr=False)
     troubles: list[DecodeTrouble] = field(default_factory=list)
     accept_weak: bool = False
+    asked: dict[str, Any] = field(default_factory=dict, repr=False)  # answers that several analysers want
 
     _probed: list[Facts | BearwitnessError] = field(default_factory=list, repr=False)
 

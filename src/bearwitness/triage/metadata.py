@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import Any, Final
 
 from bearwitness.catalogue.moments import read_moment
 from bearwitness.errors import ChildFailedError
@@ -16,9 +16,10 @@ from bearwitness.sandbox.limits import Limits
 from .analyser import IMAGE, SOUND, VIDEO, Analyser, Analysis, Bytes, Fact, Material, Result, Text
 from .answers import plain_text, read_answer
 
+METADATA: Final = "metadata"
 TASKS: Final = "bearwitness.triage.locked"
 _LIMITS: Final = Limits(cpu_seconds=60, wall_seconds=90, memory_bytes=1 << 30, answer_bytes_max=4 << 20)
-_SHAPE: Final = {"format": str, "tags": dict, "c2pa": list, "trouble": str}
+_SHAPE: Final = {"format": str, "tags": dict, "c2pa": list, "unread": list, "trouble": str}
 _ISO_6709: Final = re.compile(r"([+-]\d+(?:\.\d+)?)([+-]\d+(?:\.\d+)?)")
 _MAKERS: Final = ("make", "com.apple.quicktime.make", "com.android.manufacturer")
 _DEVICES: Final = ("model", "com.apple.quicktime.model", "com.android.model")
@@ -47,10 +48,7 @@ class _Metadata(Analysis):
         self._material = material
 
     def finish(self) -> Result:
-        files, ranges = self._material.source.handed()
-        kind = self._material.kind.encode()
-        answer = self._material.sandbox(TASKS).call("metadata", kind, files, _LIMITS, ranges)
-        told = read_answer(answer, _SHAPE, "the reader of metadata")
+        told = read_metadata(self._material)
         tags = {plain_text(str(name)): plain_text(str(value)) for name, value in told["tags"].items()}
         if told["trouble"] and not tags and not told["format"]:
             raise ChildFailedError(f"no metadata could be read: {plain_text(told['trouble'])}")
@@ -64,6 +62,16 @@ class _Metadata(Analysis):
         }
         words = "\n".join(f"{name}: {value}" for name, value in tags.items())
         return Result(facts=facts, texts=[Text("metadata", words)] if words else [], details=details)
+
+
+def read_metadata(material: Material) -> dict[str, Any]:
+    """Return what the locked reader says of an item, asked once for all; raise as the sandbox does."""
+    if METADATA not in material.asked:
+        files, ranges = material.source.handed()
+        answer = material.sandbox(TASKS).call("metadata", material.kind.encode(), files, _LIMITS, ranges)
+        material.asked[METADATA] = read_answer(answer, _SHAPE, "the reader of metadata")
+    told: dict[str, Any] = material.asked[METADATA]
+    return told
 
 
 def _facts(tags: dict[str, str]) -> list[Fact]:

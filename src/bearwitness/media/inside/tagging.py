@@ -1,9 +1,9 @@
 """Embedded metadata, in the locked child: EXIF of pictures (Pillow), tags of containers (PyAV), traces of
 C2PA.
 
-The answer is JSON ``{"format", "tags": {name: text}, "c2pa": [where found], "trouble"}``. Names are those of
-the format; what they mean is told apart in the parent (``metadata.py``). That no C2PA manifest was found says
-nothing of a picture being genuine or not.
+The answer is JSON ``{"format", "tags": {name: text}, "c2pa": [where found], "unread": [what], "trouble"}``.
+Names are those of the format; what they mean is told apart in the parent (``metadata.py``). That no C2PA
+manifest was found says nothing of a picture being genuine or not. `unread`: see unread.py; not of containers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bearwitness.sandbox.tasks import Task
 
 from .opening import Bytes, bytes_of, open_container
 from .stream import as_file
+from .unread import unread
 
 PIL.Image.MAX_IMAGE_PIXELS = None  # no picture is decoded here
 PIL.Image.init()  # its readers are loaded when they are met first, and in the child that can not be later
@@ -34,7 +35,7 @@ _HEAD_BYTES: Final = 4 << 20
 def read_metadata(task: Task) -> bytes:
     """Return the answer for the source of `task`; its argument is the kind of item."""
     source, kind = bytes_of(task), task.arguments.decode()
-    told: dict[str, Any] = {"format": "", "tags": {}, "c2pa": [], "trouble": ""}
+    told: dict[str, Any] = {"format": "", "tags": {}, "c2pa": [], "unread": [], "trouble": ""}
     steps = [_picture] if kind == "image" else [_container]
     for step in (*steps, _c2pa):
         try:
@@ -82,6 +83,9 @@ def _picture(source: Bytes, told: dict[str, Any]) -> None:
         for name in ("comment", "xmp", "Description", "Software", "Author", "Creation Time"):
             if name in image.info:
                 _add(told, name, image.info[name])
+        told["unread"] = unread(source, image)
+        if len(told["tags"]) >= _TAGS_MAX:
+            told["unread"].append("tags")
 
 
 def _container(source: Bytes, told: dict[str, Any]) -> None:
