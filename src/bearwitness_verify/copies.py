@@ -25,7 +25,10 @@ class Copied:
 
 @dataclass(frozen=True)
 class Derivation:
-    """What the log says of a redacted copy: digest of copy and plan, tool, container."""
+    """What the log says of a redacted copy: digest of copy and plan, tool, container.
+
+    `ends`: it is said to be encoded anew, without up to so many milliseconds at either end.
+    """
 
     copy: str
     plan: str
@@ -33,6 +36,7 @@ class Derivation:
     version: str
     build: str
     container: str
+    ends: int | None = None
 
 
 def parse_copied(value: Json) -> Copied:
@@ -54,7 +58,7 @@ def derivation(fields: Mapping[str, Json], item: str) -> Derivation:
     if "redaction" not in fields:
         raise ProofError("the entry shown does not say which redacted copy it brought")
     names = "build container copy detectors plan tool version"
-    got = members(fields["redaction"], "a redaction", names)
+    got = members(fields["redaction"], "a redaction", names, "ends")
     for value in canonical.array(got["detectors"], "the detectors of a redaction"):
         members(value, "a detector", "name precision scales sha256")
     told = {
@@ -65,4 +69,5 @@ def derivation(fields: Mapping[str, Json], item: str) -> Derivation:
     for name in ("copy", "plan"):
         if len(told[name]) != 64 or not _HEX.issuperset(told[name]):
             raise MalformedError(f"the {name} of a redaction is no SHA-256")
-    return Derivation(**told)
+    ends = integer(got["ends"], "the ends of a redaction", 1) if "ends" in got else None
+    return Derivation(**told, ends=ends)

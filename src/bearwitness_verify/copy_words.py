@@ -17,6 +17,12 @@ def described(name: str, item: str, told: Derivation, size: int, found: ProvenCo
         f"made by {printable(told.tool)} {printable(told.version)} ({printable(told.build)}) "
         f"by the plan {told.plan}"
     )
+    if told.ends is not None:
+        yield (
+            f"{name}: by its entry it was encoded anew as a whole, and a random part of its beginning and "
+            f"end, up to {told.ends / 1000:g} s each and at most a tenth of the recording, was left out: its "
+            "length is not the recording's, and times in it are its own"
+        )
     if found is None:
         return
     yield (

@@ -27,6 +27,7 @@ from .copies import Copied, parse_approvals, parse_copied
 from .errors import MalformedError
 from .leaves import ENTRY_HEIGHT, TreeRef, field_payload
 from .note import ED25519, VerifierKey
+from .ranges import parse_ranges
 from .stills import Pieces, parse_pieces
 
 STATEMENT_NAME: Final = "release.json"
@@ -160,6 +161,7 @@ class Release:
     account: Account | None = None
     answers: tuple[Answer, ...] = ()
     escrow: str = ""
+    ranges: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def parse(data: bytes) -> Release:
@@ -168,7 +170,7 @@ def parse(data: bytes) -> Release:
     version = value.get("v") if isinstance(value, dict) else None
     number = _VERSIONS.index(version) if version in _VERSIONS else 0
     names = "deliveries files type v vault" + (" account conditions statements" if number > 1 else "")
-    got = members(value, STATEMENT_NAME, names, "answers escrow" if number > 2 else "")
+    got = members(value, STATEMENT_NAME, names, "answers escrow ranges" if number > 2 else "")
     if got["type"] != "release" or not number:
         raise MalformedError("the release is of a version this verifier does not know")
     files = tuple(_file(value) for value in canonical.array(got["files"], "files"))
@@ -184,7 +186,8 @@ def parse(data: bytes) -> Release:
     statements = tuple(map(parse_statement, canonical.array(got["statements"], "statements")))
     conditions, account = parse_conditions(got["conditions"]), parse_account(got["account"])
     escrow = _escrow(got["escrow"]) if "escrow" in got else ""
-    return Release(vault, files, deliveries, statements, conditions, account, answers, escrow)
+    ranges = parse_ranges(got["ranges"]) if "ranges" in got else {}
+    return Release(vault, files, deliveries, statements, conditions, account, answers, escrow, ranges)
 
 
 def _escrow(value: Json) -> str:

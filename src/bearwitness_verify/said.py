@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from . import account, clip_words
+from . import account, clip_words, ranges
 from .account import Withheld
 from .errors import VerifyError
 from .leaves import TreeRef
@@ -50,6 +50,8 @@ def check_said(
         report.note(5, f"this release {answer.act} the release {answer.release}: {printable(answer.reason)}")
     if shown.escrow:
         report.note(5, f"the vault says that exact proofs are in escrow: an archive, SHA-256 {shown.escrow}")
+    for words in ranges.in_words(shown.ranges):
+        report.note(5, f"the vault says, without proof, of the deliveries shown from: {words}")
     if shown.account is None:
         return
     amount, seconds = shown.account.items, shown.account.seconds

@@ -32,7 +32,9 @@ def policy(studio: Studio) -> Path:
 def test_a_copy_with_packets_of_the_original_is_refused_where_nothing_may_be_exact(
     studio: Studio, policy: Path, tmp_path: Path
 ) -> None:
-    done = run(*studio.words("release", tmp_path / "out", "--profile", policy, "--redacted", studio.clip))
+    kept = ["--escrow", tmp_path / "court.age", "--escrow-to", recipient_of(studio.anna)]
+    words = ["--profile", policy, "--redacted", studio.clip, *kept]
+    done = run(*studio.words("release", tmp_path / "out", *words))
     assert done.code == 1
     assert "packets of the original" in done.err
     assert not (tmp_path / "out").exists()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bearwitness.errors import UsageError
-from bearwitness.redact import operations, plan_text
+from bearwitness.redact import ends, operations, plan_text
 from bearwitness.redact.changing import LABELS
 from bearwitness.redact.eyes import Setting
 from bearwitness.redact.footage import Footage
@@ -35,6 +35,7 @@ from .redact_voices import refuse_voices, with_voices
 from .redacting import (
     PICTURES,
     Deliver,
+    add_press,
     add_vault_options,
     how_to_approve,
     opened_item,
@@ -134,6 +135,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sound.add_argument(
         "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
     )
+    add_press(parser)
     parser.add_argument(
         "--add-hits", action="store_true", help="add what the attack finds to the plan, try again"
     )
@@ -172,6 +174,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
         plan = _edited(_plan(options, workshop, footage, source, out), options)
         if isinstance(footage, Footage):
             plan = with_voices(workshop, footage, plan, options, out)
+        if options.press and plan.ends is None:
+            plan = ends.draw(plan, round(options.press_ends * 1000))
         try:
             done = (
                 None

@@ -11,6 +11,7 @@ from pathlib import Path
 from bearwitness import __version__
 from bearwitness.errors import RefusedError, UsageError
 from bearwitness.redact import plan_text
+from bearwitness.redact.ends import MOST_MS
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.items import derivation, enter, open_item
 from bearwitness.redact.plan import Source
@@ -50,6 +51,20 @@ def add_vault_options(parser: argparse.ArgumentParser) -> None:
         choices=KINDS,
         help="what the copy in the vault is (default: by the item's name, mp4 for footage)",
     )
+
+
+def add_press(parser: argparse.ArgumentParser) -> None:
+    """Add --press and --press-ends."""
+    group = parser.add_argument_group("for the press")
+    group.add_argument(
+        "--press", action="store_true",
+        help="a copy that no list of lengths or bytes leads back to: encoded anew as a whole, without a "
+        "random number of its first and last frames, with a clock of its own",
+    )  # fmt: skip
+    group.add_argument(
+        "--press-ends", metavar="SECONDS", type=float, default=MOST_MS / 1000,
+        help="leave out up to so much at either end, and never more than a tenth (default: %(default)s)",
+    )  # fmt: skip
 
 
 def refuse_mixed(options: argparse.Namespace) -> None:

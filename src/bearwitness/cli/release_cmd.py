@@ -20,6 +20,7 @@ from bearwitness.disclose.clip_choice import parse_asked
 from bearwitness.disclose.copies import WrittenCopy, parse_copy
 from bearwitness.disclose.escrow import Escrow
 from bearwitness.disclose.inspecting import Inspected
+from bearwitness.disclose.ranges import parse_range_words
 from bearwitness.disclose.release import Released, draft, release
 from bearwitness.disclose.selection import (
     Selection,
@@ -90,6 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--account", metavar="WORDS", **many,
         help="say how much is shown of how much: items, seconds, withheld (all others, with grounds)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ranges", metavar="WORDS", **many,
+        help="say in ranges, and not in numbers, what the deliveries hold: items, bytes, seconds, sealed",
     )  # fmt: skip
     parser.add_argument("--ground", metavar="ITEM=TEXT", help="why an item is withheld", **many)
     parser.add_argument("--other-ground", metavar="TEXT", default="", help="why all others are withheld")
@@ -177,6 +182,7 @@ def _selection(options: argparse.Namespace) -> Selection:
         fields=tuple(options.fields_of),
         statements=tuple(parse_said(text, options.stated_by) for text in options.statement),
         account=parse_account_words(options.account),
+        ranges=parse_range_words(options.ranges),
         grounds=parse_pairs(options.ground, "a ground"),
         other_ground=options.other_ground,
         conditions=conditions,

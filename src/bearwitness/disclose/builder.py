@@ -31,6 +31,7 @@ from .found import Found, Shown, find
 from .instructions import NAME as INSTRUCTIONS_NAME
 from .instructions import instructions
 from .proofs import Chosen
+from .ranges import Amounts
 from .selection import Selection, answer_json
 from .still_choice import ChosenStill
 from .stills import AskedStill, WrittenStill, write_still
@@ -100,6 +101,7 @@ class Builder:
         self._items = 0
         self._shown_seconds = self._held_seconds = Fraction(0)
         self._held_items = 0
+        self._amounts = Amounts()
         self.made = Made()
 
     def build(self, parts: Sequence[Part], progress: Callable[[str], None]) -> Made:
@@ -162,14 +164,17 @@ class Builder:
             value["answers"] = [answer_json(answer) for answer in self._selection.answers]
         if self._selection.escrow:
             value["escrow"] = {"sha256": self._selection.escrow}
+        if self._selection.ranges and self._amounts.years:
+            value["ranges"] = self._amounts.to_json(self._selection.ranges)
         return {**value, "statements": statements}
 
     def _delivery(self, record: DeliveryRecord, parts: Mapping[bytes, Part]) -> Json:
         opened = self._ledger.open_delivery(record.delivery)
-        counting = "seconds" in self._selection.account
+        counting = "seconds" in self._selection.account | self._selection.ranges
         listing = "withheld" in self._selection.account
         found = find(opened, record, parts.keys(), others=listing, counting=counting)
         self._held_seconds += found.seconds
+        self._add_amounts(record, found)
         items = [self._item(opened, found.shown[leaf], parts[leaf]) for leaf in sorted(found.shown)]
         self._items += len(items)
         names = _ALWAYS_DELIVERY | self._chosen.delivery_fields
@@ -193,6 +198,14 @@ class Builder:
         if not self._plain:
             delivery["withheld"] = self._withheld(found) if listing else None
         return delivery
+
+    def _add_amounts(self, record: DeliveryRecord, found: Found) -> None:
+        fields, amounts = record.body.fields, self._amounts
+        amounts.items += canonical.integer(fields["items"], "the count of items")
+        amounts.bytes += canonical.integer(fields["bytes"], "the count of bytes")
+        amounts.seconds += math.ceil(found.seconds)
+        told = fields["time"]
+        amounts.years.append(int(canonical.text(told["utc"] if isinstance(told, dict) else told)[:4]))
 
     def _withheld(self, found: Found) -> Json:
         grounds = self._selection.grounds

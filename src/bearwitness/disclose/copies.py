@@ -119,6 +119,12 @@ class CopyWriter:
             refuse_packets(Source.of_file(descriptor, path.name), original)
         finally:
             os.close(descriptor)
+        if not one.loose:
+            raise RefusedError(
+                f"the redacted copy {one.sha256[:12]} of item {one.item} is as long as the original, to the "
+                "frame: lists of what was copied could be searched for it",
+                f"make one for the press: bearwitness redact {one.item} --press",
+            )
 
     def _file(self, folder: Path, number: int, opened: OpenDelivery, one: Redaction) -> ClipFile:
         temporary, digest, size = folder / f".{number}", sha256(), 0
@@ -152,7 +158,10 @@ class CopyWriter:
         if act.body is None:
             raise RefusedError("the entry of a redacted copy is closed to the keys given")
         canonical.members(
-            act.body.fields["redaction"], "a redaction", "build container copy detectors plan tool version"
+            act.body.fields["redaction"],
+            "a redaction",
+            "build container copy detectors plan tool version",
+            "ends",
         )
         return act.entry, act.body
 

@@ -25,7 +25,7 @@ def refuse_packets(copy: Source, original: Source) -> None:
     if kept:
         raise RefusedError(
             f"{copy.name} holds {kept} packets of the original, by which whoever has it could match it",
-            "make a copy that is encoded anew as a whole: bearwitness redact ITEM --as webm",
+            "make a copy for the press: bearwitness redact ITEM --press",
         )
 
 

@@ -69,6 +69,8 @@ def draft_of(statement: bytes) -> Draft:
         told.append(value["answers"])
     if value.get("escrow"):
         told.append(value["escrow"])
+    if value.get("ranges"):
+        told.append(value["ranges"])
     plan = digest([*said, *told]) if any(said) or any(told) else None
     return Draft(tuple(sorted(exhibits, key=lambda e: (e.item, e.sha256))), plan)
 

@@ -17,6 +17,7 @@ from bearwitness.errors import MalformedError, RefusedError, UsageError
 from bearwitness.vault.keyring import parse_recipient
 from bearwitness_verify.account import parse_conditions
 from bearwitness_verify.leaves import ENTRY_SLOTS, ITEM_SLOTS
+from bearwitness_verify.ranges import RANGES
 
 NAMES: Final = ("press", "investigator", "court", "asylum", "archive")
 ACCOUNTS: Final = ("items", "seconds", "withheld")
@@ -29,7 +30,8 @@ REVEALABLE: Final = (
 _TYPES: Final = {
     "v": str, "name": str, "bit_exact": bool, "sound": bool, "length": bool, "seal_date": bool,
     "reveal": list, "never": list, "account": list, "other_ground": str, "redact": list, "approvals": int,
-    "approvers": list, "encrypt": bool, "recipients": list, "embargo": str, "conditions": dict,
+    "approvers": list, "encrypt": bool, "ranges": list, "escrow": bool,
+    "recipients": list, "embargo": str, "conditions": dict,
 }  # fmt: skip
 
 
@@ -45,11 +47,13 @@ class Policy:
     reveal: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
     account: frozenset[str] = frozenset()
+    ranges: frozenset[str] = frozenset()
     other_ground: str = ""
     redact: frozenset[str] = frozenset()
     approvals: int = 0
     approvers: tuple[str, ...] = ()
     encrypt: bool = False
+    escrow: bool = False
     recipients: tuple[str, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,13 +96,14 @@ def parse(text: str, what: str) -> Policy:
     _check_words(what, "reveal", got["reveal"], REVEALABLE)
     _check_words(what, "never", got["never"], REVEALABLE)
     _check_words(what, "account", got["account"], ACCOUNTS)
+    _check_words(what, "ranges", got["ranges"], RANGES)
     _check_words(what, "redact", got["redact"], REDACTIONS)
     for recipient in got["recipients"]:
         parse_recipient(recipient)
     embargo = got.pop("embargo")
     got["conditions"] |= {"embargo": embargo} if embargo else {}
     got["conditions"] = parse_conditions(got["conditions"])
-    got |= {name: frozenset(got[name]) for name in ("reveal", "never", "account", "redact")}
+    got |= {name: frozenset(got[name]) for name in ("reveal", "never", "account", "ranges", "redact")}
     got |= {name: tuple(got[name]) for name in ("recipients", "approvers")}
     return Policy(**got)
 
@@ -109,7 +114,9 @@ def _check_words(what: str, name: str, words: list[str], known: tuple[str, ...])
             raise MalformedError(f"in the policy {what} {name!r} has {word!r}", f"one of: {', '.join(known)}")
 
 
-def require(policy: Policy, *, whole: bool, clips: bool, encrypted: bool) -> None:
+def require(
+    policy: Policy, *, whole: bool, clips: bool, encrypted: bool, copies: bool = False, escrow: bool = False
+) -> None:
     """Raise RefusedError unless a selection is what `policy` allows."""
     who = f"the profile {policy.name!r}"
     if (whole or clips) and not policy.bit_exact:
@@ -121,6 +128,11 @@ def require(policy: Policy, *, whole: bool, clips: bool, encrypted: bool) -> Non
         raise RefusedError(
             f"{who} asks that {', '.join(sorted(policy.redact))} be gone, and nothing chosen was redacted",
             "choose a redacted copy",
+        )
+    if policy.escrow and copies and not escrow:
+        raise RefusedError(
+            f"{who} wants the exact proofs of a redacted copy kept for a court",
+            "give --escrow FILE.age and --escrow-to with the age recipient of a court or a keeper",
         )
     if policy.encrypt and not encrypted:
         raise RefusedError(

@@ -228,6 +228,8 @@ def _making(
         whole=bool(selection.items),
         clips=bool(selection.clips or selection.stills),
         encrypted=bool(recipients),
+        copies=bool(selection.copies),
+        escrow=bool(selection.escrow),
     )
     exact = policy.bit_exact and not policy.never & {"content", "tracks"}
     _refuse_unknown(ledger, selection.answers)

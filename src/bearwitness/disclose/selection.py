@@ -62,6 +62,7 @@ class Selection:
     stills: tuple[AskedStill, ...] = ()
     copies: tuple[AskedCopy, ...] = ()
     escrow: str = ""
+    ranges: frozenset[str] = frozenset()
     fields: tuple[str, ...] = ()
     statements: tuple[Said, ...] = ()
     account: frozenset[str] = frozenset()
@@ -86,6 +87,7 @@ class Selection:
                 replace(still, hide_length=still.hide_length or not policy.length) for still in self.stills
             ),
             account=self.account | policy.account,
+            ranges=self.ranges | policy.ranges,
             other_ground=self.other_ground or policy.other_ground,
             conditions={**policy.conditions, **self.conditions},
         )
@@ -99,7 +101,8 @@ class Selection:
     @property
     def version(self) -> str:
         """The version of a release that is not plain."""
-        return "3" if self.stills or self.answers or self.copies or self.escrow else "2"
+        third = self.stills or self.answers or self.copies or self.escrow or self.ranges
+        return "3" if third else "2"
 
 
 def parse_said(text: str, by: str = "") -> Said:

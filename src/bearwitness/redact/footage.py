@@ -42,6 +42,11 @@ class Footage:
     apart: ClassVar[bool] = False
 
     @property
+    def anew(self) -> bool:
+        """Whether no packet of it may be copied: :class:`.ends.Part`."""
+        return False
+
+    @property
     def name(self) -> str:
         """What messages call it."""
         return self.source.name

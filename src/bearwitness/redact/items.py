@@ -75,6 +75,8 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
     }  # fmt: skip
     hits = [f"{hit.check}: {hit.says}" for hit in finished.report.hits]
     report = finished.report
+    if plan.ends is not None:
+        parameters["ends"] = str(plan.ends.most)
     # A changed voice is drawn anew each time: the same plan then gives other bytes, which are another job.
     asked: dict[str, Json] = parameters | ({"copy": finished.sha256} if plan.changed else {})
     return Derivation(
@@ -100,7 +102,8 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
 def _told(made: Derivation) -> Json:
     """Return what a recipient of the copy may see of it: all parameters but which file it was made of."""
     parameters = made.parameters if isinstance(made.parameters, dict) else {}
-    shown = {name: parameters[name] for name in ("build", "container", "detectors", "plan")}
+    names = ("build", "container", "detectors", "plan", "ends")
+    shown = {name: parameters[name] for name in names if name in parameters}
     copy = sha256(made.files[redactions.COPY]).hexdigest()
     return {**shown, "copy": copy, "tool": made.tool, "version": made.version}
 

@@ -108,10 +108,24 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """How many frames are left out at the beginning and end, drawn by chance; see :mod:`.ends`.
+
+    `most`: how many milliseconds at most could be left out at either end; `salt`: 32 bytes in hexadecimal.
+    """
+
+    begin: int
+    end: int
+    most: int
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A whole plan. `times` are those of all frames, each seen by the detectors; `muted` is in milliseconds.
 
     `changed` is in order and without overlap; where `muted` overlaps it, it is silent.
+    `ends`: the copy is encoded anew as a whole, without these frames, on a clock of its own.
     `inverted`: everything but the boxes of people is hidden, and in them what the other tracks hide.
     """
 
@@ -126,6 +140,7 @@ class Plan:
     muted: tuple[tuple[int, int], ...] = ()
     inverted: bool = False
     changed: tuple[Utterance, ...] = ()
+    ends: Ends | None = None
 
     @property
     def unheard(self) -> tuple[tuple[int, int], ...]:

@@ -30,6 +30,7 @@ from .plan import (
     VOICES,
     Detector,
     Doubt,
+    Ends,
     Picture,
     Plan,
     Source,
@@ -66,8 +67,9 @@ def read(data: bytes) -> Plan:
         canonical.dumps(value)
     except (ValueError, RecursionError):
         raise MalformedError("the plan is not JSON in UTF-8") from None
-    more = " changed" if isinstance(value, dict) and "changed" in value else ""
-    found = members(value, "the plan", _NAMES + more)
+    more = isinstance(value, dict) and "changed" in value
+    loose = isinstance(value, dict) and "ends" in value
+    found = members(value, "the plan", _NAMES + " changed" * more + " ends" * loose)
     _one_of(found["format"], "the format of the plan", (FORMAT,))
     _one_of(found["v"], "the version of the plan", (VERSION,))
     _one_of(found["metadata"], "what is done with metadata", ("remove",))
@@ -88,6 +90,7 @@ def read(data: bytes) -> Plan:
         changed=tuple(_read_utterance(one) for one in array(found["changed"], "the changed ranges"))
         if more
         else (),
+        ends=_read_ends(found["ends"], len(times)) if loose else None,
     )
     numbers = [track.number for track in plan.tracks]
     if len(set(numbers)) != len(numbers):
@@ -128,6 +131,10 @@ def _value(plan: Plan) -> dict[str, Json]:
         for one in plan.changed
     ]  # fmt: skip
     more: dict[str, Json] = {"changed": changed} if changed else {}
+    if (ends := plan.ends) is not None:
+        more["ends"] = {
+            "begin": str(ends.begin), "end": str(ends.end), "most": str(ends.most), "salt": ends.salt,
+        }  # fmt: skip
     return more | {
         "format": FORMAT,
         "v": VERSION,
@@ -284,6 +291,16 @@ def _read_doubt(value: Json, times: frozenset[int]) -> Doubt:
         x, y, w, h = _numbers(found["box"], "the box of a doubt", 4, -_SIDE_MAX)
         box = Box(x, y, max(1, w), max(1, h))
     return Doubt(time, text(found["reason"], "the reason of a doubt"), box)
+
+
+def _read_ends(value: Json, frames: int) -> Ends:
+    found = members(value, "the ends of the plan", "begin end most salt")
+    begin = integer(found["begin"], "how many frames are left out at the beginning", 1, max(1, frames))
+    end = integer(found["end"], "how many frames are left out at the end", 1, max(1, frames))
+    if begin + end >= frames:
+        raise MalformedError("the plan leaves out all frames")
+    most = integer(found["most"], "how much at most is left out", 1, _TIME_MAX)
+    return Ends(begin, end, most, _hash(found["salt"], "the salt of the plan"))
 
 
 def _read_utterance(value: Json) -> Utterance:

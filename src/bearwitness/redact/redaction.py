@@ -27,7 +27,7 @@ from bearwitness.media.source import Source as Bytes
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.signals.speech import Said
 
-from . import operations
+from . import ends, operations
 from .attack.attacking import attack
 from .attack.attacking_stills import attack_stills
 from .attack.hits import Hit, Report
@@ -213,6 +213,8 @@ class Workshop:
         """
         require_for(plan, source, footage.name)
         _require_whole(plan, footage)
+        if plan.ends is not None and not isinstance(footage, Footage):
+            raise RefusedError("frames can be left out at the ends of footage, not of pictures and documents")
         rendered, sounds = None, Sounds((), ())
         with contextlib.ExitStack() as stack:
             eyes = stack.enter_context(self._fresh_eyes())
@@ -223,15 +225,17 @@ class Workshop:
             elif container not in VIDEO.values():
                 raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
             else:
-                rendered = render(footage, plan, codec_for(container), _counting(progress, "covering", plan))
+                part, shown = ends.part_of(footage, plan)
+                rendered = render(part, shown, codec_for(container), _counting(progress, "covering", shown))
                 with self._changer() as changer:
-                    sounds = make_sounds(footage, plan, container, changer.change)
+                    sounds = make_sounds(part, shown, container, changer.change)
                 descriptor = stack.enter_context(without_name(rendered.size, beside))
                 write_footage(descriptor, container, rendered.track, sounds.tracks)
                 rendered = rendered.without_bytes()
-                footage.forget_packets()
+                part.forget_packets()
                 count = len(sounds.tracks)
-                report = self._attack(footage, plan, descriptor, container, count, eyes, progress)
+                report = self._attack(part, shown, descriptor, container, count, eyes, progress)
+                report = ends.whole_again(report, plan)
             if report.hits:
                 raise AttackedError(report, plan, name)
             digest = source_of(_pieces(descriptor)).sha256

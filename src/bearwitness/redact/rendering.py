@@ -82,6 +82,8 @@ class _Renderer:
     def _why_whole(self) -> str:
         """Return why the file must be encoded anew as a whole, "" if groups of it may be copied."""
         video = self._footage.video
+        if self._footage.anew:
+            return "no packet of the original is to be in it"
         if self._codec != "h264" or video.codec != "h264" or video.extradata[:1] != b"\x01":
             return f"{video.codec} in this container is encoded anew as a whole"
         if self._plan.inverted:

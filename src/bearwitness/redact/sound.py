@@ -38,6 +38,7 @@ _CARRIED: Final = {
 _NAMES: Final = {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis", "aac_latm": "aac_latm"}
 _SILENT: Final = {"aac": "aac", "opus": "libopus"}
 _OPUS_RATE: Final = 48_000
+_AAC_RATE: Final = 48_000
 _CONFIG_BYTES: Final = {"aac": 2, "opus": 10}
 _SILENT_PACKETS: Final = 6
 _HOLE_MAX: Final = 3600
@@ -82,7 +83,8 @@ def _track(
     codec = _NAMES.get(stream.codec, stream.codec)
     name = f"sound track {stream.index} ({codec})"
     carried = codec in _CARRIED[container] and _has_config(codec, stream.extradata)
-    if not plan.changed and carried and stream.time_base is not None and footage.tells_times(stream.index):
+    carried = carried and not plan.changed and not footage.anew
+    if carried and stream.time_base is not None and footage.tells_times(stream.index):
         packets = with_lengths(footage.packets(stream.index))
         track = AudioTrack(
             codec, stream.time_base, stream.sample_rate, stream.channels, stream.extradata, packets
@@ -174,7 +176,7 @@ def _encoded(
     footage: Footage, stream: Stream, plan: Plan, container: str, change: Change | None
 ) -> AudioTrack | None:
     webm = container == "webm"
-    if container == "mov":
+    if container == "mov" and not footage.anew:
         raise RefusedError(
             f"{stream.codec} sound can not be written into QuickTime by us",
             "choose an output that ends in .mp4 or .mkv",
@@ -193,7 +195,12 @@ def _encoded(
         samples = resampled(samples, rate, _OPUS_RATE)
         rate = _OPUS_RATE
     codec = "opus" if webm else "flac"
-    packets, config = _encode("libopus" if webm else "flac", samples, rate, round(start * rate))
+    if footage.anew and not webm:  # FLAC would carry the original's samples to the bit
+        rate, samples = _AAC_RATE, resampled(samples, rate, _AAC_RATE)
+        codec = "aac"
+    packets, config = _encode("libopus" if webm else codec, samples, rate, round(start * rate))
+    if codec == "aac":
+        packets = [packet for packet in packets if packet.pts >= 0]  # what the encoder puts before the sound
     return AudioTrack(codec, Fraction(1, rate), rate, 1, config, packets)
 
 

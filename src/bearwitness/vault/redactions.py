@@ -39,7 +39,7 @@ class Redaction:
     """A redacted copy: SHA-256 of its bytes, digest of its plan, what the attack found, which entry.
 
     `container` says what it is (mp4, jpeg, …); `delivery`, `path` and `job` where it lies; `told`: its entry
-    has the field `redaction`.
+    has the field `redaction`; `loose`: it was encoded anew as a whole, without a random part of its ends.
     """
 
     item: str
@@ -53,6 +53,7 @@ class Redaction:
     path: str = ""
     told: bool = False
     job: str = ""
+    loose: bool = False
 
     def lacking(self, signed: Signed) -> str:
         """Return why its plan does not count as approved, empty if it does."""
@@ -114,6 +115,7 @@ def _redactions(act: Act, derived: OpenDerived) -> Iterator[Redaction]:
             container=_container(told["parameters"]),
             delivery=canonical.text(act.body.fields["delivery"], "a delivery"),
             told="redaction" in act.body.fields,
+            loose=isinstance(told["parameters"], dict) and "ends" in told["parameters"],
         )
 
 

@@ -145,7 +145,7 @@ function renderAccount() {
   for (const found of report.findings) {
     if (["f.itemsOf", "f.withheld", "f.account"].includes(found.key)) find("proven").append(make("li", "", say(found.key, found.args)));
     if (["f.corrects", "f.recalls"].includes(found.key)) find("answers").append(make("li", "", say(found.key, found.args)));
-    if (found.key === "f.seconds") find("unproven").append(make("li", "", say(found.key, found.args)));
+    if (found.key === "f.seconds" || found.key.startsWith("f.ranges.")) find("unproven").append(make("li", "", say(found.key, found.args)));
   }
   find("unproven").append(...unproven.map((key) => make("li", "", say(key))));
 }

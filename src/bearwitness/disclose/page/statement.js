@@ -1,4 +1,4 @@
-// What release.json says, read strictly (format, 11, 11.1, 11.4, 11.5). Nothing is proven here.
+// What release.json says, read strictly (format, 11, 11.1, 11.4, 11.5, 11.8). Nothing is proven here.
 
 const STATEMENT_NAME = "release.json";
 const SIGNATURE_NAME = "release.sig";
@@ -12,7 +12,7 @@ function parseRelease(bytes) {
   const version = isObject(value) ? ["1", "2", "3"].indexOf(value.v) + 1 : 0;
   const second = version > 1;
   const names = `deliveries files type v vault${second ? " account conditions statements" : ""}`;
-  const got = members(value, names, version > 2 ? "answers escrow" : "");
+  const got = members(value, names, version > 2 ? "answers escrow ranges" : "");
   if (got.type !== "release" || !version) throw new Refusal("e.version");
   const files = listOf(got.files).map(parseListed);
   if (!files.every((file, at) => at === 0 || files[at - 1].name < file.name)) throw new Refusal("e.malformed", { what: "file order" });
@@ -28,7 +28,20 @@ function parseRelease(bytes) {
     account: second ? parseAccount(got.account) : null,
     answers,
     escrow: Object.hasOwn(got, "escrow") ? parseEscrow(got.escrow) : null,
+    ranges: Object.hasOwn(got, "ranges") ? parseRanges(got.ranges) : [],
   };
+}
+
+/** Read what is told in ranges: name, from, to. */
+function parseRanges(value) {
+  const told = Object.entries(members(value, "", "bytes items sealed seconds"));
+  if (!told.length) throw new Refusal("e.malformed", { what: "ranges" });
+  return told.map(([name, one]) => {
+    const span = members(one, "from to");
+    const [from, to] = [bigInteger(span.from), bigInteger(span.to)];
+    if (from > to) throw new Refusal("e.malformed", { what: "ranges" });
+    return { name, from: String(from), to: String(to) };
+  });
 }
 
 function parseEscrow(value) {

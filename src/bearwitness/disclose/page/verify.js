@@ -217,6 +217,7 @@ class Verification {
       const { told, checkpoint } = await checkDerivation(copy, proven, this.shown.vault, this.hashes.get(name));
       const tool = `${told.tool} ${told.version} (${told.build})`;
       this.report.add("ok", 6, "f.copy", { name, id: proven.id, tool, plan: told.plan, log: String(checkpoint.size) });
+      if (Object.hasOwn(told, "ends")) this.report.add("note", 6, "f.ends", { name, seconds: String(Number(told.ends) / 1000) });
       const times = (kind) => found.spans.filter((span) => span.kind === kind)
         .map(({ from, to }) => `${clockText(secondsOf(from))} – ${clockText(secondsOf(to))}`).join(", ");
       if (found) {
@@ -278,6 +279,7 @@ class Verification {
       this.report.add("note", 5, "f.condition", { name: { key: `c.${name}`, args: {} }, text });
     }
     if (this.shown.escrow) this.report.add("note", 5, "f.escrow", { sha256: this.shown.escrow });
+    for (const { name, from, to } of this.shown.ranges) this.report.add("note", 5, `f.ranges.${name}`, { from, to });
     for (const { act, release, reason } of this.shown.answers) {
       this.report.add("note", 5, act === "recalls" ? "f.recalls" : "f.corrects", { release, reason });
     }
