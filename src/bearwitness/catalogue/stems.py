@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import threading
 import unicodedata
 from functools import lru_cache
-from typing import Final
-
-import snowballstemmer
+from typing import Any, Final
 
 _WORD: Final = re.compile(r"[^\W_]+", re.UNICODE)
 _WANTED: Final = re.compile(r'"([^"]*)"|([^\s"]+)')
 _WORD_LENGTH_MAX: Final = 64
-_RUSSIAN: Final = snowballstemmer.stemmer("russian")
-_ENGLISH: Final = snowballstemmer.stemmer("english")
 _LOCK: Final = threading.Lock()  # a stemmer keeps the word it works on
+
+
+@lru_cache
+def _stemmer(language: str) -> Any:
+    """Return a stemmer. Its package loads all 36 languages, which most commands need none of."""
+    return importlib.import_module("snowballstemmer").stemmer(language)
 
 
 @lru_cache(maxsize=200_000)
@@ -24,9 +27,9 @@ def stem(word: str) -> str:
     short = word[:_WORD_LENGTH_MAX]
     with _LOCK:
         if any("а" <= letter <= "я" for letter in short):
-            return str(_RUSSIAN.stemWord(short))
+            return str(_stemmer("russian").stemWord(short))
         if any("a" <= letter <= "z" for letter in short):
-            return str(_ENGLISH.stemWord(short))
+            return str(_stemmer("english").stemWord(short))
     return short
 
 
