@@ -61,6 +61,8 @@ def picture(number: int) -> Colours:
 
 
 class Original:
+    apart = False
+
     def frames(self, **_: Any) -> Iterator[Frame]:
         for number in range(COUNT):
             yield Frame(number, number, Fraction(number, 10), True, 0, 320, 150, picture(number))

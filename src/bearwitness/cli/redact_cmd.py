@@ -105,7 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--heads", action="store_true", help="hide heads that are turned away as well")
     plan.add_argument(
         "--overlays", choices=("cover", "keep"),
-        help="burned-in texts, as clocks and device numbers: all covered or all shown (default: cover)",
+        help="burned-in texts, as clocks and device numbers, and texts on pictures and pages: all covered or "
+        "all shown (default: cover, but for the text of a page full of it)",
     )  # fmt: skip
     plan.add_argument("--bodies", action="store_true", help="hide whole persons")
     sound = parser.add_argument_group("sound")

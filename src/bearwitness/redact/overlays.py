@@ -59,13 +59,17 @@ class TextLooker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """A text that stands still: where, with room around it, in which frames by number, what it says."""
+    """A text that stands still: where, with room around it, in which frames by number, what it says.
+
+    `shown`: it is not hidden unless somebody wants it to be.
+    """
 
     box: Box
     first: int
     last: int
     text: str
     clock: bool
+    shown: bool = False
 
 
 @dataclass(slots=True)
@@ -159,6 +163,16 @@ class Sampling:
         return True
 
 
+class Finder(Protocol):
+    """Takes in frames or pages and tells at the end what is burned in."""
+
+    def take(self, seconds: float, picture: Picture, *, cut: bool) -> None:
+        """Take in the next one; `cut`: it begins a shot."""
+
+    def finish(self) -> tuple[list[Overlay], list[tuple[int, str]]]:
+        """Return what is burned in, and frames a person should look at with the reason."""
+
+
 class OverlayFinder:
     """Takes in every frame in order, looks at some, tells at the end what is burned in."""
 
@@ -229,18 +243,27 @@ def reach(place: Place, times: Sequence[float], cuts: Sequence[int]) -> tuple[in
 
 def room_for(place: Place, width: int, height: int) -> Box:
     """Return a text's box with room for strokes the finder cut off; a clock's for one more digit."""
-    across, down = _MARGIN_CLOCK if place.is_clock else _MARGIN
-    line = place.first_box.h
-    return with_margin(place.box, width, height, (max(4, round(across * line)), max(3, round(down * line))))
+    return with_room(place.box, width, height, clock=place.is_clock, line=place.first_box.h)
 
 
-def with_overlays(plan: Plan, overlays: Iterable[Overlay], *, cover: bool) -> Plan:
-    """Return the plan with a track for each overlay, and with what looked for them among its detectors."""
+def with_room(box: Box, width: int, height: int, *, clock: bool = False, line: int = 0) -> Box:
+    """Return a line's box with room for strokes that the finder cut off; `line`: its height."""
+    across, down = _MARGIN_CLOCK if clock else _MARGIN
+    line = line or box.h
+    return with_margin(box, width, height, (max(4, round(across * line)), max(3, round(down * line))))
+
+
+def with_overlays(
+    plan: Plan, overlays: Iterable[Overlay], *, cover: bool, looked: str = "sampled frames"
+) -> Plan:
+    """Return the plan with a track for each overlay, and with what `looked` for them among its detectors."""
     for one in overlays:
         boxes = dict.fromkeys(plan.times[one.first : one.last + 1], one.box)
         number = plan.next_number()
-        plan = plan.with_track(Track(number, KIND, hide=cover, by=BY_MACHINE, boxes=boxes, says=one.text))
-    return replace(plan, detectors=(*plan.detectors, *detectors()))
+        plan = plan.with_track(
+            Track(number, KIND, hide=cover and not one.shown, by=BY_MACHINE, boxes=boxes, says=one.text)
+        )
+    return replace(plan, detectors=(*plan.detectors, *detectors(looked)))
 
 
 def with_doubts(plan: Plan, doubts: Iterable[tuple[int, str]]) -> Plan:
@@ -249,9 +272,9 @@ def with_doubts(plan: Plan, doubts: Iterable[tuple[int, str]]) -> Plan:
     return replace(plan, doubts=tuple(sorted(more, key=lambda doubt: doubt.time)))
 
 
-def detectors() -> tuple[Detector, ...]:
+def detectors(looked: str) -> tuple[Detector, ...]:
     """Return what looks for texts, as plans name it."""
-    return tuple(Detector(name, model(name).sha256, ("sampled frames",), _THRESHOLD) for name in _NAMES)
+    return tuple(Detector(name, model(name).sha256, (looked,), _THRESHOLD) for name in _NAMES)
 
 
 def looked_for(plan: Plan) -> bool:

@@ -12,7 +12,7 @@ from bearwitness.media.model import Frame
 from .cuts import Cuts
 from .geometry import Box
 from .looking import BODIES, Looker
-from .overlays import Overlay, OverlayFinder
+from .overlays import Finder, Overlay
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
 from .shown import Shown
 from .tracking import HEADS, SURE, THRESHOLD, Chain, Sighting, link, merged, regions
@@ -35,7 +35,7 @@ def look_at_all(
     footage: Shown,
     looker: Looker,
     progress: Progress = lambda done: None,
-    finder: OverlayFinder | None = None,
+    finder: Finder | None = None,
 ) -> Seen:
     """Return what the detectors saw in each frame, where cuts are, and what `finder` says is burned in."""
     seen = Seen()

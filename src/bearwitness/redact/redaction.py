@@ -33,12 +33,14 @@ from .attack.attacking_stills import attack_stills
 from .attack.hits import Hit, Report
 from .attack.matching import MatchCheck
 from .attack.overlays import OverlayCheck, of_original
+from .attack.page_texts import PageCheck, of_pages
 from .attack.speech import Hear
 from .changing import Changer, utterances
 from .copying import TASKS
 from .eyes import AttackEyes, Eyes, Setting
 from .footage import Footage
-from .overlays import OverlayFinder, with_doubts, with_overlays
+from .overlays import Finder, OverlayFinder, with_doubts, with_overlays
+from .page_texts import PageFinder
 from .plan import BY_ATTACK, Plan, Source, Track, Utterance, require_for, source_of
 from .planning import look_at_all, make_plan
 from .rendering import Rendered, render
@@ -147,12 +149,15 @@ class Workshop:
             done += frames
             progress("looking", done, total)
 
-        if not self._setting.overlays or isinstance(footage, Stills):
+        if not self._setting.overlays:
             return make_plan(source, footage, looker, look_at_all(footage, looker, count))
-        finder = OverlayFinder(self._eyes.texts, footage.picture.width, footage.picture.height)
+        texts, picture, looked = self._eyes.texts, footage.picture, "sampled frames"
+        finder: Finder = OverlayFinder(texts, picture.width, picture.height)
+        if isinstance(footage, Stills):
+            finder, looked = PageFinder(texts), "every page"
         seen = look_at_all(footage, looker, count, finder)
         plan = with_doubts(make_plan(source, footage, looker, seen), seen.unread)
-        return with_overlays(plan, seen.overlays, cover=True)
+        return with_overlays(plan, seen.overlays, cover=True, looked=looked)
 
     def mute_speech(self, footage: Footage, plan: Plan) -> Plan:
         """Return the plan that mutes wherever somebody speaks; raises as :class:`.voices.Listener` does."""
@@ -257,8 +262,12 @@ class Workshop:
         with os.fdopen(os.dup(descriptor), "wb") as sink:
             sink.write(data)
         finished = self.stills(descriptor, "the finished file")
-        looker = eyes.looker(stills.picture)
-        return attack_stills(stills, finished, plan, kind, looker, _counting(progress, "attacking", plan))
+        count, check = _counting(progress, "attacking", plan), None
+        if self._setting.overlays:
+            check = PageCheck(plan, eyes.texts, of_pages(stills, plan, self._eyes.texts))
+        with self._matcher(plan) as matcher:
+            looker = eyes.looker(stills.picture)
+            return attack_stills(stills, finished, plan, kind, looker, count, check, matcher)
 
     def _attack(
         self,

@@ -21,6 +21,8 @@ _MUTED: Final = (
     "Sound is silent wherever speech was heard, and none was heard in the rest of it. Speech that is "
     "drowned, shouted, sung or whispered is missed at times: listen to what is left."
 )
+_UNSEEN: Final = "what moves, or stands for less than two seconds,"
+_UNREAD: Final = "what is upright, written by hand, very small or a single character"
 _CHOSEN: Final = "Sound was muted in the chosen ranges only; voices elsewhere identify people."
 
 
@@ -45,6 +47,7 @@ def summary(plan: Plan, report: Report) -> str:
     covered = sum(track.hide for track in texts)
     hidden = sum(track.hide for track in plan.tracks) - covered
     shown = len(plan.tracks) - len(texts) - hidden
+    pages = any("every page" in detector.scales for detector in plan.detectors)
     listened = any(detector.name == LISTENS for detector in plan.detectors)
     voices = {
         "keep": "Voices were left as they are: they identify people as well as faces do.",
@@ -55,8 +58,7 @@ def summary(plan: Plan, report: Report) -> str:
         f"faces checked: {len(plan.times)} frames, {hidden} track(s) hidden, {shown} shown by choice, "
         f"{report.looked_at.get('faces', 0)} looks at the finished frames, no hit",
         f"burned-in texts: {covered} covered, {len(texts) - covered} shown by choice, "
-        f"{report.looked_at.get('overlays', 0)} looks; "
-        "what moves, or stands for less than two seconds, is not found",
+        f"{report.looked_at.get('overlays', 0)} looks; {_UNREAD if pages else _UNSEEN} is not found",
         "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
         "frames of the contact sheet. docs/measurements-redact.md says how often.",
         voices,

@@ -12,6 +12,8 @@ from ..plan import Plan
 from ..stills import Stills, on_page
 from . import faces, pixels, structure_stills, traces
 from .hits import Hit, Report
+from .matching import MatchCheck
+from .page_texts import PageCheck
 
 _SIZES = "page sizes"
 _ROUNDING = 1
@@ -24,8 +26,13 @@ def attack_stills(
     kind: str,
     looker: Looker,
     progress: Callable[[int], None] = lambda done: None,
+    texts: PageCheck | None = None,
+    matcher: MatchCheck | None = None,
 ) -> Report:
-    """Return what is found in `finished`, which was made of `original` by `plan`; raise as decoding does."""
+    """Return what is found in `finished`, which was made of `original` by `plan`; raise as decoding does.
+
+    Without `texts` none are looked for, and the report says so; without `matcher` no face is compared.
+    """
     report = Report()
     descriptor = finished.source.descriptor
     if descriptor is None:
@@ -54,11 +61,21 @@ def attack_stills(
         ]
         report.add(pixels.CHECK, len(regions), bad)
         face_check.take(number, brightest, detections)
+        if texts is not None:
+            texts.take(number, frame.picture, brightest)
+        if matcher is not None:
+            matcher.take(number, frame.picture, brightest, detections)
         progress(1)
     hits, doubts = face_check.judge()
     report.add(faces.CHECK, len(face_check.times) * len(looker.detectors), hits)
     report.warnings += doubts
     report.add(_SIZES, len(face_check.times), [])
+    if texts is not None:
+        texts.judge(report)
+    else:
+        report.warnings.append("texts were not looked for on the finished pages")
+    if matcher is not None:
+        matcher.judge(original, report)
     return report
 
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from bearwitness.media.model import Picture
 
-from ..footage import Footage
 from ..geometry import Box, clipped, common, grown
 from ..plan import Plan, Track
+from ..shown import Shown
 from ..tracking import GROW, Detection
 from .hits import Hit, Report
 from .pixels import Luma, flat_share
@@ -104,7 +104,7 @@ class MatchCheck:
         found: NDArray[np.float32] = self.printer.describe(part, [place])[0]
         return found
 
-    def judge(self, original: Footage, report: Report) -> None:
+    def judge(self, original: Shown, report: Report) -> None:
         """Compare with the original, decoded afresh; enter hits and counts in `report`."""
         gallery = self._gallery(original) if self._probes else {}
         matched: dict[int, _Probe] = {}
@@ -126,13 +126,14 @@ class MatchCheck:
         hits = [] if self.accepted else [self._hit(probe) for probe in matched.values()]
         report.add(CHECK, len(self._probes), hits)
 
-    def _gallery(self, original: Footage) -> dict[int, NDArray[np.float32]]:
+    def _gallery(self, original: Shown) -> dict[int, NDArray[np.float32]]:
         """Return the prints of each face of the original, by number of the track."""
         wanted: dict[int, list[Track]] = {}
         used = {(probe.track.number, probe.time) for probe in self._probes}
         for track in self._faces():
             for time in _spread(track, _GALLERY):
-                if (track.number, time) not in used:
+                # A page shows a face once, so what is left of it is compared with that very picture.
+                if original.apart or (track.number, time) not in used:
                     wanted.setdefault(time, []).append(track)
         found: dict[int, list[NDArray[np.float32]]] = {}
         for frame in original.frames(upright=True):

@@ -43,13 +43,13 @@ _PHASE: Final = 0.5
 _SURE, _SURE_AGAIN = 0.6, 0.4
 _DOUBTFUL, _DOUBTFUL_AGAIN = 0.4, 0.3
 _BLACK_SHARE: Final = 0.5
-_KEPT_SHARE: Final = 0.5
+KEPT_SHARE: Final = 0.5
 _ORIGINALS: Final = 8  # so many frames of the original are looked at, no nearer to each other than …
 _NEAR: Final = Fraction(7, 10)
 _CORE: Final = 0.18  # of its height: what the finder adds above and below a line
 _STROKE: Final = 40.0  # grey levels from pixel to pixel that make a stroke
 _LEFT: Final = (0.12, 8.0)  # of that, or in levels: what still shows it
-_LEFT_SHARE: Final = 0.4
+LEFT_SHARE: Final = 0.4
 _LEFT_PIXELS: Final = 10
 _PART_WIDTH: Final = 0.6  # of the height of a line: about a digit
 _AGAIN_SHARE: Final = 0.5
@@ -128,22 +128,22 @@ class OverlayCheck:
     def _chosen(self, box: Box, time: int) -> bool:
         """Say whether people chose to show what is there."""
         boxes = [track.boxes[time] for track in self._kept if time in track.boxes]
-        return any(common(box, one) >= _KEPT_SHARE * box.area for one in boxes)
+        return any(common(box, one) >= KEPT_SHARE * box.area for one in boxes)
 
     def _left(self, time: int, grey: Grey, shown: Sequence[Shown]) -> Iterator[Hit]:
         """Yield a hit for each text of this very frame of which strokes are left."""
         for one in shown:
             self.looks += 1
-            left = surviving(one.grey, _part(grey, one.box))
-            if max(left) >= _LEFT_SHARE and len(self.hits) < _HITS_MAX:
-                count = sum(share >= _LEFT_SHARE for share in left)
+            left = surviving(one.grey, part_of(grey, one.box))
+            if max(left) >= LEFT_SHARE and len(self.hits) < _HITS_MAX:
+                count = sum(share >= LEFT_SHARE for share in left)
                 what = f"strokes are left in {count} of {len(left)} parts of a text"
                 yield self._hit(one, time, grey, what)
 
     def _again(self, time: int, number: int, grey: Grey, known: Sequence[Shown]) -> None:
         """Look for a text in a frame in which its place is not covered."""
         near = min(known, key=lambda one: abs(one.time - time))
-        left = surviving(near.grey, _part(grey, near.box))
+        left = surviving(near.grey, part_of(grey, near.box))
         share = sum(one >= _AGAIN_SHARE for one in left) / len(left)
         since = number - self._open.get(near.track.number, -_READ_EVERY)
         if share < _AGAIN_SHARE or since < _READ_EVERY or len(self.hits) >= _HITS_MAX:
@@ -207,11 +207,10 @@ def of_original(original: Footage, plan: Plan, texts: TextLooker) -> dict[int, l
     for frame in original.frames(GRAY8, upright=True, every=every):
         for edges in find_lines(texts, frame.picture):
             box = Box(edges.left, edges.top, edges.right - edges.left, edges.bottom - edges.top)
-            core = round(_CORE * box.h)
-            box = Box(box.x, box.y + core, box.w, max(1, box.h - 2 * core))
+            box = core_of(box)
             for track in tracks:
                 if _at(track, box):
-                    part = np.array(_part(frame.picture, box))
+                    part = np.array(part_of(frame.picture, box))
                     found.setdefault(frame.pts, []).append(Shown(frame.pts, track, box, part))
                     break
     return found
@@ -242,11 +241,18 @@ def _slopes(grey: Grey) -> tuple[np.ndarray, np.ndarray]:
     return values[1:-1, 2:] - values[1:-1, :-2], values[2:, 1:-1] - values[:-2, 1:-1]
 
 
-def _part(grey: Grey, box: Box) -> Grey:
+def core_of(box: Box) -> Box:
+    """Return a line's box without what the finder adds above and below it."""
+    core = round(_CORE * box.h)
+    return Box(box.x, box.y + core, box.w, max(1, box.h - 2 * core))
+
+
+def part_of(grey: Grey, box: Box) -> Grey:
+    """Return a box's part of a picture."""
     return grey[max(0, box.y) : box.bottom, max(0, box.x) : box.right]
 
 
 def _at(track: Track, box: Box) -> bool:
     """Say whether a text stands where a track covers one, wholly or in part."""
     place = next(iter(track.boxes.values()))
-    return common(place, box) >= _KEPT_SHARE * min(place.area, box.area)
+    return common(place, box) >= KEPT_SHARE * min(place.area, box.area)
