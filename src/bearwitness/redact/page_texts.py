@@ -24,8 +24,8 @@ from .geometry import Box, around, common
 from .overlays import Overlay, TextLooker, around_line, is_text, with_room
 
 WHOLE_PAGE_LINES: Final = 20
-PLAN_TILE: Final = 1024
-ATTACK_TILE: Final = 800
+PLAN_TILE: Final = 640  # what the finder makes of anything it is given
+ATTACK_TILE: Final = 512
 _OVERLAP: Final = 8  # neighbouring tiles share one part in so many
 _SURE: Final = 0.5
 _WORDS_BESIDE: Final = 12  # letters and digits beside a clock that make its line one of a text
