@@ -33,6 +33,8 @@ def _tags(carried: Carried) -> Iterator[str]:
             yield f"tag {name}: {value}"[:LINE_LENGTH_MAX].strip()
     for place in carried.credentials:
         yield f"a content credential (C2PA): {place}"[:LINE_LENGTH_MAX].strip()
+    for what in carried.unread:
+        yield f"left unread: {what}"[:LINE_LENGTH_MAX].strip()
 
 
 def _streams(streams: Sequence[Stream]) -> Iterator[str]:

@@ -22,18 +22,22 @@ IMAGE: Final = "image"
 FOOTAGE: Final = "video"
 _ANSWER_BYTES_MAX: Final = 4 << 20
 _TEXT_MAX: Final = 500
-_SHAPE: Final = {"format": str, "tags": dict, "c2pa": list, "trouble": str}
+_SHAPE: Final = {"format": str, "tags": dict, "c2pa": list, "unread": list, "trouble": str}
 _TRACES: Final = frozenset(name for _, name in PATTERNS)
 
 
 @dataclass(frozen=True)
 class Carried:
-    """`format` as the reader calls it; `tags` by name, printable; `credentials`: where C2PA was found."""
+    """`format` as the reader calls it; `tags` by name, printable; `credentials`: where C2PA was found.
+
+    `unread`: what of a picture the reader left unread, by name.
+    """
 
     format: str
     tags: dict[str, str]
     credentials: tuple[str, ...]
     traces: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def metadata(sandbox: Sandbox, source: Source, kind: str, *, plan: Plan = QUICK) -> Carried:
@@ -49,7 +53,8 @@ def metadata(sandbox: Sandbox, source: Source, kind: str, *, plan: Plan = QUICK)
         raise MediaError(f"what {source.name} carries can not be read whole: {_plain(told['trouble'])}")
     tags = {_plain(name): _plain(value) for name, value in told["tags"].items()}
     credentials = tuple(_plain(place) for place in told["c2pa"])
-    return Carried(_plain(told["format"]), tags, credentials, traces(sandbox, source, plan=plan))
+    unread = tuple(_plain(what) for what in told["unread"])
+    return Carried(_plain(told["format"]), tags, credentials, traces(sandbox, source, plan=plan), unread)
 
 
 def traces(sandbox: Sandbox, source: Source, *, plan: Plan = QUICK) -> tuple[str, ...]:
@@ -68,7 +73,7 @@ def _object(untrusted: bytes, name: str) -> dict[str, Any]:
         raise _nonsense(name)
     if any(type(value[key]) is not kind for key, kind in _SHAPE.items()):
         raise _nonsense(name)
-    if not all(isinstance(v, str) for v in (*value["tags"].values(), *value["c2pa"])):
+    if not all(isinstance(v, str) for v in (*value["tags"].values(), *value["c2pa"], *value["unread"])):
         raise _nonsense(name)
     return value
 
