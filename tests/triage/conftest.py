@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,13 +14,14 @@ from bearwitness import media
 from bearwitness.inference import speech, texts
 from bearwitness.inference.models import ModelError
 from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media import documents
 from bearwitness.media.plans import QUICK
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.sandbox.status import layers
 from bearwitness.triage.analyser import Material
-from bearwitness.triage.documents import TASKS
 from bearwitness.triage.kinds import guess
+from bearwitness.triage.metadata import TASKS
 from triaged import FILES, Triaged
 from workbench import Bench, fill
 
@@ -27,8 +29,9 @@ from workbench import Bench, fill
 @pytest.fixture(scope="session")
 def sandboxes() -> Iterator[dict[str, Sandbox]]:
     """Return running sandboxes by their module of tasks."""
-    with Sandbox(TASKS) as of_triage, Sandbox(media.TASKS) as of_media:
-        yield {TASKS: of_triage, media.TASKS: of_media}
+    names = (TASKS, media.TASKS, documents.TASKS)
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(Sandbox(name)) for name in names}
 
 
 @pytest.fixture

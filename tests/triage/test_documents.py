@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from bearwitness.errors import BearwitnessError, ChildFailedError
+from bearwitness.media.inside.documents import decode
 from bearwitness.triage.analyser import DOCUMENT, Material, Result
 from bearwitness.triage.documents import Documents
-from bearwitness.triage.inside.documents import decode
 from triaged import ENGLISH, RUSSIAN, docx
 from workbench import SEED, scaled
 

@@ -102,6 +102,10 @@ def tell_draft(path: Path, drafted: Draft, seen: Inspected, out: Output) -> int:
             f"exhibit {look.sha256[:12]}: at most {look.faces} faces, {look.persons} persons, {look.texts} "
             f"lines of text at once; {look.speech} s of speech"
         )
+    for sha256, text in sorted(seen.texts.items()):
+        if text:
+            out.say(f"exhibit {sha256[:12]} says, to be read by everybody who approves it:")
+            out.say("\n".join(f"    {line}" for line in text.splitlines()))
     for finding in found:
         out.say(f"it carries {finding}")
     data = {
@@ -110,6 +114,7 @@ def tell_draft(path: Path, drafted: Draft, seen: Inspected, out: Output) -> int:
         "plan": drafted.plan,
         "looks": [vars(look) for look in seen.looks],
         "metadata": found,
+        "texts": seen.texts,
     }
     out.result(
         data,

@@ -17,6 +17,7 @@ from typing import Final
 from bearwitness import media
 from bearwitness.errors import BearwitnessError
 from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media import documents
 from bearwitness.media.metadata import FOOTAGE, IMAGE, metadata, traces
 from bearwitness.media.model import MediaError
 from bearwitness.media.probe import probe
@@ -26,9 +27,12 @@ from bearwitness.sandbox.client import Sandbox
 from .carried import findings_of
 from .facts import Look, Scan
 from .outgoing import ExhibitFile
+from .reading import PAGES_MAX, whole_text, words_of
 from .watching import MODELS, TOOL, Watcher
 
 SCANNER: Final = "bearwitness scan 1"
+_DOCUMENTS: Final = frozenset({"txt", "pdf"})
+_ARCHIVES: Final = frozenset({"zip", "gz", "bz2", "xz", "7z", "rar", "tar"})
 _IMAGES: Final = frozenset({"jpg", "png", "gif", "tif", "heic", "webp"})
 _FOOTAGE: Final = frozenset({"mp4", "mov", "mkv", "webm", "avi", "ts", "m2ts", "wav", "flac", "mp3", "ogg"})
 Progress = Callable[[str], None]
@@ -36,11 +40,15 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Inspected:
-    """Looks and scans, by the SHA-256 of the bytes they are about, and why there are none of others."""
+    """Looks and scans, by the SHA-256 of the bytes they are about, and why there are none of others.
+
+    `texts`: what stands in documents, for those who approve to read.
+    """
 
     looks: list[Look] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 class Inspector:
@@ -48,6 +56,7 @@ class Inspector:
 
     def __init__(self, *, accept_weak: bool = False) -> None:
         self._sandbox = Sandbox(media.TASKS, accept_weak=accept_weak)
+        self._reader = Sandbox(documents.TASKS, accept_weak=accept_weak)
         self._worker = InferenceWorker(MODELS, exact=False, accept_weak=accept_weak)
 
     def __enter__(self) -> Inspector:
@@ -55,6 +64,7 @@ class Inspector:
 
     def __exit__(self, *raised: object) -> None:
         self._worker.close()
+        self._reader.close()
         self._sandbox.close()
 
     def inspect(self, folder: Path, files: Sequence[ExhibitFile], progress: Progress) -> Inspected:
@@ -64,6 +74,9 @@ class Inspector:
             progress(f"looking at {plays}: every frame, all sound, what it carries")
             try:
                 with _source(folder / plays) as source:
+                    if source.name.rpartition(".")[2] in _DOCUMENTS:
+                        self._document(folder / name, source, sha256, found)
+                        continue
                     found.scans.append(self._scan(source, sha256))
                     if plays != name:
                         found.scans[-1] = self._with_traces(folder / name, found.scans[-1])
@@ -71,6 +84,28 @@ class Inspector:
             except BearwitnessError as error:
                 found.failures[sha256] = f"{name}: {error.message}"
         return found
+
+    def _document(self, path: Path, source: Source, sha256: str, found: Inspected) -> None:
+        """Read a text or a PDF: what stands in it is told, and has to be accepted, by those who approve."""
+        pictures = documents.pictures_of(path.read_bytes()) if documents.is_pdf(source) else []
+        findings: set[str] = {f"trace {name}" for name in traces(self._sandbox, source)}
+        text = ""
+        if pictures:  # a redacted copy: written by us of pictures alone
+            for number, data in enumerate(pictures, 1):
+                with _in_memory(data, f"page {number} of {source.name}") as page:
+                    findings |= set(findings_of(metadata(self._sandbox, page, IMAGE), ()))
+        else:
+            told = documents.read(self._reader, source)
+            text = whole_text(told, source.name)
+            findings |= set(words_of(told))
+        watcher = Watcher(self._sandbox, self._worker)
+        lines = sum(bool(line.strip()) for line in text.splitlines())
+        if documents.is_pdf(source):
+            watcher.pages(documents.pages(source, PAGES_MAX))
+        look = Look(sha256, watcher.faces, TOOL, watcher.persons, 0, max(watcher.texts, lines))
+        found.scans.append(Scan(sha256, tuple(sorted(findings)), SCANNER))
+        found.looks.append(look)
+        found.texts[sha256] = text
 
     def _scan(self, source: Source, sha256: str) -> Scan:
         kind = _kind(source.name)
@@ -102,8 +137,24 @@ def _source(path: Path) -> Iterator[Source]:
         os.close(descriptor)
 
 
+@contextmanager
+def _in_memory(data: bytes, name: str) -> Iterator[Source]:
+    descriptor = os.memfd_create("page", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as sink:
+            sink.write(data)
+        yield Source.of_file(descriptor, name)
+    finally:
+        os.close(descriptor)
+
+
 def _kind(name: str) -> str:
     extension = name.rpartition(".")[2]
+    if extension in _ARCHIVES:
+        raise MediaError(
+            f"{name} is an archive or an Office document, of which nobody can say that all of it was seen: "
+            "unpack it, or print it to PDF, seal what comes of it, and release that"
+        )
     if extension in _IMAGES:
         return IMAGE
     if extension in _FOOTAGE:

@@ -7,7 +7,7 @@ frame counts if it is sure, a less sure one if it lasts. Text is looked for once
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -76,6 +76,14 @@ class Watcher:
             self._look([one.picture], faces, persons, sure=_LIKELY)
             self.faces, self.persons = max(self.faces, faces.most), max(self.persons, persons.most)
             self._read(one.picture)
+
+    def pages(self, pictures: Sequence[Picture]) -> None:
+        """Look at the pages of a document, each by itself."""
+        for picture in pictures:
+            faces, persons = Lasting(1), Lasting(1)
+            self._look([picture], faces, persons, sure=_LIKELY)
+            self.faces, self.persons = max(self.faces, faces.most), max(self.persons, persons.most)
+            self._read(picture)
 
     def footage(self, source: Source) -> None:
         """Look at every frame of every stream of pictures and hear every stream of sound."""

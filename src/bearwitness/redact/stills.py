@@ -17,20 +17,20 @@ import numpy as np
 from PIL import Image
 
 from bearwitness.errors import RefusedError
+from bearwitness.media import documents
 from bearwitness.media.model import BGR24, Frame
 from bearwitness.media.model import Picture as Pixels
 from bearwitness.media.source import Source
 from bearwitness.media.stills import Still, still
 from bearwitness.sandbox.client import Sandbox
 
-from . import documents, tiff
+from . import tiff
 from .filling import grid, grid_inside
 from .geometry import Box, clipped
 from .plan import Picture, Plan
 
 PAGES_MAX: Final = 500
 _JPEG_QUALITY: Final = 92
-_DPI: Final = 150
 _POINTS: Final = 72
 
 
@@ -133,7 +133,8 @@ def write(pages: Sequence[Pixels], kind: str) -> bytes:
     if kind in ("jpeg", "png") and len(images) > 1:
         raise RefusedError(f"it has {len(images)} pages and a {kind.upper()} one", "choose .tiff or .pdf")
     if kind == "pdf":
-        return documents.write([(_saved(image, "jpeg"), image.width, image.height) for image in images], _DPI)
+        printed = [(_saved(image, "jpeg"), image.width, image.height) for image in images]
+        return documents.write(printed, documents.DPI)
     return _saved(images[0], kind)
 
 

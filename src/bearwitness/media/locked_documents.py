@@ -1,16 +1,36 @@
-"""What the sandbox runs for documents: one page of a PDF into pixels (see sandbox/tasks.py)."""
+"""What the sandbox runs for documents: their text, one page of a PDF into pixels (see sandbox/tasks.py)."""
 
 from __future__ import annotations
 
+import codecs
+import importlib
 import os
+import pkgutil
 from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+import pypdf
 import pypdfium2
 
 from bearwitness.sandbox.tasks import Call, Session, Task
 from bearwitness_verify import canonical
+
+from .inside.documents import read_document
+
+# Python loads these when they are met first, and in the child that can not be later.
+_CODECS: Final = """
+    ascii latin-1 utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 utf-32-be utf-32-le cp1251 cp1252 koi8-r
+    cp866 mac_roman mac_cyrillic charmap unicode_escape gbk big5 shift_jis euc_jp euc_kr raw_unicode_escape
+    hex cp437
+""".split()
+for _module in pkgutil.walk_packages(pypdf.__path__, "pypdf."):
+    if not _module.name.startswith(
+        "pypdf._crypt_providers."
+    ):  # one of them is chosen, the others are not there
+        importlib.import_module(_module.name)
+for _name in _CODECS:
+    codecs.lookup(_name)
 
 _DPI: Final = 150
 _POINTS: Final = 72
@@ -32,5 +52,5 @@ def _page(task: Task) -> bytes:
     return canonical.dumps(dict(head)) + b"\n" + picture.tobytes()
 
 
-CALLS: Mapping[str, Call] = {"page": _page}
+CALLS: Mapping[str, Call] = {"document": read_document, "page": _page}
 SESSIONS: Mapping[str, Session] = {}

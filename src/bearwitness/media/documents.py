@@ -1,29 +1,102 @@
-"""PDF: pages are rendered to pixels in the sandbox (pdfium), and a new PDF is written of pictures alone."""
+"""Documents: their text and the pages of PDF, read in the sandbox; PDF written of pictures alone.
+
+A PDF that is one of pictures alone can be told from others: written again of its pictures, it is the same.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from bearwitness.errors import MalformedError, RefusedError
-from bearwitness.media.model import PIXELS_MAX, Picture
-from bearwitness.media.source import Source
+from bearwitness.errors import ChildFailedError, MalformedError, RefusedError
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.sandbox.limits import Limits
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import integer, members
 
-TASKS: Final = "bearwitness.redact.locked_pdf"
+from .model import PIXELS_MAX, Picture
+from .source import Source
+
+TASKS: Final = "bearwitness.media.locked_documents"
+DPI: Final = 150
+TEXT: Final = "text"
+_SPACES: Final = "\n\t\r\f\ufeff\xa0\u2002\u2003\u2009\u202f\u3000"
 _HEAD_BYTES_MAX: Final = 4096
 _LIMITS: Final = Limits(300, 120, 1 << 30, PIXELS_MAX * 3 + _HEAD_BYTES_MAX)
 _MAGIC: Final = b"%PDF-"
 _POINTS: Final = 72
 _ITEM_BYTES_MAX: Final = 1 << 30
 _PIECE: Final = 1 << 20
+_READING: Final = Limits(cpu_seconds=120, wall_seconds=180, memory_bytes=1 << 30, answer_bytes_max=32 << 20)
+_SHAPE: Final = {"format": str, "text": str, "pages": int, "cut": bool, "encrypted": bool, "trouble": str}
+_IMAGE: Final = re.compile(
+    rb"<</Type/XObject/Subtype/Image/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"
+    rb"/Width ([0-9]{1,5})/Height ([0-9]{1,5})/Length ([0-9]{1,10})>>stream\n"
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """What stands in a document, in printable text; `trouble` says what of it could not be read.
+
+    `cut`: there is more of it. `unseen`: how many signs were left out of it that can not be seen.
+    `format` is text, html, rtf, pdf, docx and so on.
+    """
+
+    format: str
+    text: str
+    pages: int
+    cut: bool
+    encrypted: bool
+    trouble: str
+    unseen: int = 0
+
+
+def read(sandbox: Sandbox, source: Source) -> Document:
+    """Return what a reader in `sandbox` (of :data:`TASKS`) finds; raise ChildFailedError."""
+    files, ranges = source.handed()
+    untrusted = sandbox.call("document", b"", files, _READING, ranges)
+    try:
+        value = json.loads(untrusted)
+    except (ValueError, RecursionError):
+        value = None
+    sound = isinstance(value, dict) and value.keys() == _SHAPE.keys()
+    if not sound or not all(type(value[name]) is kind for name, kind in _SHAPE.items()):
+        raise ChildFailedError("the reader of documents answered nonsense")
+    words = {name: _plain(value[name]) for name in ("format", "text", "trouble")}
+    unseen = sum(not (c.isprintable() or c in _SPACES) for c in value["text"])
+    return Document(
+        words["format"],
+        words["text"],
+        value["pages"],
+        value["cut"],
+        value["encrypted"],
+        words["trouble"],
+        unseen,
+    )
+
+
+def _plain(untrusted: str) -> str:
+    """Return text without signs that steer a terminal or turn a line round; line ends and tabs stay."""
+    return "".join(c for c in untrusted if c.isprintable() or c in "\n\t")
+
+
+def pictures_of(data: bytes) -> list[bytes]:
+    """Return the JPEG files that a PDF consists of, if it is one that :func:`write` made; else nothing."""
+    found: list[tuple[bytes, int, int]] = []
+    at = 0
+    while (match := _IMAGE.search(data, at)) is not None:
+        width, height, length = map(int, match.groups())
+        at = match.end() + length
+        found.append((data[match.end() : at], width, height))
+    return [picture for picture, _, _ in found] if found and write(found, DPI) == data else []
 
 
 def is_pdf(source: Source) -> bool:
