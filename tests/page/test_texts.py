@@ -77,9 +77,10 @@ def test_the_policy_allows_exactly_the_script_and_the_style_that_are_there(scrip
     for name, content in (("script-src", script), ("style-src", style)):
         assert rules[name] == f"'sha256-{base64.b64encode(sha256(content.encode()).digest()).decode()}'"
     assert set(rules) == {
-        "default-src", "script-src", "style-src", "img-src", "media-src", "base-uri", "form-action",
+        "default-src", "script-src", "style-src", "img-src", "media-src", "worker-src", "base-uri",
+        "form-action",
     }  # fmt: skip
-    assert rules["img-src"] == rules["media-src"] == "blob:"
+    assert rules["img-src"] == rules["media-src"] == rules["worker-src"] == "blob:"
 
 
 def test_the_page_refers_to_nothing_outside_itself() -> None:

@@ -1,7 +1,8 @@
 """Puts ``index.html`` together: the page by which a release is checked in a browser, without a network.
 
 Style and script stand in the page itself, for a browser reads no other file from ``file://``. The policy in
-its head allows exactly these two by their hashes, pictures and media from verified blobs, and nothing else.
+its head allows exactly these two by their hashes, pictures and media from verified blobs, workers from blobs
+(the page's own script again, which hashes there and is bound by the same policy), and nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LANGUAGES: Final = ("en", "ru", "fr")
 SCRIPTS: Final = (
     "bytes", "canonical", "sha256", "hashing", "merkle", "notes", "statement", "account", "archive",
     "evidence", "anchors", "rows", "transport", "play", "play_mp4", "play_matroska", "play_riff", "clips",
-    "stills", "copy_mp4", "copies", "report", "verify", "words", "exhibits", "app",
+    "stills", "copy_mp4", "copies", "report", "lanes", "verify", "words", "exhibits", "app",
 )  # fmt: skip
 
 
@@ -53,6 +54,5 @@ def _block(text: str, tag: str) -> str:
 def _policy(script: str, style: str) -> str:
     hashes = (base64.b64encode(sha256(text.encode()).digest()).decode() for text in (script, style))
     allowed = "script-src 'sha256-{}'; style-src 'sha256-{}'".format(*hashes)
-    return (
-        f"default-src 'none'; {allowed}; img-src blob:; media-src blob:; base-uri 'none'; form-action 'none'"
-    )
+    blobs = "img-src blob:; media-src blob:; worker-src blob:"
+    return f"default-src 'none'; {allowed}; {blobs}; base-uri 'none'; form-action 'none'"

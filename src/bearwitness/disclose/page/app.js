@@ -177,4 +177,5 @@ function begin() {
   render();
 }
 
-begin();
+if (typeof document === "undefined") serveHashes(); // this is a worker
+else begin();

@@ -7,7 +7,12 @@ async function verifyPackage(open, anchors, progress = async () => {}) {
     const files = await open();
     const shown = await checkStatement(files, report, progress);
     checkListed(files, shown, report);
-    await new Verification(files, shown, anchors, report, progress).run();
+    const hashing = new Hashing(files, progress);
+    try {
+      await new Verification(files, shown, anchors, report, hashing).run();
+    } finally {
+      hashing.end();
+    }
     report.finished = true;
   } catch (error) {
     report.fail(1, "f.stopped", {}, error);
@@ -56,10 +61,31 @@ function checkListed(files, shown, report) {
   }
 }
 
+/** Have the files hashed in the order in which they will be asked for; what is not asked for is no finding. */
+function expectFiles(shown, hashing) {
+  const segmented = ({ segments }) => hashing.expect(segments.file, contentOf(segments));
+  const plain = (...names) => names.filter((name) => name !== null).forEach((name) => hashing.expect(name, null));
+  for (const item of shown.deliveries.flatMap(({ items }) => items)) {
+    if (item.file !== null) hashing.expect(item.file, item.content);
+    for (const clip of item.clips) {
+      segmented(clip);
+      plain(clip.playable);
+    }
+    for (const { file, picture } of item.stills) plain(file, picture);
+    for (const { file, copied } of item.copies) {
+      plain(file);
+      if (copied) segmented(copied);
+    }
+  }
+  plain(...shown.files.map(({ name }) => name));
+}
+
+const contentOf = ({ lengths, proof }) => ({ lengths, salts: proof.salts });
+
 /** Steps 3 to 9 over one statement. */
 class Verification {
-  constructor(files, shown, anchors, report, progress) {
-    Object.assign(this, { files, shown, anchors, report, progress, hashes: new Map() });
+  constructor(files, shown, anchors, report, hashing) {
+    Object.assign(this, { files, shown, anchors, report, hashing, hashes: new Map() });
     this.there = new Set(shown.files.map((file) => file.name).filter((name) => files.has(name)));
     this.used = new Set();
     this.items = new Set();
@@ -68,6 +94,7 @@ class Verification {
 
   /** Do all steps, going on after a failure wherever something is left to check. */
   async run() {
+    expectFiles(this.shown, this.hashing);
     const entries = this.shown.deliveries.map((delivery) => hex(entryLeaf(delivery.entry)));
     if (new Set(entries).size !== entries.length) this.report.add("fail", 3, "f.deliveryTwice");
     for (const [at, delivery] of this.shown.deliveries.entries()) {
@@ -165,7 +192,7 @@ class Verification {
   }
 
   async hash(name, content) {
-    const hashed = await hashFile(this.files.get(name), content, this.progress);
+    const hashed = await this.hashing.of(name, content);
     this.hashes.set(name, hashed.sha256);
     return hashed;
   }
@@ -189,7 +216,7 @@ class Verification {
     const name = playable ?? segments.file;
     try {
       this.use(segments.file, ...(playable === null ? [] : [playable]));
-      const { leaves } = await this.hash(segments.file, { lengths: segments.lengths, salts: segments.proof.salts });
+      const { leaves } = await this.hash(segments.file, contentOf(segments));
       if (playable !== null) await this.hash(playable, null);
       const blob = playable === null ? null : this.files.get(playable).blob;
       const found = await checkClip(proven.fields, clip, this.files.get(segments.file).blob, blob, leaves);
@@ -211,7 +238,7 @@ class Verification {
       let found = null;
       if (copied) {
         const { segments } = copied;
-        const { leaves } = await this.hash(segments.file, { lengths: segments.lengths, salts: segments.proof.salts });
+        const { leaves } = await this.hash(segments.file, contentOf(segments));
         found = await checkCopied(proven.fields, copied, this.files.get(segments.file).blob, leaves, blob);
       }
       const { told, checkpoint } = await checkDerivation(copy, proven, this.shown.vault, this.hashes.get(name));
