@@ -24,7 +24,7 @@ from bearwitness.redact.attack.matching import MatchCheck
 from bearwitness.redact.attack.page_texts import PageCheck, of_pages
 from bearwitness.redact.geometry import Box
 from bearwitness.redact.overlays import with_doubts, with_overlays
-from bearwitness.redact.page_texts import WHOLE_PAGE_LINES, PageFinder, lines_of
+from bearwitness.redact.page_texts import WHOLE_PAGE_LINES, PageFinder, find_on
 from bearwitness.redact.plan import Plan, Track, source_of
 from bearwitness.redact.planning import look_at_all, make_plan
 from bearwitness.redact.stills import Stills
@@ -169,8 +169,7 @@ def test_a_page_is_looked_at_in_tiles_and_a_line_in_two_of_them_is_one() -> None
 
     grey = np.full((700, 900), 40, np.uint8)
     grey[340:352, 240:330:4] = 220
-    (line,) = lines_of(Near(), grey, 300)
-    assert line[0] == Box(240, 340, 89, 12)
+    assert find_on(Near(), grey, 300) == [Box(240, 340, 89, 12)]
 
 
 def test_what_is_hardly_read_is_named_for_a_person(opener: Callable[[bytes], Stills]) -> None:

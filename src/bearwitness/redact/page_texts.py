@@ -45,7 +45,8 @@ class PageFinder:
     def take(self, seconds: float, picture: Picture, *, cut: bool) -> None:
         """Take in a page; raise ChildFailedError as the worker does."""
         number, self._count = self._count, self._count + 1
-        lines = list(lines_of(self.texts, to_grey(picture), PLAN_TILE))
+        grey = to_grey(picture)
+        lines = [(box, read_at(self.texts, grey, box)) for box in find_on(self.texts, grey, PLAN_TILE)]
         read = [(box, line) for box, line in lines if line.sure >= _SURE and is_text(line.text)]
         unsure = sum(not is_text(line.text) or line.sure < _SURE for _, line in lines if _letters(line.text))
         full = len(read) >= WHOLE_PAGE_LINES
@@ -63,8 +64,8 @@ class PageFinder:
         return self._found, self._doubts
 
 
-def lines_of(texts: TextLooker, grey: Grey, tile: int) -> Iterator[tuple[Box, Line]]:
-    """Yield the lines of a page and what they read as; the page is looked at whole and in tiles.
+def find_on(texts: TextLooker, grey: Grey, tile: int) -> list[Box]:
+    """Return the boxes of lines on a page, which is looked at whole and in tiles.
 
     `tile`: their side in pixels; other sides find other letters. Raises ChildFailedError.
     """
@@ -77,8 +78,12 @@ def lines_of(texts: TextLooker, grey: Grey, tile: int) -> Iterator[tuple[Box, Li
                 found.append(box)
             else:
                 found[same] = around(found[same], box)
-    for box in found:
-        yield box, texts.read(around_line(grey, Edges(box.x, box.y, box.right, box.bottom)))
+    return found
+
+
+def read_at(texts: TextLooker, grey: Grey, box: Box) -> Line:
+    """Return what the line in a box of a page reads as; raise ChildFailedError."""
+    return texts.read(around_line(grey, Edges(box.x, box.y, box.right, box.bottom)))
 
 
 def _parts(grey: Grey, tile: int) -> Iterator[tuple[int, int, Grey]]:

@@ -18,7 +18,7 @@ from bearwitness.signals.arrays import to_grey
 
 from ..geometry import common
 from ..overlays import KIND, TextLooker, is_text, with_room
-from ..page_texts import ATTACK_TILE, PLAN_TILE, WHOLE_PAGE_LINES, clock_alone, lines_of
+from ..page_texts import ATTACK_TILE, PLAN_TILE, WHOLE_PAGE_LINES, clock_alone, find_on, read_at
 from ..plan import Plan
 from ..stills import Stills
 from .hits import Hit, Report
@@ -47,9 +47,12 @@ class PageCheck:
         kept = [t.boxes[number] for t in self.plan.tracks if not t.hide and number in t.boxes]
         full = len(kept) >= WHOLE_PAGE_LINES
         self.looks += 1
-        for box, line in lines_of(self.texts, grey, ATTACK_TILE):
+        for box in find_on(self.texts, grey, ATTACK_TILE):
             chosen = sum(common(box, one) for one in kept) >= KEPT_SHARE * box.area
-            if chosen or flat_share(brightest, box, 0) >= _BLACK_SHARE or not is_text(line.text):
+            if chosen or flat_share(brightest, box, 0) >= _BLACK_SHARE:
+                continue
+            line = read_at(self.texts, grey, box)
+            if not is_text(line.text):
                 continue
             says = f"on page {number + 1} the text {line.text!r} stands at {box.x},{box.y},{box.w},{box.h}"
             if line.sure >= _SURE and not self._all_kept and (clock_alone(line.text) or not full):
@@ -85,7 +88,7 @@ def of_pages(original: Stills, plan: Plan, texts: TextLooker) -> dict[int, list[
     for number in sorted({time for track in tracks for time in track.boxes}):
         grey = to_grey(original.pages[number])
         places = [(track, track.boxes[number]) for track in tracks if number in track.boxes]
-        for whole, _ in lines_of(texts, grey, PLAN_TILE):
+        for whole in find_on(texts, grey, PLAN_TILE):
             box = core_of(whole)
             for track, place in places:
                 if common(place, box) >= KEPT_SHARE * min(place.area, box.area):
