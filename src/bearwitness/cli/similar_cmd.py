@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         paths = {item: row.path for item, row in rows.items() if row is not None}
     data = {
         "clusters": clusters,
+        "left_open": found.left_open,
         "pairs": pairs,
         "paths": {item: path_text(path) for item, path in paths.items()},
     }
@@ -52,6 +53,11 @@ def _text(data: dict[str, Any], paths: dict[str, bytes]) -> str:
     lines = [_line(pair, paths) for pair in data["pairs"]]
     copies = sum(pair["relation"] in COPIES for pair in data["pairs"])
     lines.append(f"{plural(len(data['clusters']), 'cluster')} of copies, {plural(copies, 'pair')}")
+    if data["left_open"]:
+        lines.append(
+            f"{plural(data['left_open'], 'pair')} of long videos may be copies: key frames leave that open,"
+            " and there were too many to look closer (triage --thorough --only sketch settles it)"
+        )
     return "\n".join(lines)
 
 

@@ -20,6 +20,7 @@ from bearwitness.vault.delivery import OpenDelivery
 from bearwitness.vault.derivatives import DONE
 from bearwitness.vault.ledger import Ledger
 
+from . import denser
 from .copies import SKETCH_FILE, Copies, decode
 
 COPIES: Final = (
@@ -39,10 +40,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Similar:
-    """All pairs, and the clusters that copies form, largest first."""
+    """All pairs, the clusters that copies form, largest first, and how many pairs key frames leave open."""
 
     pairs: list[Pair]
     clusters: list[list[str]]
+    left_open: int = 0
 
 
 def sketches(ledger: Ledger, catalogue: Catalogue) -> dict[str, Sketch]:
@@ -66,17 +68,35 @@ def sketches(ledger: Ledger, catalogue: Catalogue) -> dict[str, Sketch]:
 def similar(
     ledger: Ledger, catalogue: Catalogue, progress: Callable[[int], None] = lambda done: None
 ) -> Similar:
-    """Compare everything that may be alike."""
+    """Compare everything that may be alike; where key frames leave it open, the stretch in question anew."""
     pairs = list(_equal(catalogue))
+    unsure: list[tuple[Relation | None, tuple[str, str], list[denser.Moment]]] = []
     stored = sketches(ledger, catalogue)
     names = list(stored)
     candidates = CandidateIndex(list(stored.values())).pairs() if names else {}
     for (one, other), tips in candidates.items():
         relation = compare(stored[names[one]], stored[names[other]], tips)
         progress(1)
-        if relation is not None:
+        sides = stored[names[one]], stored[names[other]]
+        if denser.is_open(*sides, relation):
+            unsure.append((relation, (names[one], names[other]), denser.moments(*sides, relation, tips)))
+        elif relation is not None:
             pairs.append(Pair(names[one], names[other], relation))
-    return Similar(pairs, clusters(pairs))
+    unsure.sort(key=lambda each: -_likeness(each[0]))  # the likeliest first, for not all may be looked at
+    with denser.Denser(ledger, catalogue) as looker:
+        for number, (lead, pair, moments) in enumerate(unsure):
+            found = None
+            if number < denser.PAIRS_MAX:
+                found = looker.compare(pair, (stored[pair[0]], stored[pair[1]]), moments)
+                progress(1)
+            relation = found or lead
+            if relation is not None:
+                pairs.append(Pair(*pair, relation))
+    return Similar(pairs, clusters(pairs), max(0, len(unsure) - denser.PAIRS_MAX))
+
+
+def _likeness(relation: Relation | None) -> float:
+    return max((span.likeness for span in relation.spans), default=0.0) if relation is not None else 0.0
 
 
 def _equal(catalogue: Catalogue) -> Iterable[Pair]:
