@@ -216,10 +216,19 @@ def test_a_frozen_item_is_refused(tmp_path: Path, seers: dict[str, Seer]) -> Non
     done = run("freeze", "--vault", studio.vault, "--identity", studio.anna, "--item", studio.clip,
         "--ground", "a child is seen", "--json")  # fmt: skip
     assert done.code == 0, done.err
-    done = run(*studio.words("redact", studio.clip))
-    assert done.code != 0
-    assert f"item {studio.clip} is frozen" in done.err
+    for verb in ("redact", "redo"):
+        done = run(*studio.words(verb, studio.clip))
+        assert done.code != 0
+        assert f"item {studio.clip} is frozen" in done.err
     assert studio.copies() == []
+
+
+def test_a_copy_in_the_vault_is_redone_from_the_item_and_its_plan_written_out(
+    studio: Studio, made: dict[str, Any], tmp_path: Path
+) -> None:
+    done = studio.do("redo", studio.clip, "--save-plan", tmp_path / "p.plan")
+    assert (done["verdict"], done["copy_sha256"]) == ("same bytes", made["sha256"])
+    assert plan_text.digest(plan_text.read((tmp_path / "p.plan").read_bytes())) == made["plan_sha256"]
 
 
 def test_a_document_of_a_vault_is_redacted_page_by_page(tmp_path: Path, seers: dict[str, Seer]) -> None:
