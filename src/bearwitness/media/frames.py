@@ -16,11 +16,12 @@ from typing import Final
 
 import numpy as np
 
-from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.errors import MalformedError
 from bearwitness.sandbox.client import Sandbox, Session
 from bearwitness_verify import canonical
 
 from . import wire
+from .answers import nonsense
 from .model import (
     BACKWARDS,
     BGR24,
@@ -119,11 +120,7 @@ def _take(session: Session, name: str) -> wire.Batch:
     except wire.RefusedByChildError as refused:
         raise MediaError(f"{name}: no frames can be decoded: {refused}") from None
     except MalformedError as error:
-        raise _nonsense(name, error) from None
-
-
-def _nonsense(name: str, error: MalformedError) -> ChildFailedError:
-    return ChildFailedError(f"the child that decodes {name} answered nonsense: {error.message}")
+        raise nonsense(name, error.message) from None
 
 
 class _Checker:
@@ -150,7 +147,7 @@ class _Checker:
         try:
             yield from self._frames(batch)
         except MalformedError as error:
-            raise _nonsense(self._name, error) from None
+            raise nonsense(self._name, error.message) from None
 
     def _frames(self, batch: wire.Batch) -> Iterator[Frame]:
         at = 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.errors import MalformedError
 from bearwitness.sandbox.client import Sandbox
-from bearwitness_verify import canonical
+from bearwitness_verify.canonical import Json
 
 from . import wire
-from .model import DecodeTrouble, MediaError, Packet
+from .answers import in_batches
+from .model import DecodeTrouble, Packet
 from .plans import USUAL, Plan
 from .source import Source
 
@@ -33,27 +34,12 @@ def packets(
     Their bytes are untrusted: to write them into another container is safe for nobody but who decodes them in
     a sandbox. Raises as :func:`bearwitness.media.frames.frames` does.
     """
-    wanted = canonical.dumps({"edits": edits, "streams": [str(number) for number in streams]})
-    files, ranges = source.handed()
-    with sandbox.session("packets", wanted, files, plan.limits(_ANSWER_BYTES_MAX), ranges) as session:
-        session.post(b"")
-        ended = False
-        while not ended:
-            untrusted = session.take()
-            try:
-                batch = wire.read_batch(untrusted, wire.PACKET.size)
-                found = _packets(batch, frozenset(streams))
-            except wire.RefusedByChildError as refused:
-                raise MediaError(f"{source.name} can not be taken apart: {refused}") from None
-            except MalformedError as error:
-                raise ChildFailedError(
-                    f"the child that takes {source.name} apart answered nonsense: {error.message}"
-                ) from None
-            ended = batch.ended
-            if not ended:
-                session.post(b"")
-            troubles += batch.troubles
-            yield from found
+    asked: Json = {"edits": edits, "streams": [str(number) for number in streams]}
+    known = frozenset(streams)
+    yield from in_batches(
+        sandbox, source, "packets", asked, plan.limits(_ANSWER_BYTES_MAX), wire.PACKET.size,
+        lambda batch: _packets(batch, known), troubles, " can not be taken apart",
+    )  # fmt: skip
 
 
 def _packets(batch: wire.Batch, streams: frozenset[int]) -> list[Packet]:

@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.errors import MalformedError
 from bearwitness.sandbox.client import Sandbox
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, b64, integer, members, text
 from bearwitness_verify.errors import MalformedError as VerifyMalformedError
 from bearwitness_verify.stills import EXACT, MATRICES, PIXELS, PIXELS_MAX, RANGES, SIDE_MAX, Layout
 
-from .model import MediaError
+from .answers import HEAD_BYTES_MAX, nonsense, read_head
 from .plans import USUAL, Plan
 from .source import Source
 
-_HEAD_BYTES_MAX: Final = 4_096
 _SAMPLE_BYTES_MAX: Final = 6  # a pixel, of three planes of two bytes
 
 
@@ -57,23 +56,17 @@ def planes(
         "threads": str(plan.threads),
         "track": str(track),
     }
-    limits = plan.limits(_HEAD_BYTES_MAX + PIXELS_MAX * _SAMPLE_BYTES_MAX)
+    limits = plan.limits(HEAD_BYTES_MAX + PIXELS_MAX * _SAMPLE_BYTES_MAX)
     files, ranges = source.handed()
     untrusted = sandbox.call("planes", canonical.dumps(wanted), files, limits, ranges)
     try:
         return _planes(untrusted, source.name)
     except (MalformedError, VerifyMalformedError) as error:
-        raise ChildFailedError(f"the child that decodes {source.name} answered nonsense: {error}") from None
+        raise nonsense(source.name, str(error)) from None
 
 
 def _planes(untrusted: bytes, name: str) -> Planes:
-    end = untrusted.find(b"\n", 0, _HEAD_BYTES_MAX)
-    if end < 0:
-        raise MalformedError("an answer has no head")
-    head = canonical.loads(untrusted[:end], "an answer")
-    if isinstance(head, dict) and head.keys() == {"refused", "v"}:
-        reason = text(head["refused"])
-        raise MediaError(f"{name}: no still of it: {reason if reason.isprintable() else 'no reason given'}")
+    head, at = read_head(untrusted, name, ": no still of it")
     got = members(head, "an answer", "codec damaged decoder height matrix pixels range turn v width")
     width, height = (integer(got[side], "a side", 1, SIDE_MAX) for side in ("width", "height"))
     words = {n: text(got[n]) for n in ("codec", "decoder", "matrix", "pixels", "range")}
@@ -82,7 +75,7 @@ def _planes(untrusted: bytes, name: str) -> Planes:
     if got["v"] != "1" or not known or not printable or width * height > PIXELS_MAX:
         raise MalformedError("a frame is not as asked for")
     layout = Layout(width, height, words["pixels"])
-    cut, at = [], end + 1
+    cut: list[bytes] = []
     for number in range(len(layout.planes)):
         columns, rows = layout.side(number)
         cut.append(untrusted[at : at + columns * rows * layout.sample_bytes])

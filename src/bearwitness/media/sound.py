@@ -8,12 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.errors import MalformedError
 from bearwitness.sandbox.client import Sandbox
-from bearwitness_verify import canonical
 
 from . import wire
-from .model import DecodeTrouble, MediaError, Sound
+from .answers import in_batches
+from .model import DecodeTrouble, Sound
 from .plans import USUAL, Plan
 from .source import Source
 
@@ -37,29 +37,18 @@ def sound(
     """
     if not 0 < rate <= _RATE_MAX:
         raise ValueError(f"sound of {rate} samples a second is not made")
-    wanted = canonical.dumps({"rate": str(rate), "stream": str(stream)})
-    files, ranges = source.handed()
     first = 0
-    with sandbox.session("sound", wanted, files, plan.limits(_ANSWER_BYTES_MAX), ranges) as session:
-        session.post(b"")
-        ended = False
-        while not ended:
-            untrusted = session.take()
-            try:
-                batch = wire.read_batch(untrusted, wire.SOUND.size)
-                blocks = _blocks(batch, rate, first)
-            except wire.RefusedByChildError as refused:
-                raise MediaError(f"{source.name}: no sound can be decoded: {refused}") from None
-            except MalformedError as error:
-                raise ChildFailedError(
-                    f"the child that decodes {source.name} answered nonsense: {error.message}"
-                ) from None
-            ended = batch.ended
-            if not ended:
-                session.post(b"")
-            troubles += batch.troubles
-            yield from blocks
-            first += sum(len(block.samples) for block in blocks)
+
+    def read(batch: wire.Batch) -> list[Sound]:
+        nonlocal first
+        blocks = _blocks(batch, rate, first)
+        first += sum(len(block.samples) for block in blocks)
+        return blocks
+
+    yield from in_batches(
+        sandbox, source, "sound", {"rate": str(rate), "stream": str(stream)}, plan.limits(_ANSWER_BYTES_MAX),
+        wire.SOUND.size, read, troubles, ": no sound can be decoded",
+    )  # fmt: skip
 
 
 def _blocks(batch: wire.Batch, rate: int, first: int) -> list[Sound]:

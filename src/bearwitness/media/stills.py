@@ -7,17 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from bearwitness.errors import ChildFailedError, MalformedError
+from bearwitness.errors import MalformedError
 from bearwitness.sandbox.client import Sandbox
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json, array, integer, members, text
 
-from .model import BGR24, CHANNELS, PIXELS_MAX, SIDE_MAX, MediaError, Picture
+from .answers import HEAD_BYTES_MAX, nonsense, read_head
+from .model import BGR24, CHANNELS, PIXELS_MAX, SIDE_MAX, Picture
 from .plans import QUICK, Plan
 from .source import Source
 
 KINDS: Final = ("BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP")
-_HEAD_BYTES_MAX: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -59,34 +59,26 @@ def still(
         "side": str(max_side),
         "upright": str(upright),
     }
-    limits = plan.limits(_HEAD_BYTES_MAX + PIXELS_MAX * CHANNELS[pixel])
+    limits = plan.limits(HEAD_BYTES_MAX + PIXELS_MAX * CHANNELS[pixel])
     files, ranges = source.handed()
     untrusted = sandbox.call("still", canonical.dumps(wanted), files, limits, ranges)
     try:
         return _still(untrusted, source.name, pixel, max_side)
     except MalformedError as error:
-        raise ChildFailedError(
-            f"the child that decodes {source.name} answered nonsense: {error.message}"
-        ) from None
+        raise nonsense(source.name, error.message) from None
 
 
 def _still(untrusted: bytes, name: str, pixel: str, max_side: int) -> Still:
-    end = untrusted.find(b"\n", 0, _HEAD_BYTES_MAX)
-    if end < 0:
-        raise MalformedError("an answer has no head")
-    head = canonical.loads(untrusted[:end], "an answer")
-    if isinstance(head, dict) and head.keys() == {"refused", "v"}:
-        reason = text(head["refused"])
-        raise MediaError(f"{name} can not be shown: {reason if reason.isprintable() else 'no reason given'}")
+    head, at = read_head(untrusted, name, " can not be shown")
     got = members(head, "an answer", "frames kind native orientation size v")
     (width, height), native = _size(got["size"]), _size(got["native"])
     if got["v"] != "1" or got["kind"] not in KINDS or (max_side and max(width, height) > max_side):
         raise MalformedError("a picture is not as asked for")
     channels = CHANNELS[pixel]
-    if width * height > PIXELS_MAX or len(untrusted) - end - 1 != width * height * channels:
+    if width * height > PIXELS_MAX or len(untrusted) - at != width * height * channels:
         raise MalformedError("a picture has more or fewer pixels than it tells")
     shape = (height, width, channels) if channels > 1 else (height, width)
-    picture = np.frombuffer(untrusted, np.uint8, offset=end + 1).reshape(shape)
+    picture = np.frombuffer(untrusted, np.uint8, offset=at).reshape(shape)
     orientation = integer(got["orientation"], "an orientation", 0, 65_535)
     frames = integer(got["frames"], "a count of frames", 1)
     return Still(text(got["kind"]), *native, orientation if 1 <= orientation <= 8 else 1, frames, picture)
