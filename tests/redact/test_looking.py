@@ -20,12 +20,14 @@ class Worker:
 
     def __init__(self, precision: bytes = b"bf16", fails_at: int = -1) -> None:
         self._precision, self._fails_at = precision, fails_at
+        self.looked: list[int] = []
 
     def compute(self, ask: str, head: object, arrays: list[Any]) -> list[Any]:
         if ask == "precision":
             return [np.frombuffer(self._precision, np.uint8)]
         if any(int(picture[0, 0, 0]) == self._fails_at for picture in arrays):
             raise ChildFailedError("it died")
+        self.looked += [int(picture[0, 0, 0]) for picture in arrays]
         return [np.array([[p[0, 0, 0], 0, 9, 9, 0.9] + [0] * 10], np.float32) for p in arrays]
 
 
@@ -45,6 +47,22 @@ def test_every_frame_comes_back_in_order_with_its_own_detections(count: int) -> 
     seen = list(looker(Worker()).look(iter(frames(count))))
     assert [frame.pts for frame, _ in seen] == list(range(count))
     assert [round(found[0].x) for _, found in seen] == list(range(count))
+
+
+def test_frames_with_the_very_same_pixels_are_looked_at_once_and_told_of_each() -> None:
+    def one(number: int, level: int, changed: int = 0) -> Frame:
+        picture = np.full((64, 64, 3), level, np.uint8)
+        picture[63, 63, 2] += changed
+        return Frame(number, number, Fraction(number), True, 0, 64, 64, picture)
+
+    levels = [3, 3, 3, 3, 3, 7, 3, 3, 9]  # in the middle, at the end and at the beginning of a batch
+    worker = Worker()
+    seen = list(looker(worker).look([*map(one, range(9), levels), one(9, 9, changed=1)]))
+    assert [frame.pts for frame, _ in seen] == list(range(10))
+    assert [round(found[0].x) for _, found in seen] == [*levels, 9]
+    assert worker.looked == [3, 7, 3, 9, 9]  # a picture that differs in one byte is another
+    seen[0][1].clear()
+    assert seen[1][1]
 
 
 def test_a_worker_that_dies_in_a_later_batch_ends_the_looking() -> None:

@@ -96,6 +96,7 @@ class FaceLooker:
         self._faces, self._passes, self._threshold = Faces(worker), tuple(passes), threshold
         self._persons = Persons(worker) if persons or heads or bodies else None
         self._heads, self._bodies = heads, bodies
+        self._last: tuple[Frame, list[Detection]] | None = None
 
     @property
     def detectors(self) -> tuple[Detector, ...]:
@@ -138,6 +139,20 @@ class FaceLooker:
                 yield from busy.result()
 
     def _look(self, frames: Sequence[Frame]) -> list[tuple[Frame, list[Detection]]]:
+        """Return what is seen in each frame; one that is the one before it, byte for byte, shows the same."""
+        last = self._last
+        again = [_same(one, before) for one, before in zip(frames, [last and last[0], *frames], strict=False)]
+        fresh = [one for one, same in zip(frames, again, strict=True) if not same]
+        answers = iter(self._look_afresh(fresh) if fresh else ())
+        seen: list[tuple[Frame, list[Detection]]] = []
+        for frame, same in zip(frames, again, strict=True):
+            detections = last[1] if same and last is not None else next(answers)[1]
+            last = frame, detections
+            seen.append((frame, [*detections]))
+        self._last = last
+        return seen
+
+    def _look_afresh(self, frames: Sequence[Frame]) -> list[tuple[Frame, list[Detection]]]:
         found: list[list[Detection]] = [[] for _ in frames]
         pictures = [frame.picture for frame in frames]
         passes = [(one.scale, one.mirrored) for one in self._passes]
@@ -164,3 +179,8 @@ class FaceLooker:
             yield Detection(head.x, head.y, head.w, head.h, score, HEADS)
         if self._bodies:
             yield Detection(person.x, person.y, person.w, person.h, person.score, BODIES)
+
+
+def _same(frame: Frame, last: Frame | None) -> bool:
+    """Say whether two frames have the same pixels, all of them."""
+    return last is not None and np.array_equal(frame.picture, last.picture)
