@@ -12,7 +12,7 @@ import pytest
 
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.custody import entries
-from bearwitness.redact import eyes, items
+from bearwitness.redact import eyes, items, redaction
 from bearwitness.redact.tracking import Detection
 from bearwitness.vault import keyring, redactions
 from bearwitness.vault.derivatives import DONE, Derivation
@@ -21,6 +21,7 @@ from bearwitness.vault.opening import open_vault_proper
 from forging import Forged
 from people import Group
 from redact import clips
+from redact.conftest import Blind, Deaf, Idle
 from redact.test_attack import Seer
 from redact.test_rendering import GROUPS
 
@@ -30,12 +31,15 @@ HIDDEN = range(22, 38)  # frames in which the face is
 
 
 def exchange_detectors(patch: pytest.MonkeyPatch, seen: range = HIDDEN) -> None:
-    """Have plans see a face in the frames `seen`, and the attack see nobody."""
+    """Have plans see a face in the frames `seen`, and the attack nobody; nothing is read or heard."""
 
     def looker(worker: object, passes: object, threshold: float = 0.0, **_: object) -> Seer:
         return Seer() if threshold else Seer(dict.fromkeys(seen, FACE))
 
+    patch.setattr(eyes, "InferenceWorker", Idle)
     patch.setattr(eyes, "FaceLooker", looker)
+    patch.setattr(eyes, "Texts", lambda worker: Blind())
+    patch.setattr(redaction, "Listener", lambda **_: Deaf())
 
 
 class Studio(Group):

@@ -19,7 +19,8 @@ from workbench import recipient_of, run
 pytest.importorskip("containers.media", reason="PyAV makes the footage")
 from containers.media import Recipe, make
 
-RECIPE = Recipe("street.mp4", "libx264", "aac", 50, {"g": "10", "preset": "ultrafast"}, bitrate=500_000)
+RECIPE = Recipe("street.mp4", "libx264", "aac", 24, {"g": "4", "preset": "ultrafast"}, bitrate=500_000)
+CLIP = "0.2-0.6"
 MET = [
     w for n in ("consent", "onward", "fair_trial", "death_penalty") for w in ("--condition", f"{n}=met: x")
 ]
@@ -67,7 +68,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def test_a_whole_file_and_a_clip_pass_for_a_court_with_facts_of_their_own_bytes(
     desk: Desk, tmp_path: Path
 ) -> None:
-    words = desk.court("--item", desk.street, "--clip", f"{desk.street}:0.4-1.2")
+    words = desk.court("--item", desk.street, "--clip", f"{desk.street}:{CLIP}")
     told = desk.ask(tmp_path, "whole", words, "--nobody", desk.street)
     assert {look["sha256"] for look in told["looks"]} == {
         e["sha256"] for e in told["exhibits"] if e["treatment"] == "clear"
@@ -147,7 +148,7 @@ def test_no_flags_let_a_clear_face_out_to_the_press_with_one_approval(
         for number, shown in enumerate(SHOWN):
             words: list[object] = ["--profile", profile]
             for word in shown:
-                about = {"--item": desk.street, "--clip": f"{desk.street}:0.4-1.2"}.get(word)
+                about = {"--item": desk.street, "--clip": f"{desk.street}:{CLIP}"}.get(word)
                 words += [word] if about is None else [word, about]
             tried += 1
             reached += not_out(desk, tmp_path, f"{tried}-{number}", words)

@@ -401,12 +401,13 @@ def test_no_combination_lets_an_unredacted_face_out_to_the_press_with_one_approv
 
 def test_the_combinations_hold_some_that_a_second_approval_would_let_out() -> None:
     """Else the test above could pass because of something that always refuses."""
-    passed = 0
-    for asked, known in worlds():
+
+    def passes(asked: Request, known: Facts) -> bool:
         assert known.signed is not None
         second = replace(known.signed, people=register("h0", "h1"), approvals=approvals(asked, 2))
-        passed += all(result.passed for result in gates.judge(asked, replace(known, signed=second)))
-    assert passed > 0
+        return all(result.passed for result in gates.judge(asked, replace(known, signed=second)))
+
+    assert any(passes(asked, known) for asked, known in worlds())
 
 
 def test_no_combination_of_missing_facts_passes() -> None:

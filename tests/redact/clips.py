@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 
 WIDTH, HEIGHT, RATE = 160, 96, 25
 SQUARE = 32
+_MADE: dict[str, bytes] = {}
 
 
 def picture(number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -39,7 +40,13 @@ def make(
     metadata: dict[str, str] | None = None,
     format_options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a clip whose frames are shown at `times` (ticks of `base`)."""
+    """Write a clip whose frames are shown at `times` (ticks of `base`); one like it is made but once."""
+    asked = repr(
+        (path.suffix, codec, sound, times, base, pixel, options, sound_start, metadata, format_options)
+    )
+    if asked in _MADE:
+        path.write_bytes(_MADE[asked])
+        return path
     with av.open(str(path), "w", options=format_options or {}) as container:
         container.metadata.update(metadata or {})
         video: Any = container.add_stream(codec, rate=RATE, options=options or {})
@@ -53,6 +60,7 @@ def make(
         container.mux(video.encode(None))
         if audio is not None:
             _add_tone(container, audio, len(times) / RATE, sound_start)
+    _MADE[asked] = path.read_bytes()
     return path
 
 

@@ -53,6 +53,13 @@ def drive(bench: Bench) -> Path:
     return source
 
 
+@pytest.fixture(scope="module")
+def total(bench: Bench, drive: Path) -> int:
+    """Return how many changes to a disk the sealing of the drive makes."""
+    counted = copy(bench.vault, bench.folder / "count.v")
+    return operations(bench.folder, "seal", drive, "--vault", counted, small=SMALL)
+
+
 def acknowledged_names(vault: Path, source: Path, count: int) -> list[bytes]:
     """Return the names of the first `count` items in the journal of the one unfinished run."""
     (folder,) = [path.parent for path in (vault / "runs").glob("[!.]*/key")]
@@ -116,13 +123,10 @@ def compare(
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_kill_at_any_change_to_the_disk_loses_nothing_that_was_acknowledged(
-    bench: Bench, drive: Path, tmp_path: Path, number: int
+    bench: Bench, drive: Path, total: int, tmp_path: Path, number: int
 ) -> None:
     generator = random.Random(SEED + number)
     source = copy(drive, tmp_path / "drive")
-    total = operations(
-        tmp_path, "seal", source, "--vault", copy(bench.vault, tmp_path / "count.v"), small=SMALL
-    )
     at, who = generator.randint(1, total), ("group", "self", "parent")[number % 3]
     killed = Killed(0, "", "")
     while killed.code == 0:  # how many things are done depends a little on which worker is faster

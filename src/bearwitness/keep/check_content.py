@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Final
 
 from bearwitness.crypto.derive import derive
@@ -14,7 +12,6 @@ from bearwitness.custody.content import ContentHasher, root_of_one
 from bearwitness.custody.tracks import track_tree
 from bearwitness.custody.trees import scatter
 from bearwitness.errors import BearwitnessError, TamperedError
-from bearwitness.machine import keep_off_the_disk
 from bearwitness.store.packreader import PackReader
 from bearwitness.vault.delivery import OpenDelivery, Record, Tombstone, parse_manifest
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths
@@ -30,6 +27,7 @@ from bearwitness_verify.leaves import (
 
 from .findings import Findings
 from .part_packs import PIECE_BYTES, PartPacks
+from .sharing_out import shared_out
 
 _SMALL: Final = min(SEGMENT_BYTES_MAX, PIECE_BYTES)  # files that are one segment and come in one piece
 
@@ -76,15 +74,18 @@ def check_delivery(
     leaves: list[bytes] = []
     size = tombstones = 0
     _shared.opened, _shared.reader = opened, None
-    with ProcessPoolExecutor(workers, get_context("fork"), keep_off_the_disk) as pool:
-        for part in pool.map(_check_part, range(count), [look] * count):
-            findings.problems += part.problems
-            for leaf, length in zip(part.leaves, part.sizes, strict=True):
-                if leaf not in record.dropped:
-                    leaves.append(leaf)
-                    size += length
-            tombstones += part.tombstones
-            progress(part.ciphertext_bytes)
+    try:
+        with shared_out(count, workers) as mapped:
+            for part in mapped(_check_part, range(count), [look] * count):
+                findings.problems += part.problems
+                for leaf, length in zip(part.leaves, part.sizes, strict=True):
+                    if leaf not in record.dropped:
+                        leaves.append(leaf)
+                        size += length
+                tombstones += part.tombstones
+                progress(part.ciphertext_bytes)
+    finally:
+        _shared.opened = _shared.reader = None
     _check_tree(record, leaves, None if tombstones else size, findings)
     findings.count("items", len(leaves))
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from bearwitness.custody.log import OWN, Log
@@ -23,6 +21,7 @@ from bearwitness_verify.note import VerifierKey
 
 from .findings import Findings
 from .mirroring import CARD
+from .sharing_out import shared_out
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -170,8 +169,8 @@ def check_packs(
     """Check that every pack is there and has the bytes its name says, on `workers` processes."""
     unique = sorted(set(names))
     batches = [unique[at : at + _PACKS_AT_ONCE] for at in range(0, len(unique), _PACKS_AT_ONCE)]
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        for problems, size in pool.map(_hash_packs, [store] * len(batches), batches):
+    with shared_out(len(batches), workers) as mapped:
+        for problems, size in mapped(_hash_packs, [store] * len(batches), batches):
             findings.problems += problems
             progress(size)
     findings.count("packs", len(unique))
