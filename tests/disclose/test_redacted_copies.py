@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from adversary import confirms, everything_said, files_in, stands_in, traces, words_of
+from bearwitness_verify import leaves
+from bearwitness_verify.canonical import b64, unb64
+from bearwitness_verify.clip_proof import cut
+from footage import shown_items
 from forging import Forged, failed
 from studio import Studio, forged_copies, redacted
 from workbench import run, verify
@@ -128,3 +133,60 @@ def test_verify_txt_and_the_index_call_the_copy_altered(studio: Studio, told: An
     run("export", studio.folder / "out", tmp_path / "index", "--as", "index").ok()
     table = (tmp_path / "index" / "exhibits.csv").read_text("utf-8-sig")
     assert '-01","ALTERED","redacted copy, ALTERED",' in table
+
+
+# --- Who owns the drive learns nothing of what was redacted ----------------------------------------
+
+
+def pooled(studio: Studio, folder: Path) -> list[Path]:
+    """Return three releases: of a copy, of another in its correction, and a recall."""
+    old = studio.do("release", folder / "old", "--redacted", studio.clip)["release_sha256"]
+    studio.do("release", folder / "fixed", "--redacted", studio.other, "--corrects", f"{old}=the wrong copy")
+    studio.do("release", folder / "recall", "--recalls", f"{old}=a face was left in")
+    return [folder / name for name in ("old", "fixed", "recall")]
+
+
+def test_no_name_date_size_or_hash_of_redacted_footage_is_told_or_confirmed(
+    studio: Studio, tmp_path: Path
+) -> None:
+    releases = pooled(studio, tmp_path)
+    words = words_of(releases)
+    for name in ("clip.mp4", "other.mp4"):
+        path = studio.drive / name
+        data, status = path.read_bytes(), path.stat()
+        assert confirms(words, name, data, status) == []
+        for what, trace in traces(name, data, status).items():
+            if what in (
+                "first bytes",
+                "last bytes",
+                "folder",
+            ):  # headers alike everywhere; it lay in no folder
+                continue
+            for form in (trace, trace.hex().encode(), b64(trace).encode()):
+                assert not any(stands_in(form, everything_said(release)) for release in releases), what
+
+
+def test_the_pool_opens_the_packets_that_are_shown_and_no_altered_one(studio: Studio, tmp_path: Path) -> None:
+    """Every value of every release is tried as the salt of every packet of the drive."""
+    releases = pooled(studio, tmp_path)
+    words, held = words_of(releases), [data for one in releases for data in files_in(one).values()]
+    for name, item in (("clip.mp4", studio.clip), ("other.mp4", studio.other)):
+        studio.do("release", tmp_path / name, "--item", item)  # which nobody of the pool was given
+        (whole,) = shown_items(tmp_path / name)
+        lengths, salts = (unb64(whole["content"][part]) for part in ("lengths", "salts"))
+        sizes = [int.from_bytes(lengths[at : at + 4], "big") for at in range(0, len(lengths), 4)]
+        segments = list(cut([(studio.drive / name).read_bytes()], sizes))
+        opened = hidden = 0
+        for number, segment in enumerate(segments):
+            leaf = leaves.hash_leaf("segment", salts[32 * number : 32 * number + 32], segment)
+            shown = any(segment in file for file in held)  # headers may be, by chance
+            known = any(leaves.hash_leaf("segment", word, segment) == leaf for word in words)
+            assert shown or not known, "a packet that is not shown"
+            assert not any(leaves.hash_leaf("segment", word, segment) in words for word in words)
+            opened += known
+            if not shown and len(segment) > 200:
+                middle = segment[len(segment) // 2 :][:48]
+                assert not any(middle in file for file in held), "a part of a packet that is not shown"
+                hidden += 1
+        assert opened >= 10
+        assert hidden >= 40

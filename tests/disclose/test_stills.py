@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from adversary import confirms, words_of
 from bearwitness.disclose.still_choice import chosen_stills
 from bearwitness.vault import keyring
 from bearwitness.vault.ledger import Ledger
@@ -350,6 +351,42 @@ def test_with_the_original_and_all_that_was_released_no_hidden_tile_can_be_confi
         assert real not in guesses, "no salt that was shown opens it"
         assert not guesses & hashes
         assert sha256(payloads[tile]).digest() not in hashes
+
+
+def test_neither_still_nor_correction_nor_recall_confirms_a_guess_about_a_file(
+    footage: Footage, tmp_path: Path
+) -> None:
+    """Names, times, sizes, hashes and samples of the drive, against what three recipients got.
+
+    That guesses at fields are found where there is something to find is shown in `test_blindness`.
+    """
+    first, second = "h264-aac.mp4", "vp9-flac.mkv"
+    region = "#50,40,20,20"  # tiles whose neighbours in the tree are shown: their own hashes are in the proof
+    whole = release(footage, tmp_path / "own", first, "")  # stands for the drive
+    old = footage.do("release", tmp_path / "old", "--still", stills_of(footage)[first]["still"] + region)
+    digest = old["release_sha256"]
+    release(footage, tmp_path / "fixed", second, region, "--corrects", f"{digest}=another picture")
+    footage.do("release", tmp_path / "recall", "--recalls", f"{digest}=a face was left in")
+    words = words_of([tmp_path / name for name in ("old", "fixed", "recall")])
+    for name in (first, second, "fragmented.mp4", "a text.txt"):
+        path = footage.source / name
+        assert confirms(words, name, path.read_bytes(), path.stat()) == []
+    hidden = set(range(60)) - shown_of(next(shown_items(tmp_path / "old"))["stills"][0])
+    own = unb64(whole["tiles"]["salts"])
+    salts = {own[at : at + 32] for at in range(0, len(own), 32)}
+    assert not hidden & confirmed_tiles(tmp_path / "own", whole, words, words)
+    assert hidden & confirmed_tiles(tmp_path / "own", whole, salts, words), "the method finds nothing at all"
+
+
+def confirmed_tiles(place: Path, whole: Any, salts: set[bytes], words: set[bytes]) -> set[int]:
+    """Return the tiles of a still shown whole whose hash, with one of `salts`, is among `words`."""
+    layout, data = parse_frame(frame_of(whole)).layout, (place / whole["tiles"]["file"]).read_bytes()
+    found = set()
+    for tile in range(layout.count):
+        payload, data = data[: layout.tile_bytes(tile)], data[layout.tile_bytes(tile) :]
+        if any(leaves.hash_leaf("tile", salt, payload) in words for salt in salts):
+            found.add(tile)
+    return found
 
 
 def test_the_secret_of_the_tiles_goes_with_the_item(footage: Footage) -> None:

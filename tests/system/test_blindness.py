@@ -7,21 +7,17 @@ stands proof that the method works where there is something to find.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import itertools
-import json
 import os
 import random
-import re
-import zipfile
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adversary import confirms, everything_said, files_in, stands_in, statement, traces, words_in, words_of
 from bearwitness.crypto.derive import derive
 from bearwitness.custody import items as commitments
 from bearwitness.custody.trees import scatter
@@ -36,6 +32,7 @@ from workbench import Bench, fill, scaled, verify, wav
 SHOWN_TO_COURT = ("court/one.txt", "court/two.wav")
 SHOWN_TO_PRESS = ("press/three.bin",)
 SHOWN_TO_BOTH = ("both.txt",)
+WITHDRAWN = "hidden/withdrawn.bin"  # shown by a release that others got, and that was recalled
 COPY = "hidden/copy of one.txt"  # of a file that the court was shown
 
 
@@ -46,10 +43,11 @@ def odd(number: int) -> int:
 
 @dataclass
 class Case:
-    """A sealed drive of which a few items were released to three recipients."""
+    """A sealed drive; a few items were released to three recipients, a correction and a recall to others."""
 
     bench: Bench
     drive: Path
+    withdrawn: Path
     releases: list[Path]
     shown: frozenset[str]
 
@@ -67,93 +65,33 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     files: dict[str, bytes | int] = {f"hidden/room {n}/film-{n:03}.mp4": odd(n) for n in range(30)}
     files |= {"both.txt": b"shown to everybody", "court/one.txt": odd(50), "court/two.wav": wav(0.5)}
     files |= {"press/three.bin": odd(60), "hidden/talk.wav": wav(0.7, seed=9)}
-    files |= {COPY: b"", "hidden/short.txt": b"yes"}
+    files |= {COPY: b"", "hidden/short.txt": b"yes", WITHDRAWN: odd(70)}
     drive = fill(folder / "drive", files)
     (drive / COPY).write_bytes((drive / "court/one.txt").read_bytes())
     form = ["--by", "Anna Example", "--note", "from a person called Sam", "--bag", "BAG-4711"]
     bench.seal(drive, *form, "--md5")
     bench.seal(fill(folder / "later", {"another.txt": b"of another delivery"}))
-    releases = [folder / "court", folder / "press.zip", folder / "asylum"]
+    releases = [
+        folder / "court",
+        folder / "press.zip",
+        folder / "asylum",
+        folder / "fixed",
+        folder / "recall",
+    ]
+    withdrawn = folder / "withdrawn"
     everything = ["--reveal", "path,mtime,stat,md5,tracks,delivery.time"]
     bench.release(releases[0], [*SHOWN_TO_COURT, *SHOWN_TO_BOTH], *everything)
     bench.release(releases[1], [*SHOWN_TO_PRESS, *SHOWN_TO_BOTH])
     bench.release(releases[2], SHOWN_TO_BOTH, "--reveal", "path")
-    return Case(bench, drive, releases, frozenset((*SHOWN_TO_COURT, *SHOWN_TO_PRESS, *SHOWN_TO_BOTH)))
-
-
-# --- What the adversary has -------------------------------------------------------------------------
-
-
-def files_in(release: Path) -> dict[str, bytes]:
-    if release.suffix == ".zip":
-        with zipfile.ZipFile(release) as package:
-            return {name: package.read(name) for name in package.namelist()}
-    return {str(p.relative_to(release)): p.read_bytes() for p in release.rglob("*") if p.is_file()}
-
-
-def statement(release: Path) -> Any:
-    return json.loads(files_in(release)["release.json"])
-
-
-def texts(value: Any) -> Iterator[str]:
-    """Yield every text in a statement, names of members too."""
-    if isinstance(value, dict):
-        for name, member in value.items():
-            yield name
-            yield from texts(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from texts(member)
-    elif isinstance(value, str):
-        yield value
-        yield from value.split()
-
-
-def everything_said(release: Path) -> bytes:
-    """Return all a release holds but the files shown, also decoded from base64 and hexadecimal."""
-    said = [data for name, data in files_in(release).items() if not name.startswith("exhibits/")]
-    said += [name.encode() for name in files_in(release)]
-    for text in texts(statement(release)):
-        if re.fullmatch(r"[A-Za-z0-9_+/-]+={0,2}", text) and len(text) % 4 != 1:
-            plain = text.translate(str.maketrans("-_", "+/")).rstrip("=")
-            said.append(base64.b64decode(plain + "=" * (-len(plain) % 4)))
-        if re.fullmatch(r"(?:[0-9a-f]{2})+", text):
-            said.append(bytes.fromhex(text))
-    return b"\n".join(said)
-
-
-def words_of(releases: Iterable[Path]) -> set[bytes]:
-    """Return every value of 32 bytes in some releases: hashes, salts, roots, whatever they are."""
-    return {word for release in releases for word in words_in(statement(release))}
-
-
-def words_in(value: Any) -> set[bytes]:
-    """Return every value of 32 bytes in a piece of a statement."""
-    found = set()
-    for text in texts(value):
-        plain = text.translate(str.maketrans("-_", "+/")).rstrip("=")
-        if re.fullmatch(r"[0-9a-f]{64}", text):
-            found.add(bytes.fromhex(text))
-        elif len(plain) % 4 != 1 and re.fullmatch(r"[A-Za-z0-9+/]+", plain):
-            data = base64.b64decode(plain + "=" * (-len(plain) % 4))
-            found |= {data[at : at + 32] for at in range(0, len(data) - 31, 32)}
-    return found
+    old = bench.release(withdrawn, [WITHDRAWN], *everything)["release_sha256"]
+    bench.release(releases[3], SHOWN_TO_BOTH, "--corrects", f"{old}=the wrong file")
+    bench.do("release", releases[4], "--recalls", f"{old}=a face was left in")
+    return Case(
+        bench, drive, withdrawn, releases, frozenset((*SHOWN_TO_COURT, *SHOWN_TO_PRESS, *SHOWN_TO_BOTH))
+    )
 
 
 # --- Method 1: look for it --------------------------------------------------------------------------
-
-
-def traces(path: str, data: bytes, status: os.stat_result) -> dict[str, bytes]:
-    """Return what would give a file away if it stood in a release."""
-    found = {
-        name: hashlib.new(name, data, usedforsecurity=False).digest()
-        for name in ("sha256", "md5", "sha1", "sha512", "blake2b")
-    }
-    found |= {"path": path.encode(), "name": os.path.basename(path).encode()}
-    found |= {"folder": os.path.dirname(path).encode() + b"/", "mtime": str(status.st_mtime_ns).encode()}
-    if len(data) > 1000:
-        found |= {"size": str(len(data)).encode(), "first bytes": data[:24], "last bytes": data[-24:]}
-    return found
 
 
 def test_no_hash_name_size_time_or_byte_of_an_unshown_file_stands_in_any_release(case: Case) -> None:
@@ -166,13 +104,6 @@ def test_no_hash_name_size_time_or_byte_of_an_unshown_file_stands_in_any_release
             for form in (trace, trace.hex().encode(), b64(trace).encode()):
                 for name, text in said.items():
                     assert not stands_in(form, text), f"the {what} of {path} stands in {name}"
-
-
-def stands_in(form: bytes, text: bytes) -> bool:
-    """Say whether a trace stands in a text; a short number only by itself: hashes hold any five digits."""
-    if form.isdigit() and len(form) < 10:
-        return re.search(rb"(?<![0-9A-Za-z_+/-])" + form + rb"(?![0-9A-Za-z_+/-])", text) is not None
-    return form in text
 
 
 def test_a_short_number_is_found_where_it_stands_by_itself() -> None:
@@ -201,40 +132,6 @@ def test_a_field_that_was_not_revealed_of_a_shown_file_does_not_stand_there_eith
 
 
 # --- Method 2: guess, and hash with every salt there is ---------------------------------------------
-
-
-def guesses(path: str, data: bytes, status: os.stat_result) -> Iterator[tuple[str, int, bytes]]:
-    """Yield kind, slot and payload of the leaves that an owner of the file can work out."""
-    values = {
-        "path": commitments.data(path.encode()),
-        "size": commitments.number(len(data)),
-        "mtime": commitments.number(status.st_mtime_ns),
-        "sha256": commitments.data(hashlib.sha256(data).digest()),
-        "md5": commitments.data(hashlib.md5(data, usedforsecurity=False).digest()),
-    }  # what became of it is no guess: it is the same for every file
-    for name, value in values.items():
-        yield "item-field", ITEM_SLOTS[name], f'{{"name":"{name}","value":{value}}}'.encode()
-    for size in (len(data), 65_536):
-        yield "segment", 0, data[:size]
-
-
-def confirms(words: set[bytes], path: str, data: bytes, status: os.stat_result) -> list[str]:
-    """Return which guesses are confirmed: hashed with any value of a release as salt, or salt's secret."""
-    hits = []
-    secrets = {word: (derive(word, b"fields"), derive(word, b"content")) for word in words}
-    for kind, slot, payload in guesses(path, data, status):
-        for word in words:
-            salts = [word, derive(word, b"salt", slot)]
-            salts += [derive(secret, b"salt", slot) for secret in secrets[word]]
-            for salt in salts:
-                if hash_leaf(kind, salt, payload) in words:
-                    hits.append(f"{kind} {slot} of {path}")
-    hits += [f"{path} without a salt" for _, _, p in guesses(path, data, status) if plainly(p) & words]
-    return hits
-
-
-def plainly(payload: bytes) -> set[bytes]:
-    return {hashlib.sha256(payload).digest(), hash_leaf("item-field", bytes(32), payload)}
 
 
 def test_no_guess_about_an_unshown_file_is_confirmed_by_any_salt_of_any_release(case: Case) -> None:
@@ -428,6 +325,16 @@ def test_recipients_who_pool_their_releases_find_in_common_only_what_both_were_s
 
 def own_items(release: Path) -> list[Any]:
     return [item for delivery in statement(release)["deliveries"] for item in delivery["items"]]
+
+
+def test_a_correction_and_a_recall_tell_of_the_old_release_its_hash_alone(case: Case) -> None:
+    """They go to people who never got it; what it showed stays unknown to them."""
+    digest = hashlib.sha256(files_in(case.withdrawn)["release.json"]).digest()
+    old = words_of([case.withdrawn]) | {digest}
+    known = words_of(case.releases[:3])
+    assert len(old - known) > 20, "there is something to find"
+    for answer in case.releases[3:]:
+        assert (words_of([answer]) & old) - known == {digest}
 
 
 def test_no_node_stands_for_a_leaf_that_could_be_told_by_repetition(case: Case) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,52 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made.folder / "out"
 
 
+@pytest.fixture(scope="module")
+def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of two stills with hidden regions: one of a codec that every decoder reads alike, one not."""
+    pytest.importorskip("containers.media", reason="PyAV makes the footage")
+    from footage import Footage
+
+    made = Footage(tmp_path_factory.mktemp("stills"), ("h264-aac.mp4", "jpeg-pcm.mov"))
+    words: list[object] = []
+    for name in ("h264-aac.mp4", "jpeg-pcm.mov"):
+        words += ["--still", made.do("still", made.ids[name], "--at", "1")["still"] + "#40,40,20,20"]
+    made.do("release", made.folder / "out", *words)
+    return made.folder / "out"
+
+
+def test_stills_are_in_the_index_with_what_is_hidden_and_their_proofs(tmp_path: Path, stills: Path) -> None:
+    export(tmp_path / "index", "index", stills).ok()
+    rows = [row for row in told_in(tmp_path / "index") if row["STATUS"] != "not told"]
+    kinds = {Path(row["FILE"]).suffix: set[str]() for row in rows}
+    for row in rows:
+        kinds[Path(row["FILE"]).suffix].add(row["KIND"])
+        file = stills / row["FILE"]
+        assert (row["BYTES"], row["SHA256"]) == (
+            str(file.stat().st_size),
+            sha256(file.read_bytes()).hexdigest(),
+        )
+    bound = "proof still, 56 of 60 tiles shown, the others hidden"
+    derived = f"{bound}, DERIVED: another decoder may differ in the last bits"
+    assert kinds == {".png": {bound, derived}, ".tiles": {"tiles that prove a still"}}
+    assert {row["STATUS"] for row in rows} == {"shown"}
+    assert sorted(row["EXHIBIT"].partition("-")[2] for row in rows) == ["01", "01P", "02", "02P"]
+    dat = (tmp_path / "index" / "exhibits.dat").read_text("utf-8-sig")
+    assert dat.count("proof still, ") == dat.count("tiles that prove a still") == 2
+
+
+def test_stills_are_in_the_other_forms_and_the_crate_is_valid(tmp_path: Path, stills: Path) -> None:
+    export(tmp_path / "crate", "ro-crate", stills).ok()
+    done = judged(sys.executable, Path(__file__).with_name("judge_crate.py"), tmp_path / "crate")
+    assert done.returncode == 0, done.stdout + done.stderr
+    export(tmp_path / "case.jsonld", "case", stills).ok()
+    export(tmp_path / "paper.pdf", "report", stills).ok()
+    metadata = (tmp_path / "crate" / "ro-crate-metadata.json").read_text("utf-8")
+    for text in (metadata, (tmp_path / "case.jsonld").read_text("utf-8"), words_of(tmp_path / "paper.pdf")):
+        assert text.count("proof still, 56 of 60 tiles shown") == 2
+        assert text.count("DERIVED: another decoder") >= 1
+
+
 def test_a_bag_is_valid_to_the_library_of_congress_and_holds_the_release_as_it_was(tmp_path: Path) -> None:
     export(tmp_path / "bag", "bagit").ok()
     bagit.Bag(str(tmp_path / "bag")).validate()
@@ -99,14 +146,15 @@ def test_a_crate_is_refused_without_a_day_for_the_release_shows_none(tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def test_the_chain_of_custody_is_valid_to_case_validate(tmp_path: Path, hostile: Path) -> None:
-    for number, release in enumerate((RELEASE, hostile)):
-        export(tmp_path / f"{number}.jsonld", "case", release).ok()
-    done = judged(peer("case_validate"), tmp_path / "0.jsonld", tmp_path / "1.jsonld")
+def test_the_chain_of_custody_is_valid_to_case_validate(tmp_path: Path, hostile: Path, stills: Path) -> None:
+    files = [tmp_path / f"{name}.jsonld" for name in ("golden", "hostile", "stills")]
+    for file, release in zip(files, (RELEASE, hostile, stills), strict=True):
+        export(file, "case", release).ok()
+    done = judged(peer("case_validate"), *files)
     assert done.returncode == 0, done.stdout + done.stderr
-    text = (tmp_path / "0.jsonld").read_text("utf-8")
-    (tmp_path / "2.jsonld").write_text(text.replace('"SHA256"', "256"), "utf-8")
-    assert judged(peer("case_validate"), tmp_path / "2.jsonld").returncode != 0, "the judge can not say no"
+    text = files[0].read_text("utf-8")
+    (tmp_path / "bad.jsonld").write_text(text.replace('"SHA256"', "256"), "utf-8")
+    assert judged(peer("case_validate"), tmp_path / "bad.jsonld").returncode != 0, "the judge can not say no"
 
 
 @pytest.mark.parametrize("form", ["certificate", "report"])

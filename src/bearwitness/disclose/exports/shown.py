@@ -18,7 +18,7 @@ from bearwitness.errors import RefusedError
 from bearwitness_verify import archive, evidence, item_words, leaves, release
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import Json, integer, text, unb64
-from bearwitness_verify.release import ListedFile, Release, ShownDelivery, ShownItem
+from bearwitness_verify.release import ListedFile, Release, ShownDelivery, ShownItem, Still
 from bearwitness_verify.report import (
     ALTERED_TEXT,
     VERDICT_TEXT,
@@ -29,6 +29,7 @@ from bearwitness_verify.report import (
     moment,
     printable,
 )
+from bearwitness_verify.stills import parse_frame
 from bearwitness_verify.verify import verify
 
 WHOLE: Final = "whole item"
@@ -37,6 +38,8 @@ PACKETS: Final = "packets that prove a clip"
 FIELDS: Final = "fields of an item"
 ALTERED: Final = "redacted copy, ALTERED"
 COPIED: Final = "packets that prove what was not altered in a copy"
+STILL: Final = "proof still"
+TILES: Final = "tiles that prove a still"
 _NUMBER_DIGITS: Final = 8
 _CHARS_MAX: Final = 32_000  # what a cell of a spreadsheet holds; a path has at most 4,096 bytes on Linux
 
@@ -207,12 +210,24 @@ def _parts(item: ShownItem) -> Iterator[tuple[str, str]]:
         yield ALTERED, copy.file
         if copy.copied is not None:
             yield COPIED, copy.copied.segments.file
-    if item.file is None and not item.clips and not item.copies:
+    for still in item.stills:
+        yield _still(still), still.pieces.picture
+        yield TILES, still.pieces.file
+    if item.file is None and not (item.clips or item.copies or item.stills):
         yield FIELDS, ""
 
 
+def _still(still: Still) -> str:
+    """Return what a still is: how much of it is hidden, and whether its decoder had a choice."""
+    frame = parse_frame(evidence.entry_fields(still.entry, "still")["still"])
+    count = len(still.pieces.proof.indices)
+    hidden = ", the others hidden" if count < frame.layout.count else ""
+    bound = "" if frame.exact else ", DERIVED: another decoder may differ in the last bits"
+    return f"{STILL}, {count} of {frame.layout.count} tiles shown{hidden}{bound}"
+
+
 def _number(kind: str, name: str) -> str:
-    return PurePosixPath(name).stem + ("P" if kind in (PACKETS, COPIED) else "")
+    return PurePosixPath(name).stem + ("P" if kind in (PACKETS, COPIED, TILES) else "")
 
 
 def _delivery(
