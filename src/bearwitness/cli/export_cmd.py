@@ -1,4 +1,5 @@
-"""Write a finished release also in a form that others read; needs the release alone, no vault and no key.
+"""Write a finished release also in a form that others read; needs the release alone, no vault and no key
+(but for the declarations, which tell of the custody log).
 
 The release is verified first, and nothing is written unless it holds. Nothing is said that it does not show.
 
@@ -7,6 +8,7 @@ ro-crate     a research object crate 1.1, for repositories; needs --date
 case         chain of custody in CASE/UCO, for forensic tools
 certificate  a draft for the qualified person's certification under FRE 902(14), PDF
 report       a plain custody report, PDF
+declarations drafts for all who handled the material to sign, a page each, PDF; with --vault and --identity
 index        exhibits and what is withheld, as CSV and as a Concordance load file
 """
 
@@ -15,11 +17,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bearwitness.disclose.exports.export import FORMS, export
+from bearwitness.disclose.exports.export import DECLARATIONS, FORMS, export
+from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.opening import open_vault_proper
 from bearwitness_verify import anchors
 from bearwitness_verify.report import Verdict
 
 from .output import EXIT_DONE, Output
+from .unlocking import unlock
 
 EXAMPLES = """
   bearwitness export release/ bag --as bagit
@@ -32,8 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this verb."""
     parser.add_argument("release", metavar="RELEASE", type=Path, help="a release: a folder or a .zip")
     parser.add_argument("destination", metavar="DEST", type=Path, help="what to write; must not exist yet")
-    parser.add_argument("--as", dest="form", required=True, choices=sorted(FORMS), help="the form")
+    parser.add_argument(
+        "--as", dest="form", required=True, choices=sorted((*FORMS, DECLARATIONS)), help="the form"
+    )
     parser.add_argument("--date", metavar="DAY", help="ro-crate: the day you publish it, 2026-05-31")
+    parser.add_argument(
+        "--vault", metavar="VAULT", type=Path, help="declarations: the vault that released it"
+    )
+    parser.add_argument(
+        "--identity", metavar="KEY", action="append", default=[], help="declarations: a keeper's identity"
+    )
     for name, text in {
         "vault-key": "the vault's key or fingerprint, got elsewhere (without: consistent only)",
         "cosigner": "the key of a cosigner you trust",
@@ -46,7 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     known = anchors.load(options.vault_key, options.cosigner, options.checkpoint, options.tsa_root)
-    shown = export(options.release, options.destination, options.form, known, options.date)
+    ledger = None
+    if options.vault is not None:
+        vault = open_vault_proper(options.vault)
+        ledger = Ledger(vault, unlock(vault, options.identity))
+    shown = export(options.release, options.destination, options.form, known, options.date, ledger)
     verdict = Verdict(shown.verdict).name.lower().replace("_", " ")
     data = {
         "release": shown.digest, "verdict": verdict, "as": options.form,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from bearwitness.errors import UsageError
+from bearwitness.vault.ledger import Ledger
 from bearwitness_verify.anchors import Anchors
 
-from . import bag, case, crate, index, papers
+from . import bag, case, crate, handlers, index, papers
 from .shown import Shown, read
 from .writing import fresh, write
 
@@ -35,6 +36,7 @@ def _report(package: Path, shown: Shown, path: Path) -> None:
 
 
 CRATE: Final = "ro-crate"
+DECLARATIONS: Final = "declarations"
 FORMS: Final[Mapping[str, Form | None]] = {
     "bagit": bag.write_bag,
     CRATE: None,  # it alone takes a date
@@ -45,21 +47,36 @@ FORMS: Final[Mapping[str, Form | None]] = {
 }
 
 
-def export(package: Path, destination: Path, form: str, anchors: Anchors, day: str | None = None) -> Shown:
+def export(
+    package: Path,
+    destination: Path,
+    form: str,
+    anchors: Anchors,
+    day: str | None = None,
+    ledger: Ledger | None = None,
+) -> Shown:
     """Write the release at `package` as `form` to the new `destination`; return what it shows.
 
+    `ledger`: the vault whose custody log tells who handled the material, for the declarations only.
     `day` is when it is published, for a crate only. Raises UsageError if the destination is there already or
     `day` is missing or of no use, RefusedError if the release does not hold.
     """
     if destination.resolve().is_relative_to(package.resolve()):
         raise UsageError(f"{destination} lies in the release itself", "name a destination outside of it")
-    made = FORMS[form]
-    if made is not None and day is not None:
+    made = FORMS.get(form)
+    if form != CRATE and day is not None:
         raise UsageError(f"the form {form} tells no date", "leave out --date")
-    published = crate.published(day) if made is None else ""
+    if (form == DECLARATIONS) != (ledger is not None):
+        raise UsageError(
+            "the declarations, and no other form, are made with the vault's custody log",
+            "give --vault and --identity with --as declarations",
+        )
+    published = crate.published(day) if form == CRATE else ""
     with fresh(destination) as folder:
         shown = read(package, anchors)
-        if made is None:
+        if ledger is not None:
+            write(folder / destination.name, handlers.declarations(ledger, shown))
+        elif made is None:
             crate.write_crate(package, shown, folder / destination.name, published)
         else:
             made(package, shown, folder / destination.name)

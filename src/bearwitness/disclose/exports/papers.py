@@ -32,13 +32,16 @@ METHOD: Final = (
     "The verifier is open source and works offline: bearwitness-verify. VERIFY.txt, if it is among the files "
     "of the release, tells how to check without it.",
 )
+QUALIFIED_OATH: Final = (
+    "Under 28 U.S.C. § 1746: I declare under penalty of perjury that the foregoing is true and correct. "
+    "Outside the United States (FRE 902(12)): signed in a manner that, if falsely made, would subject the "
+    "signer to a criminal penalty under the laws of the country where it is signed."
+)
 _QUALIFIED: Final = (
     "I am qualified to make this certification by the training and experience named below. I state that I "
     "ran the verification described here on the files listed, by their SHA-256, and that it gave the "
     "findings above.",
-    "Under 28 U.S.C. § 1746: I declare under penalty of perjury that the foregoing is true and correct. "
-    "Outside the United States (FRE 902(12)): signed in a manner that, if falsely made, would subject the "
-    "signer to a criminal penalty under the laws of the country where it is signed.",
+    QUALIFIED_OATH,
 )
 _BLANKS: Final = (
     "Name",
@@ -59,9 +62,9 @@ def certificate(shown: Shown) -> bytes:
         "the verification, completed the block at the end and signed. It says that the data are those that "
         "were sealed, not what they show. The other party must be given notice and a chance to inspect.",
     ]
-    sections = [_release(shown), _section("Method", METHOD), _exhibits(shown), _findings(shown)]
-    sections.append({**_section("Certification of the qualified person", _QUALIFIED), "blanks": _BLANKS})
-    return _pdf("Certification of data by digital identification", lead, sections, shown)
+    sections = [_release(shown), section("Method", METHOD), _exhibits(shown), _findings(shown)]
+    sections.append({**section("Certification of the qualified person", _QUALIFIED), "blanks": _BLANKS})
+    return pdf("Certification of data by digital identification", lead, sections, shown)
 
 
 def report(shown: Shown) -> bytes:
@@ -69,14 +72,15 @@ def report(shown: Shown) -> bytes:
     lead = ["Made of the verified release alone. What the release does not show is not told here."]
     sections = [_release(shown), _custody(shown), _exhibits(shown), _withheld(shown)]
     said = [stated(one) for one in shown.statement.statements]
-    sections.append(_section("Statements, which the vault makes and nothing here proves", said or ["None."]))
+    sections.append(section("Statements, which the vault makes and nothing here proves", said or ["None."]))
     sections.append(_findings(shown))
-    return _pdf("Report of custody", lead, sections, shown)
+    return pdf("Report of custody", lead, sections, shown)
 
 
-def _section(title: str, lines: Any = (), pairs: Any = ()) -> Section:
+def section(title: str, lines: Any = (), pairs: Any = ()) -> Section:
+    """Return a section: lines of text, then groups of rows; a row without a value is left out."""
     shown = [{"title": title, "rows": [row for row in rows if row[1]]} for title, rows in pairs]
-    return {"title": title, "lines": list(lines), "pairs": shown, "blanks": []}
+    return {"title": title, "lines": list(lines), "pairs": shown, "blanks": [], "after": [], "page": False}
 
 
 def _release(shown: Shown) -> Section:
@@ -88,7 +92,7 @@ def _release(shown: Shown) -> Section:
     conditions = [
         (f"Condition, {name}", said, False) for name, said in sorted(shown.statement.conditions.items())
     ]
-    return _section(
+    return section(
         "The release",
         [f"Verdict of the verifier: {shown.verdict_text}"],
         [(vault.name, rows + conditions)],
@@ -107,11 +111,11 @@ def _custody(shown: Shown) -> Section:
         )
         rows += [("Shown of its entry", line, False) for line in one.told]
         pairs.append((f"Delivery {one.number}", rows))
-    return _section("Deliveries", pairs=pairs)
+    return section("Deliveries", pairs=pairs)
 
 
 def _exhibits(shown: Shown) -> Section:
-    return _section("Exhibits", pairs=[(f"Exhibit {one.number}", _rows(one)) for one in shown.exhibits])
+    return section("Exhibits", pairs=[(f"Exhibit {one.number}", _rows(one)) for one in shown.exhibits])
 
 
 def _rows(one: Exhibit) -> list[Row]:
@@ -132,16 +136,17 @@ def _withheld(shown: Shown) -> Section:
             lines.append(f"Of delivery {delivery.number} the release does not list what else it holds.")
         for one in delivery.withheld or ():
             pairs.append((one.number, [("Item", one.item, True), ("Ground", one.ground, False)]))
-    return _section("Withheld", lines if lines or pairs else ["Nothing is withheld."], pairs)
+    return section("Withheld", lines if lines or pairs else ["Nothing is withheld."], pairs)
 
 
 def _findings(shown: Shown) -> Section:
     words = {"ok": "holds", "note": "told"}
     lines = [f"{one.step}. {words[one.status]}: {one.text}" for one in shown.findings]
-    return _section("Findings of the verifier", lines)
+    return section("Findings of the verifier", lines)
 
 
-def _pdf(title: str, lead: list[str], sections: list[Section], shown: Shown) -> bytes:
+def pdf(title: str, lead: list[str], sections: list[Section], shown: Shown) -> bytes:
+    """Return a paper as PDF; raise UsageError where the package that makes it is not installed."""
     try:
         import typst
     except ModuleNotFoundError:
