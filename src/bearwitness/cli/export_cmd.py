@@ -9,6 +9,7 @@ case         chain of custody in CASE/UCO, for forensic tools
 certificate  a draft for the qualified person's certification under FRE 902(14), PDF
 report       a plain custody report, PDF
 declarations drafts for all who handled the material to sign, a page each, PDF; with --vault and --identity
+c2pa         the redacted copies, each with a content credential (C2PA) signed with --c2pa-key
 index        exhibits and what is withheld, as CSV and as a Concordance load file
 """
 
@@ -17,7 +18,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bearwitness.disclose.exports.export import DECLARATIONS, FORMS, export
+from bearwitness.disclose.exports.export import C2PA, DECLARATIONS, FORMS, export
+from bearwitness.errors import UsageError
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.opening import open_vault_proper
 from bearwitness_verify import anchors
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", metavar="RELEASE", type=Path, help="a release: a folder or a .zip")
     parser.add_argument("destination", metavar="DEST", type=Path, help="what to write; must not exist yet")
     parser.add_argument(
-        "--as", dest="form", required=True, choices=sorted((*FORMS, DECLARATIONS)), help="the form"
+        "--as", dest="form", required=True, choices=sorted((*FORMS, C2PA, DECLARATIONS)), help="the form"
     )
     parser.add_argument("--date", metavar="DAY", help="ro-crate: the day you publish it, 2026-05-31")
     parser.add_argument(
@@ -46,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--identity", metavar="KEY", action="append", default=[], help="declarations: a keeper's identity"
+    )
+    parser.add_argument(
+        "--c2pa-key", metavar="PEM", type=Path, help="c2pa: the private key of the group, without passphrase"
+    )
+    parser.add_argument(
+        "--c2pa-chain", metavar="PEM", type=Path, help="c2pa: its certificate, then those above it"
     )
     for name, text in {
         "vault-key": "the vault's key or fingerprint, got elsewhere (without: consistent only)",
@@ -63,7 +71,10 @@ def run(options: argparse.Namespace, out: Output) -> int:
     if options.vault is not None:
         vault = open_vault_proper(options.vault)
         ledger = Ledger(vault, unlock(vault, options.identity))
-    shown = export(options.release, options.destination, options.form, known, options.date, ledger)
+    if (options.c2pa_key is None) != (options.c2pa_chain is None):
+        raise UsageError("a content credential takes a key and its certificates", "give both")
+    signing = None if options.c2pa_key is None else (options.c2pa_key, options.c2pa_chain)
+    shown = export(options.release, options.destination, options.form, known, options.date, ledger, signing)
     verdict = Verdict(shown.verdict).name.lower().replace("_", " ")
     data = {
         "release": shown.digest, "verdict": verdict, "as": options.form,

@@ -10,7 +10,7 @@ from bearwitness.errors import UsageError
 from bearwitness.vault.ledger import Ledger
 from bearwitness_verify.anchors import Anchors
 
-from . import bag, case, crate, handlers, index, papers
+from . import bag, case, crate, credentials, handlers, index, papers
 from .shown import Shown, read
 from .writing import fresh, write
 
@@ -37,6 +37,7 @@ def _report(package: Path, shown: Shown, path: Path) -> None:
 
 CRATE: Final = "ro-crate"
 DECLARATIONS: Final = "declarations"
+C2PA: Final = "c2pa"
 FORMS: Final[Mapping[str, Form | None]] = {
     "bagit": bag.write_bag,
     CRATE: None,  # it alone takes a date
@@ -54,9 +55,11 @@ def export(
     anchors: Anchors,
     day: str | None = None,
     ledger: Ledger | None = None,
+    signing: tuple[Path, Path] | None = None,
 ) -> Shown:
     """Write the release at `package` as `form` to the new `destination`; return what it shows.
 
+    `signing`: a private key and its certificates, for content credentials only.
     `ledger`: the vault whose custody log tells who handled the material, for the declarations only.
     `day` is when it is published, for a crate only. Raises UsageError if the destination is there already or
     `day` is missing or of no use, RefusedError if the release does not hold.
@@ -71,11 +74,18 @@ def export(
             "the declarations, and no other form, are made with the vault's custody log",
             "give --vault and --identity with --as declarations",
         )
+    if (form == C2PA) != (signing is not None):
+        raise UsageError(
+            "content credentials, and no other form, are signed",
+            "give --c2pa-key and --c2pa-chain with --as c2pa",
+        )
     published = crate.published(day) if form == CRATE else ""
     with fresh(destination) as folder:
         shown = read(package, anchors)
         if ledger is not None:
             write(folder / destination.name, handlers.declarations(ledger, shown))
+        elif signing is not None:
+            credentials.sign_copies(package, shown, folder / destination.name, *signing)
         elif made is None:
             crate.write_crate(package, shown, folder / destination.name, published)
         else:
