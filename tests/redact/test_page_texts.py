@@ -27,6 +27,7 @@ from bearwitness.redact.overlays import with_doubts, with_overlays
 from bearwitness.redact.page_texts import WHOLE_PAGE_LINES, PageFinder, find_on
 from bearwitness.redact.plan import Plan, Track, source_of
 from bearwitness.redact.planning import look_at_all, make_plan
+from bearwitness.redact.residual import summary
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.tracking import Detection
 from bearwitness.sandbox.client import Sandbox
@@ -121,6 +122,9 @@ def test_each_text_of_a_picture_is_covered_on_its_page_and_the_attack_looked(
     report = case.attack(case.plan)
     assert report.hits == []
     assert report.looked_at["overlays"] == 6  # three pages, three texts of the original
+    told = summary(case.plan, report)
+    assert "faces checked: 3 pages" in told
+    assert "oices" not in told, "pages have none"
 
 
 def test_a_text_that_was_not_covered_is_found_by_reading_and_by_its_strokes(

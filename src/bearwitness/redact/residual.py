@@ -54,14 +54,16 @@ def summary(plan: Plan, report: Report) -> str:
         "mute": "The sound was left out.",
         "ranges": _MUTED if listened else _CHOSEN,
     }[plan.voices]
+    unit = "page" if pages else "frame"
+    seen = f"{len(plan.times)} {unit}{'' if len(plan.times) == 1 else 's'}"
     lines = [
-        f"faces checked: {len(plan.times)} frames, {hidden} track(s) hidden, {shown} shown by choice, "
-        f"{report.looked_at.get('faces', 0)} looks at the finished frames, no hit",
+        f"faces checked: {seen}, {hidden} track(s) hidden, {shown} shown by choice, "
+        f"{report.looked_at.get('faces', 0)} looks at the finished {unit}s, no hit",
         f"burned-in texts: {covered} covered, {len(texts) - covered} shown by choice, "
         f"{report.looked_at.get('overlays', 0)} looks; {_UNREAD if pages else _UNSEEN} is not found",
         "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
-        "frames of the contact sheet. docs/measurements-redact.md says how often.",
-        voices,
+        f"{unit}s of the contact sheet. docs/measurements-redact.md says how often.",
+        *([] if pages else [voices]),
         *(f"{how}: {LABELS[how]}." for how in CHANGES if any(one.how == how for one in plan.changed)),
         *report.warnings,
     ]
