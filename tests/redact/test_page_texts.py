@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from bearwitness.cli.main import main
+from bearwitness.media import documents
 from bearwitness.media.model import Picture
 from bearwitness.media.source import Source as Bytes
-from bearwitness.redact import documents, operations, stills
+from bearwitness.redact import operations, stills
 from bearwitness.redact.attack.attacking_stills import attack_stills
 from bearwitness.redact.attack.hits import Report
 from bearwitness.redact.attack.matching import MatchCheck
