@@ -4,7 +4,7 @@
 // A worker runs this very script out of a blob. The page's policy binds it too: it can ask the network for nothing.
 const OWN_SCRIPT = typeof document === "undefined" ? null : document.currentScript.textContent;
 const LANES = Math.min(2, navigator.hardwareConcurrency ?? 1);
-let workersFrom = 2 ** 24; // bytes of a package; for less it takes longer to start workers than they save
+let workersFrom = 2 ** 24; // bytes besides the largest file: one file alone is hashed faster in the page
 let ownAddress = null;
 
 /** Return one array of all `hashes`, 32 bytes each: many small arrays are slow to hand over. */
@@ -62,8 +62,9 @@ function serveHashes() {
 class Hashing {
   constructor(files, progress) {
     Object.assign(this, { files, progress, jobs: new Map(), queue: [], held: 0, room: WHOLE_BYTES_MAX });
-    const bytes = [...files.values()].reduce((sum, file) => sum + file.blob.size, 0);
-    this.all = bytes < workersFrom ? [] : this.startWorkers();
+    const sizes = [...files.values()].map((file) => file.blob.size);
+    const besides = sizes.reduce((sum, size) => sum + size, 0) - sizes.reduce((most, size) => Math.max(most, size), 0);
+    this.all = besides < workersFrom ? [] : this.startWorkers();
     this.workers = this.all.length;
     this.lanes = this.workers ? [...this.all] : [null]; // null: the page itself
   }
