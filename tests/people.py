@@ -21,7 +21,7 @@ class Group(Bench):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.seal(fill(folder / "drive", {"a.mp4": b"footage", "b.txt": b"text"}))
+        self.seal(fill(folder / "drive", {"a.mp4": b"foot\0age", "b.txt": b"text"}))
         self.item = self.items()["a.mp4"]["item"]
         self.people = {name: self.person(name) for name in ("Anna", "Ben")}
 

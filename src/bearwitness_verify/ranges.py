@@ -35,4 +35,5 @@ def parse_ranges(value: Json) -> Mapping[str, tuple[int, int]]:
 def in_words(ranges: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     """Yield what is told, for people."""
     for name, (low, high) in sorted(ranges.items()):
-        yield _WORDS[name].format(low, high)
+        one_year = name == "sealed" and low == high
+        yield f"sealed in the year {low}" if one_year else _WORDS[name].format(low, high)

@@ -97,7 +97,7 @@ def test_it_goes_out_verifies_and_says_what_it_is(room: Newsroom, told: Path) ->
     assert "10 to 99 items" not in done.out
     assert "0 to 9 items" in done.out
     assert "0 to 3599 seconds of footage" in done.out
-    assert "sealed in the years" in done.out
+    assert "sealed in the year 20" in done.out
     assert "exact proofs are in escrow" in done.out
     gates = room.fields("gate-results")[-1]
     assert gates["outcome"] == "passed"

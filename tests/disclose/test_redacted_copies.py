@@ -24,7 +24,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 @pytest.fixture(scope="module")
 def told(studio: Studio) -> Any:
-    return studio.do("release", studio.folder / "out", "--redacted", studio.clip)
+    return studio.do("release", studio.folder / "out", "--redacted", f"{studio.clip}:{studio.copy['sha256']}")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_the_plan_and_the_item_are_those_of_the_log(studio: Studio, forged: Forg
     payload = next(leaf["payload"] for leaf in shown if leaf["payload"]["name"] == "redaction")
     payload["value"]["plan"] = "ab" * 32
     assert "the field 'redaction' is not the one committed to" in reasons(forged)
-    studio.do("release", tmp_path / "other", "--redacted", studio.other)
+    studio.do("release", tmp_path / "other", "--redacted", f"{studio.other}:{studio.other_copy['sha256']}")
     other = Forged(tmp_path / "other", studio.vault, tmp_path)
     mixed = Forged(studio.folder / "out", studio.vault, tmp_path)
     redacted(mixed)["entry"], redacted(mixed)["log"] = redacted(other)["entry"], redacted(other)["log"]
@@ -140,8 +140,9 @@ def test_verify_txt_and_the_index_call_the_copy_altered(studio: Studio, told: An
 
 def pooled(studio: Studio, folder: Path) -> list[Path]:
     """Return three releases: of a copy, of another in its correction, and a recall."""
-    old = studio.do("release", folder / "old", "--redacted", studio.clip)["release_sha256"]
-    studio.do("release", folder / "fixed", "--redacted", studio.other, "--corrects", f"{old}=the wrong copy")
+    clip, other = f"{studio.clip}:{studio.copy['sha256']}", f"{studio.other}:{studio.other_copy['sha256']}"
+    old = studio.do("release", folder / "old", "--redacted", clip)["release_sha256"]
+    studio.do("release", folder / "fixed", "--redacted", other, "--corrects", f"{old}=the wrong copy")
     studio.do("release", folder / "recall", "--recalls", f"{old}=a face was left in")
     return [folder / name for name in ("old", "fixed", "recall")]
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from bearwitness.keep import check_content, check_public
+from bearwitness.keep import sharing_out
 from workbench import Scene
 
 
@@ -36,6 +36,5 @@ class InlinePool:
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> Sequence[object]:
     """Let `check` work in this process alone."""
-    for module in (check_public, check_content):
-        monkeypatch.setattr(module, "ProcessPoolExecutor", InlinePool)
+    monkeypatch.setattr(sharing_out, "ProcessPoolExecutor", InlinePool)
     return ()

@@ -112,21 +112,23 @@ SIGNED: tuple[Alter, ...] = (
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Footage:
-    """Return a vault of footage with a release of clips, statements and an account, `clips`."""
+    """Return a vault of footage with releases: `clips` with statements and an account, `ranges`."""
     made = Footage(tmp_path_factory.mktemp("clips"), CLIPS)
     ids = made.ids
     words: list[Any] = ["--item", ids["a text.txt"], "--statement", f"{ids['h264-aac.mp4']}@1-1.5: a man"]
     for name in CLIPS:
         words += ["--clip", f"{ids[name]}:{'3-9' if name == 'sound.wav' else '0.9-1.5'}"]
     made.do("release", made.folder / "clips", *words, "--reveal", "delivery.items")
+    told = ["--ranges", "items,bytes,seconds,sealed", "--condition", "purpose=a trial"]
+    made.do("release", made.folder / "ranges", "--item", ids["a text.txt"], *told)
     return made
 
 
 def source_of(which: str, scene: Scene, clips: Footage) -> tuple[Path, Path]:
-    return (scene.court, scene.vault) if which == "court" else (clips.folder / "clips", clips.vault)
+    return (scene.court, scene.vault) if which == "court" else (clips.folder / which, clips.vault)
 
 
-@pytest.mark.parametrize("which", ["court", "clips"])
+@pytest.mark.parametrize("which", ["court", "clips", "ranges"])
 @pytest.mark.parametrize("alter", SIGNED, ids=lambda alter: alter.__name__)
 def test_both_say_the_same_of_what_a_vault_could_forge(
     reader: Reader, scene: Scene, clips: Footage, tmp_path: Path, which: str, alter: Alter

@@ -18,6 +18,7 @@ from bearwitness.redact.attack.attacking import attack
 from bearwitness.redact.attack.hits import Report
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
+from bearwitness.redact.looking import BODIES
 from bearwitness.redact.plan import Detector, Plan
 from bearwitness.redact.rendering import render
 from bearwitness.redact.sound import make_sounds
@@ -163,6 +164,36 @@ def test_a_face_people_chose_to_show_is_no_hit(bench: Bench) -> None:
     kept = operations.keep(bench.plan, 1)
     shown = Detection(REGION.x + 10, REGION.y + 5, 30, 30, 0.9, "faces")
     assert bench.attack(bench.finish(kept), kept, Seer({25: shown})).hits == []
+
+
+def body(
+    frames: Iterable[int], score: float = 0.35, x: float = 110
+) -> dict[int, Detection | list[Detection]]:
+    """Return a person seen in some frames, as by the detector of persons."""
+    return {n: Detection(110, 40, 40, 90, score, BODIES) for n in frames}
+
+
+def test_a_person_seen_where_whole_bodies_were_to_be_hidden_is_a_hit_that_says_what_to_hide(
+    bench: Bench,
+) -> None:
+    hides = replace(bench.plan, detectors=(NOBODY, replace(NOBODY, scales=("heads", BODIES))))
+    out = bench.finish(hides)
+    found = bench.attack(out, hides, Seer(body([50, 51, 52])))
+    assert checks(found) == {"bodies"}
+    assert bench.plan.times[51] in found.hits[0].boxes
+    assert found.looked_at["bodies"] == len(bench.plan.times)
+    assert bench.attack(out, hides, Seer(body([50, 51]))).hits == [], "twice is chance"
+    assert bench.attack(out, hides, Seer(body([50, 51, 52], 0.25))).hits == [], "unsure"
+    on_black = {n: Detection(REGION.x, REGION.y, 30, 30, 0.9, BODIES) for n in range(20, 40)}
+    assert bench.attack(out, hides, Seer(on_black)).hits == []
+
+
+def test_a_person_is_no_hit_where_only_faces_were_to_be_hidden_and_never_counts_as_a_face(
+    bench: Bench,
+) -> None:
+    report = bench.attack(bench.finish(bench.plan), looker=Seer(body(range(40, 60), 0.9)))
+    assert report.hits == []
+    assert "bodies" not in report.looked_at
 
 
 def test_a_weak_face_where_a_hidden_track_has_just_ended_is_a_hit(bench: Bench) -> None:

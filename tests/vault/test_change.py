@@ -11,7 +11,7 @@ from typing import Any, Self
 import pytest
 
 from bearwitness.cli.main import main
-from bearwitness.keep import check_content, check_public, rekeying
+from bearwitness.keep import rekeying, sharing_out
 from bearwitness.keep.checking import CheckOptions, check
 from bearwitness.store.packs import pack_path
 from bearwitness.vault import keyring
@@ -74,8 +74,7 @@ class InlinePool:
 @pytest.fixture(autouse=True)
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `check` work in this process alone."""
-    for module in (check_public, check_content):
-        monkeypatch.setattr(module, "ProcessPoolExecutor", InlinePool)
+    monkeypatch.setattr(sharing_out, "ProcessPoolExecutor", InlinePool)
 
 
 def unlocked(vault: Vault, made: Bench) -> Unlocked:

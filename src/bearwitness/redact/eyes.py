@@ -80,8 +80,13 @@ class Eyes:
 class AttackEyes(Eyes):
     """What an attack looks with: faces by its own passes and threshold. It may see a finished file only."""
 
+    def __init__(self, setting: Setting, *, bodies: bool = False, accept_weak: bool = False) -> None:
+        """`bodies`: the plan hides whole bodies, so persons are looked for as well."""
+        self._bodies = bodies
+        super().__init__(setting, accept_weak=accept_weak)
+
     def _names(self) -> tuple[str, ...]:
-        return MODELS[:1]
+        return MODELS if self._bodies else MODELS[:1]
 
     def prepare(self) -> None:
         """Have both load while the file is being finished; raise SandboxError, ModelError."""
@@ -93,4 +98,4 @@ class AttackEyes(Eyes):
         """Return the detectors, for pictures of this size."""
         passes = self._setting.attack or attack_passes(picture)
         self._faces.expect(picture.height, picture.width, passes[0].scale)
-        return FaceLooker(self._faces, passes, threshold=SEEN)
+        return FaceLooker(self._faces, passes, threshold=SEEN, bodies=self._bodies)

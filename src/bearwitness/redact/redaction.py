@@ -30,6 +30,7 @@ from bearwitness.signals.speech import Said
 from . import ends, operations
 from .attack.attacking import attack
 from .attack.attacking_stills import attack_stills
+from .attack.bodies import hides_bodies
 from .attack.hits import Hit, Report
 from .attack.matching import MatchCheck
 from .attack.overlays import OverlayCheck, of_original
@@ -222,7 +223,7 @@ class Workshop:
             raise RefusedError("frames can be left out at the ends of footage, not of pictures and documents")
         rendered, sounds = None, Sounds((), ())
         with contextlib.ExitStack() as stack:
-            eyes = stack.enter_context(self._fresh_eyes())
+            eyes = stack.enter_context(self._fresh_eyes(plan))
             if isinstance(footage, Stills):
                 sounds = Sounds((), tuple(f"{what} left out" for what in footage.left_out))
                 descriptor = stack.enter_context(in_memory("derivative"))
@@ -247,9 +248,10 @@ class Workshop:
             yield Finished(descriptor, digest, plan, rendered, sounds, report)
 
     @contextlib.contextmanager
-    def _fresh_eyes(self) -> Iterator[AttackEyes]:
+    def _fresh_eyes(self, plan: Plan) -> Iterator[AttackEyes]:
         """Give what one attack looks with; it loads while the file is finished. See :mod:`.eyes`."""
-        with contextlib.closing(AttackEyes(self._setting, accept_weak=self._accept_weak)) as eyes:
+        eyes = AttackEyes(self._setting, bodies=hides_bodies(plan), accept_weak=self._accept_weak)
+        with contextlib.closing(eyes):
             eyes.prepare()
             yield eyes
 

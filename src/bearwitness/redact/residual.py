@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .attack.bodies import CHECK as BODIES
+from .attack.bodies import hides_bodies
 from .attack.hits import Report
 from .attack.speech import LISTENS
 from .changing import LABELS
@@ -59,6 +61,7 @@ def summary(plan: Plan, report: Report) -> str:
     lines = [
         f"faces checked: {seen}, {hidden} track(s) hidden, {shown} shown by choice, "
         f"{report.looked_at.get('faces', 0)} looks at the finished {unit}s, no hit",
+        *_of_bodies(plan, report),
         f"burned-in texts: {covered} covered, {len(texts) - covered} shown by choice, "
         f"{report.looked_at.get('overlays', 0)} looks; {_UNREAD if pages else _UNSEEN} is not found",
         "Detectors miss faces, most of all dark, blurred, turned and very small ones: look at the doubtful "
@@ -68,3 +71,12 @@ def summary(plan: Plan, report: Report) -> str:
         *report.warnings,
     ]
     return "\n".join(lines)
+
+
+def _of_bodies(plan: Plan, report: Report) -> list[str]:
+    if not hides_bodies(plan):
+        return []
+    return [
+        f"persons checked: {report.looked_at.get(BODIES, 0)} looks, no hit; a hand or a leg alone is no "
+        "person to a detector"
+    ]

@@ -306,7 +306,10 @@ class Verification {
       this.report.add("note", 5, "f.condition", { name: { key: `c.${name}`, args: {} }, text });
     }
     if (this.shown.escrow) this.report.add("note", 5, "f.escrow", { sha256: this.shown.escrow });
-    for (const { name, from, to } of this.shown.ranges) this.report.add("note", 5, `f.ranges.${name}`, { from, to });
+    for (const { name, from, to } of this.shown.ranges) {
+      const one = name === "sealed" && from === to ? "year" : name;
+      this.report.add("note", 5, `f.ranges.${one}`, { from, to });
+    }
     for (const { act, release, reason } of this.shown.answers) {
       this.report.add("note", 5, act === "recalls" ? "f.recalls" : "f.corrects", { release, reason });
     }

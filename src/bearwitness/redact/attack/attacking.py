@@ -16,10 +16,11 @@ from ..geometry import Box, grown
 from ..looking import Looker
 from ..plan import Plan
 from ..tracking import GROW
-from . import changed, faces, pixels, silence, speech, structure_matroska, structure_mp4, traces
+from . import changed, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
 from .matching import MISSING, MatchCheck
 from .overlays import OverlayCheck
+from .people import People
 
 Progress = Callable[[int], None]
 _MILLISECOND: Final = Fraction(1, 1000)
@@ -110,14 +111,14 @@ def _frames(
 ) -> None:
     """Look at every frame: its time, its covered regions, the faces in it, some for texts."""
     cuts = Cuts()
-    face_check = faces.FaceCheck(plan, cuts.found)
+    people = People(plan, cuts.found)
     hidden, windows = plan.hidden(), plan.windows()
     beside = _originals(original, plan)
     found: list[Hit] = []
     late: list[Hit] = []
     covered = count = alike = 0
     expected = iter(plan.times)
-    for frame, detections in looker.look(finished.frames(upright=True)):
+    for frame, detected in looker.look(finished.frames(upright=True)):
         time = next(expected, None)
         if time is None or abs(frame.time - time * plan.picture.time_base) > _MILLISECOND:
             late.append(
@@ -137,7 +138,7 @@ def _frames(
         cuts.take(frame.picture)
         if overlays is not None:
             overlays.take(time, frame.picture, bright, cut=len(cuts.found) > shots)
-        face_check.take(time, bright, detections)
+        detections = people.take(time, bright, detected)
         if matcher is not None:
             matcher.take(time, frame.picture, bright, detections)
         count += 1
@@ -148,9 +149,7 @@ def _frames(
     report.add(pixels.CHECK, covered, found)
     if plan.fill != "solid":
         _warn_of_likeness(report, plan.fill, alike, covered)
-    hits, doubts = face_check.judge()
-    report.add(faces.CHECK, count * len(looker.detectors), hits)
-    report.warnings += doubts
+    people.judge(report, looker)
 
 
 def _originals(original: Footage, plan: Plan) -> Iterator[Frame | None]:

@@ -10,10 +10,11 @@ from bearwitness.media.model import Picture
 from ..looking import Looker
 from ..plan import Plan
 from ..stills import Stills, on_page
-from . import faces, pixels, structure_stills, traces
+from . import pixels, structure_stills, traces
 from .hits import Hit, Report
 from .matching import MatchCheck
 from .page_texts import PageCheck
+from .people import People
 
 _SIZES = "page sizes"
 _ROUNDING = 1
@@ -40,9 +41,10 @@ def attack_stills(
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
         report.add(structure_stills.CHECK, *structure_stills.check(data, kind, len(plan.times)))
         report.add(traces.CHECK, *traces.check(data, ()))
-    face_check = faces.FaceCheck(plan, cuts=list(range(1, len(plan.times))), sure=faces.LESS_SURE)
+    people = People(plan, list(range(1, len(plan.times))), single=True)
+    seen = 0
     hidden, windows = plan.hidden(), plan.windows()
-    for frame, detections in looker.look(finished.frames(upright=True)):
+    for frame, detected in looker.look(finished.frames(upright=True)):
         number = frame.pts
         before = original.pages[number] if number < len(original.pages) else None
         if before is None or not _same_size(before, frame.picture):
@@ -60,16 +62,15 @@ def attack_stills(
             if pixels.not_flat(brightest, b, 0)
         ]
         report.add(pixels.CHECK, len(regions), bad)
-        face_check.take(number, brightest, detections)
+        detections = people.take(number, brightest, detected)
+        seen += 1
         if texts is not None:
             texts.take(number, frame.picture, brightest)
         if matcher is not None:
             matcher.take(number, frame.picture, brightest, detections)
         progress(1)
-    hits, doubts = face_check.judge()
-    report.add(faces.CHECK, len(face_check.times) * len(looker.detectors), hits)
-    report.warnings += doubts
-    report.add(_SIZES, len(face_check.times), [])
+    people.judge(report, looker)
+    report.add(_SIZES, seen, [])
     if texts is not None:
         texts.judge(report)
     else:
