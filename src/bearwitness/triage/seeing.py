@@ -32,7 +32,7 @@ from .models import BroughtModel
 
 _BATCH: Final = 8
 _SIDE: Final = 640
-_SELDOM: Final = Fraction(10)
+_SELDOM: Final = Fraction(5)  # of long footage: who is seen for less may be missed
 BRIEFLY: Final = "briefly"  # as long footage is looked at
 USUALLY: Final = "usually"
 CLOSELY: Final = "closely"  # as well as can be, whatever it takes
@@ -56,18 +56,17 @@ class _Seeing(Analyser):
     network = ""
     version = "3"
     usual_threshold = 0.0
-    seldom: Fraction = _SELDOM  # seconds of long footage between two pictures, on average
 
     def __init__(self, brought: BroughtModel | None = None, every: Fraction = Fraction(1)) -> None:
         """Look once in `every` seconds; with a `brought` model, at its size and threshold."""
         side = max(brought.width, brought.height) if brought else _SIDE
-        self.wants = (Frames(every=every, max_side=side, seldom=self.seldom), Still(max_side=side))
+        self.wants = (Frames(every=every, max_side=side, seldom=_SELDOM), Still(max_side=side))
         self.networks = (self.network,)
         self.threshold = brought.threshold if brought else self.usual_threshold
         self.model = brought.model if brought else Model(self.network, model(self.network).sha256)
         self.brought = {self.network: (brought.path, brought.sha256)} if brought else {}
         self.parameters: Mapping[str, Json] = {
-            "every": str(every), "seldom": str(self.seldom), "side": str(side),
+            "every": str(every), "seldom": str(_SELDOM), "side": str(side),
             "threshold": str(self.threshold),
         }  # fmt: skip
 
@@ -167,7 +166,6 @@ class FaceBoxes(_Seeing):
     network = faces.MODEL
     version = "4"
     usual_threshold = 0.5
-    seldom = Fraction(8)
     closer = True
     small = 24.0  # pixels of width below which a face is small
     unsure = 0.3  # of the threshold: what scores less is not looked at
