@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_a_copy_with_packets_of_the_original_is_refused_where_nothing_may_be_exa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
 def test_the_escrow_is_the_one_that_the_release_names_and_it_proves_exactly(
     studio: Studio, tmp_path: Path
 ) -> None:
