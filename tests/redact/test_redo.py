@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -167,3 +168,13 @@ def test_squares_at_the_edges_count_whole() -> None:
     assert squares(one, other) == 0.0
     other[16:, 16:] = 90
     assert squares(one, other) == 90.0
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused_and_not_waited_for(kind: str, case: Case, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir() if kind == "folder" else os.mkfifo(given)
+    for original, copy in ((given, case.original), (case.original, given)):
+        done = run("redo", original, "--plan", case.original, "--copy", copy)
+        assert done.code == 1
+        assert "is not a file" in done.err

@@ -30,6 +30,7 @@ from bearwitness.redact.sheet import draw, entries
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
 
+from .files import write_new
 from .output import EXIT_DONE, Output, plural
 from .redact_voices import refuse_voices, with_voices
 from .redacting import (
@@ -189,7 +190,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
             raise
         _keep(options, footage, plan, out, None)
         if done is not None and options.checklist is not None:
-            _write_new(options.checklist, checklist(done.plan, done.report).encode())
+            write_new(options.checklist, checklist(done.plan, done.report).encode())
     if done is None:
         out.result(_plan_data(plan), _plan_words(plan, options.save_plan))
     else:
@@ -307,20 +308,12 @@ def _keep(
 ) -> None:
     """Write plan and sheet if they were asked for."""
     if options.save_plan is not None:
-        _write_new(options.save_plan, plan_text.write(plan).encode())
+        write_new(options.save_plan, plan_text.write(plan).encode())
     if options.sheet is not None:
         wanted = entries(plan, attacked.report.hits if attacked else ())
-        _write_new(options.sheet, draw(footage, plan, wanted, clear=options.clear_sheet))
+        write_new(options.sheet, draw(footage, plan, wanted, clear=options.clear_sheet))
         if options.clear_sheet:
             out.say(f"{options.sheet} shows people as they are: keep it as you keep the footage")
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    try:
-        with open(path, "xb") as file:
-            file.write(data)
-    except FileExistsError:
-        raise UsageError(f"{path} exists already and is not overwritten") from None
 
 
 def _data(done: Done) -> dict[str, Any]:

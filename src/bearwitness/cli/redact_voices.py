@@ -13,6 +13,7 @@ from bearwitness.redact.plan import SPEAK, WHISPER, Plan, Utterance
 from bearwitness.redact.redaction import Workshop
 from bearwitness.redact.speaking import speaker
 
+from .files import write_new
 from .output import Output
 
 
@@ -37,7 +38,7 @@ def with_voices(
     A plan that was given says what to do, unless --voices says otherwise.
     """
     if options.write_down is not None:
-        _write_down(options.write_down, words.draft(workshop.write_down(footage)))
+        write_new(options.write_down, words.draft(workshop.write_down(footage)).encode())
         out.say(f"{options.write_down}: what a machine heard; it tells what was said, keep it as the footage")
     rest = options.rest == "mute"
     if options.voices in LABELS:
@@ -56,11 +57,3 @@ def _read(path: Path) -> list[Utterance]:
         return words.read(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path} can not be read: {error.strerror}") from None
-
-
-def _write_down(path: Path, text: str) -> None:
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} exists already and is not overwritten") from None

@@ -20,8 +20,9 @@ from pathlib import Path
 import av
 
 from bearwitness import __version__
-from bearwitness.errors import RefusedError, SourceError, UsageError
+from bearwitness.errors import RefusedError, UsageError
 from bearwitness.media.source import Source as Bytes
+from bearwitness.media.source import held_in_memory
 from bearwitness.redact import plan_text
 from bearwitness.redact.copying import TASKS
 from bearwitness.redact.items import open_item
@@ -31,6 +32,7 @@ from bearwitness.redact.writing import container_of
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.redactions import PLAN, Redaction, read_copy, read_file, redactions_of
 
+from .files import open_source, write_new
 from .options import path_text
 from .output import EXIT_DONE, EXIT_FAILED, Output, plural
 from .unlocking import opened
@@ -83,8 +85,8 @@ Given = tuple[Bytes, Source, Plan, Bytes, str, str]
 @contextlib.contextmanager
 def _of_files(options: argparse.Namespace) -> Iterator[Given]:
     with contextlib.ExitStack() as stack:
-        original = stack.enter_context(_file(Path(options.original)))
-        copy = stack.enter_context(_file(options.copy))
+        original = stack.enter_context(open_source(Path(options.original)))
+        copy = stack.enter_context(open_source(options.copy))
         whole = source_of(_pieces(original))
         yield original, whole, _plan(options.plan), copy, container_of(options.copy), ""
 
@@ -96,7 +98,7 @@ def _of_vault(options: argparse.Namespace, out: Output) -> Iterator[Given]:
         at.ledger.frozen.refuse([row.item])
         wanted = None
         if options.copy is not None:
-            with _file(options.copy) as given:
+            with open_source(options.copy) as given:
                 wanted = _sha256(given)
         found = [one for one in redactions_of(at.ledger, [row.item]) if wanted in (None, one.sha256)]
         if not found:
@@ -106,9 +108,9 @@ def _of_vault(options: argparse.Namespace, out: Output) -> Iterator[Given]:
         one = found[-1]
         text = read_file(at.ledger, one, PLAN)
         if options.save_plan is not None:
-            _write_new(options.save_plan, text)
+            write_new(options.save_plan, text)
         plan = plan_text.read(text) if options.plan is None else _plan(options.plan)
-        copy = stack.enter_context(_in_memory(read_copy(at.ledger, one), f"the copy of item {row.item}"))
+        copy = stack.enter_context(held_in_memory(read_copy(at.ledger, one), f"the copy of item {row.item}"))
         original, source = stack.enter_context(open_item(at.ledger, row))
         yield original, source, plan, copy, one.container, _build(one)
 
@@ -122,37 +124,6 @@ def _plan(path: Path) -> Plan:
         return plan_text.read(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path} can not be read: {error.strerror}") from None
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    try:
-        with open(path, "xb") as file:
-            file.write(data)
-    except FileExistsError:
-        raise UsageError(f"{path} exists already and is not overwritten") from None
-
-
-@contextlib.contextmanager
-def _file(path: Path) -> Iterator[Bytes]:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise SourceError(f"{path} can not be read: {error.strerror}") from None
-    try:
-        yield Bytes.of_file(descriptor, path.name)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _in_memory(data: bytes, name: str) -> Iterator[Bytes]:
-    descriptor = os.memfd_create("copy", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(os.dup(descriptor), "wb") as sink:
-            sink.write(data)
-        yield Bytes.of_file(descriptor, name)
-    finally:
-        os.close(descriptor)
 
 
 def _pieces(source: Bytes) -> Iterator[bytes]:

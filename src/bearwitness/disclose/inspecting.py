@@ -21,7 +21,7 @@ from bearwitness.media import documents
 from bearwitness.media.metadata import FOOTAGE, IMAGE, metadata, traces
 from bearwitness.media.model import MediaError
 from bearwitness.media.probe import probe
-from bearwitness.media.source import Source
+from bearwitness.media.source import Source, held_in_memory
 from bearwitness.sandbox.client import Sandbox
 
 from .carried import findings_of
@@ -92,7 +92,7 @@ class Inspector:
         text = ""
         if pictures:  # a redacted copy: written by us of pictures alone
             for number, data in enumerate(pictures, 1):
-                with _in_memory(data, f"page {number} of {source.name}") as page:
+                with held_in_memory(data, f"page {number} of {source.name}") as page:
                     findings |= set(findings_of(metadata(self._sandbox, page, IMAGE), ()))
         else:
             told = documents.read(self._reader, source)
@@ -133,17 +133,6 @@ def _source(path: Path) -> Iterator[Source]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         yield Source.of_file(descriptor, path.name)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _in_memory(data: bytes, name: str) -> Iterator[Source]:
-    descriptor = os.memfd_create("page", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(os.dup(descriptor), "wb") as sink:
-            sink.write(data)
-        yield Source.of_file(descriptor, name)
     finally:
         os.close(descriptor)
 

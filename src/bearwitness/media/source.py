@@ -7,7 +7,8 @@ decodes (see :mod:`bearwitness.sandbox.ranges`), and is never on a disk.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,3 +48,15 @@ class Source:
         if self.read is None:
             return ([] if self.descriptor is None else [self.descriptor]), None
         return [], Ranges(self.size, self.read, _TIMES_MAX * self.size + _SPARE_BYTES)
+
+
+@contextmanager
+def held_in_memory(data: bytes, name: str) -> Iterator[Source]:
+    """Give the source for bytes as a file that exists in memory only, gone afterwards."""
+    descriptor = os.memfd_create("held", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as sink:
+            sink.write(data)
+        yield Source.of_file(descriptor, name)
+    finally:
+        os.close(descriptor)
