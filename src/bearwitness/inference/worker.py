@@ -1,8 +1,9 @@
-"""The locked worker that runs networks: :class:`InferenceWorker`. For one thread at a time."""
+"""The locked worker that runs networks: :class:`InferenceWorker`. Threads may share it, and take turns."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -71,6 +72,7 @@ class InferenceWorker(Worker):
             _layers=_layers,
         )
         self.names = tuple(names)
+        self._asking = threading.Lock()
 
     def expect(self, height: int, width: int, scale: float) -> None:
         """Say of which size pictures will come: a worker that has yet to start warms up with it.
@@ -92,7 +94,15 @@ class InferenceWorker(Worker):
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
-        """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense."""
+        """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense.
+
+        Several threads may ask: one question is on its way at a time, and who asked it gets the answer, or is
+        told why there is none. The next question then starts another worker.
+        """
+        with self._asking:
+            return self._compute(ask, head, arrays)
+
+    def _compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
         self.start()
         question = wire.encode({**head, "ask": ask}, arrays, self.inbox)
         if len(question) > QUESTION_BYTES_MAX:

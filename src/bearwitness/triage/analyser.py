@@ -11,6 +11,7 @@ Analysers run in a worker process without network; whatever one raises costs its
 from __future__ import annotations
 
 import json
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,6 +120,7 @@ class Material:
     asked: dict[str, Any] = field(default_factory=dict, repr=False)  # answers that several analysers want
 
     _probed: list[Facts | BearwitnessError] = field(default_factory=list, repr=False)
+    _probing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -138,12 +140,13 @@ class Material:
 
     def probe(self) -> Facts:
         """Return what the container says of itself, looked at once for all; raises as media.probe does."""
-        if not self._probed:
-            try:
-                self._probed.append(probe(self.sandbox(media.TASKS), self.source))
-            except BearwitnessError as error:
-                self._probed.append(error)
-        told = self._probed[0]
+        with self._probing:
+            if not self._probed:
+                try:
+                    self._probed.append(probe(self.sandbox(media.TASKS), self.source))
+                except BearwitnessError as error:
+                    self._probed.append(error)
+            told = self._probed[0]
         if isinstance(told, BearwitnessError):
             raise told
         return told
@@ -220,7 +223,11 @@ NOT_MINE: Final = Result(outcome=NOTHING)
 
 
 class Analysis(ABC):
-    """One item under one analyser."""
+    """One item under one analyser: frames and sound in order, :meth:`settle`, :meth:`finish`, one at a time.
+
+    That of an analyser with networks has a thread of its own, which :meth:`finish` is not called in; what it
+    keeps needs no lock, for no two of these calls overlap.
+    """
 
     def frame(self, frame: Frame) -> None:
         """Take the next picture, or an image's only one. Do not keep the frame: copy what is needed."""
@@ -230,9 +237,18 @@ class Analysis(ABC):
         """Take the next stretch of sound."""
         raise NotImplementedError(f"{type(self).__name__} wants sound and does not take it")
 
+    def settle(self) -> None:  # noqa: B027 - most have nothing to do
+        """Do what takes long once all was handed over, beside others that do the same.
+
+        What did not decode may still be added to :attr:`Material.troubles`, and is not looked at here.
+        """
+
     @abstractmethod
     def finish(self) -> Result:
-        """Return the result; raise BearwitnessError with the reason if there is none."""
+        """Return the result; raise BearwitnessError with the reason if there is none.
+
+        Nobody else works on the item meanwhile.
+        """
 
 
 class Analyser(ABC):

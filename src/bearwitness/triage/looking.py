@@ -2,7 +2,8 @@
 
 Frames come from at most two passes over the stream (all frames, key frames), at the largest size anybody
 wants, and are made smaller here for who wants less. Of long footage there is the pass over key frames alone,
-which decodes one frame in hundreds, unless somebody is thorough. Whatever an analyser raises is its own
+which decodes one frame in hundreds, unless somebody is thorough. Pictures and sound are decoded side by
+side, and who asks networks works beside the decoding (lanes.py). Whatever an analyser raises is its own
 failure; what the decoder's child does is the failure of all who wanted the stream.
 """
 
@@ -29,6 +30,7 @@ from bearwitness.vault.derivatives import FAILED, NOTHING
 
 from .allowance import Allowance
 from .analyser import IMAGE, SOUND, VIDEO, Analyser, Analysis, Frames, Material, Samples, Still
+from .lanes import Lane, Lanes
 
 _SPARSE_STEP: Final = Fraction(1)  # seconds between key frames: some files have nothing else
 _LUMA = np.array([29, 150, 77], dtype=np.uint16)  # of blue, green, red, in 256ths (ITU-R BT.601)
@@ -51,19 +53,70 @@ class Looked:
 
 @dataclass
 class _Taker:
-    """One analysis, what it wants of a pass, and when it is due next."""
+    """One analysis, what it wants of a pass, when it is due next, and the lane it works in if it has one."""
 
     job: str
     analyser: Analyser
     analysis: Analysis
     sparse: bool  # it is given key frames, whatever it wants: the footage is long
+    lane: Lane | None
     failure: BearwitnessError | None = None
     due: dict[int, Fraction] = field(default_factory=dict)  # by position of the want
     allowed: dict[int, Allowance] = field(default_factory=dict)
 
+    @property
+    def listens(self) -> bool:
+        """Whether it wants sound."""
+        return bool(_samples(self))
+
+    def work(self, step: Callable[[Analysis], None]) -> None:
+        """Have the analysis take a step, after those before, unless one of them failed."""
+        if self.lane is None:
+            self._step(step)
+        else:
+            self.lane.put(partial(self._step, step))
+
+    def _step(self, step: Callable[[Analysis], None]) -> None:
+        if self.failure is not None:
+            return
+        try:
+            step(self.analysis)
+        except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
+            self.failure = _sentence(error)
+
+    def wait(self) -> None:
+        """Wait until all steps are taken."""
+        if self.lane is not None:
+            self.lane.wait()
+
+    def fail(self, error: BearwitnessError) -> None:
+        """Note a failure that is not its own, unless it failed before."""
+        self.wait()
+        self.failure = self.failure or error
+
 
 def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Looked]:
     """Return what each (job, analyser) says of `material`."""
+    with Lanes() as lanes:
+        takers, done = _begun(material, wanted, lanes)
+        see, hear = partial(_see, material, takers), partial(_hear, material, takers)
+        if material.kind == VIDEO and not any(taker.listens and _looks(taker) for taker in takers):
+            beside = lanes.new()
+            beside.put(hear)
+            see()
+            beside.wait()
+        else:
+            see()
+            hear()
+        for taker in takers:
+            taker.wait()
+        return done + [_finish(taker) for taker in takers]
+
+
+def _begun(
+    material: Material, wanted: Sequence[tuple[str, Analyser]], lanes: Lanes
+) -> tuple[list[_Taker], list[Looked]]:
+    """Return who looks at the material, and what is said already of those who do not."""
     takers, done = [], []
     for job, analyser in wanted:
         if material.kind not in analyser.kinds:
@@ -73,18 +126,37 @@ def look(material: Material, wanted: Sequence[tuple[str, Analyser]]) -> list[Loo
             analysis = analyser.begin(material)
             frames_wanted = material.kind == VIDEO and any(isinstance(w, Frames) for w in analyser.wants)
             sparse = frames_wanted and analyser.key_frames_only(material)
-            takers.append(_Taker(job, analyser, analysis, sparse))
+            lane = lanes.new() if analyser.networks else None
+            takers.append(_Taker(job, analyser, analysis, sparse, lane))
         except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
             done.append(_failed(job, _sentence(error)))
+    return takers, done
+
+
+def _see(material: Material, takers: Sequence[_Taker]) -> None:
+    """Hand round all pictures; then who wants no sound settles."""
     if material.kind == VIDEO:
         for key_only in (True, False):
             _pass(material, takers, key_only=key_only)
+    if material.kind == IMAGE:
+        _still_pass(material, takers)
+    for taker in takers:
+        if not taker.listens:
+            taker.work(_settle)
+
+
+def _hear(material: Material, takers: Sequence[_Taker]) -> None:
+    """Hand round all sound; then who wants it settles."""
     if material.kind in (VIDEO, SOUND):
         for rate in sorted({want.rate for taker in takers for want in _samples(taker)}):
             _sound_pass(material, takers, rate)
-    if material.kind == IMAGE:
-        _still_pass(material, takers)
-    return done + [_finish(taker) for taker in takers]
+    for taker in takers:
+        if taker.listens:
+            taker.work(_settle)
+
+
+def _looks(taker: _Taker) -> bool:
+    return any(isinstance(want, Frames) for want in taker.analyser.wants)
 
 
 def _failed(job: str, error: BearwitnessError) -> Looked:
@@ -134,10 +206,10 @@ def _sound_pass(material: Material, takers: Sequence[_Taker], rate: int) -> None
         for block in blocks:
             for taker in takers:
                 if taker.failure is None:
-                    _guarded(taker, partial(_hear, block=block))
+                    taker.work(partial(_feed_sound, block=block))
     except BearwitnessError as error:
         for taker in takers:
-            taker.failure = taker.failure or error
+            taker.fail(error)
 
 
 def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
@@ -153,7 +225,7 @@ def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
         )  # fmt: skip
     except BearwitnessError as error:
         for taker, _ in wishes:
-            taker.failure = taker.failure or error
+            taker.fail(error)
         return
     picture = Frame(
         index=0, pts=0, time=Fraction(0), key=True, rotation=0,
@@ -161,14 +233,7 @@ def _still_pass(material: Material, takers: Sequence[_Taker]) -> None:
     )  # fmt: skip
     for taker, want in wishes:
         if taker.failure is None:
-            _guarded(taker, partial(_feed, frame=_as_wanted(picture, want)))
-
-
-def _guarded(taker: _Taker, feed: Callable[[Analysis], None]) -> None:
-    try:
-        feed(taker.analysis)
-    except Exception as error:  # noqa: BLE001 - whatever an analyser raises is its own failure
-        taker.failure = _sentence(error)
+            taker.work(partial(_feed, frame=_as_wanted(picture, want)))
 
 
 def _wishes(taker: _Taker, *, key_only: bool) -> list[tuple[int, Frames]]:
@@ -214,7 +279,7 @@ def _pass(material: Material, takers: Sequence[_Taker], *, key_only: bool) -> No
                 return
     except BearwitnessError as error:
         for taker in takers:
-            taker.failure = taker.failure or error
+            taker.fail(error)
 
 
 def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> None:
@@ -231,7 +296,7 @@ def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> No
             key = (want.max_side, want.pixel)
             if key not in made:
                 made[key] = _as_wanted(frame, want)
-            _guarded(taker, partial(_feed, frame=made[key]))
+            taker.work(partial(_feed, frame=made[key]))
 
 
 def _next_due(due: Fraction, time: Fraction, step: Fraction) -> Fraction:
@@ -255,8 +320,12 @@ def _feed(analysis: Analysis, frame: Frame) -> None:
     analysis.frame(frame)
 
 
-def _hear(analysis: Analysis, block: Sound) -> None:
+def _feed_sound(analysis: Analysis, block: Sound) -> None:
     analysis.sound(block)
+
+
+def _settle(analysis: Analysis) -> None:
+    analysis.settle()
 
 
 def _as_wanted(frame: Frame, want: Frames | Still) -> Frame:

@@ -117,8 +117,11 @@ class _Batched(Analysis):
             self._seen += self._analyser.see(self._material.inference(), self._laid, self._care)
             self._laid.clear()
 
-    def finish(self) -> Result:
+    def settle(self) -> None:
         self._see()
+
+    def finish(self) -> Result:
+        self.settle()
         if not self._seen:
             return NOT_MINE
         settled = self._analyser.settled(self._seen, self._aspect)

@@ -56,6 +56,7 @@ class _Shots(Analysis):
         self._material, self._finder = material, finder
         self._pictures: list[tuple[Fraction, bytes, bytes]] = []
         self._last: Fraction | None = None
+        self._found: Sequence[Shot] | None = None
 
     def frame(self, frame: Frame) -> None:
         if self._last is not None and frame.time <= self._last:
@@ -68,8 +69,13 @@ class _Shots(Analysis):
         if not self._pictures or frame.time >= self._pictures[-1][0] + 1:
             self._pictures.append((frame.time, jpeg(frame.picture), jpeg(veiled(frame.picture))))
 
+    def settle(self) -> None:
+        if self._found is None:
+            self._found = self._shots()
+
     def finish(self) -> Result:
-        shots = self._shots()
+        self.settle()
+        shots = self._found
         if not shots:
             return NOT_MINE
         keyframes = [time for shot in shots for time in shot.keyframes][:_PICTURES_MAX]

@@ -73,6 +73,9 @@ class _Listening(Analysis):
         self._begin, self._held = None, 0
         self._parts.clear()
 
+    def settle(self) -> None:
+        self._close()
+
     @abstractmethod
     def window(self, begin: float, samples: Floats, turns: tuple[Turn, ...]) -> None:
         """Take one window, its time in seconds, and the turns in it."""
@@ -103,7 +106,7 @@ class _Turns(_Listening):
         self._turns += [_rounded(begin + turn.start, begin + turn.end, turn.sure) for turn in turns]
 
     def finish(self) -> Result:
-        self._close()
+        self.settle()
         if not self._heard:
             return NOT_MINE
         spoken = sum(end - start for start, end, _ in self._turns)
@@ -151,7 +154,7 @@ class _Writing(_Listening):
                 )  # fmt: skip
 
     def finish(self) -> Result:
-        self._close()
+        self.settle()
         if not self._heard:
             return NOT_MINE
         most = max(self._seconds, key=self._seconds.__getitem__, default="")

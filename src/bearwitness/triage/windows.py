@@ -70,6 +70,7 @@ class Windows(Analysis):
         self._cyrillic = CyrillicLines(accept_weak=material.accept_weak)
         self._russian: list[tuple[int, str]] = []
         self._troubles: list[DecodeTrouble] = []
+        self._settled = False
 
     def frame(self, frame: Frame) -> None:
         """Note whether there is text in the window of a small picture."""
@@ -79,11 +80,17 @@ class Windows(Analysis):
             highest = _LINE_HIGH * frame.picture.shape[0]
             self.seen[number] = [box for box in lines if box.bottom - box.top <= highest]
 
+    def settle(self) -> None:
+        """Read the windows with text."""
+        if not self._settled:
+            self._settled = True
+            self.look_at([number for number, lines in sorted(self.seen.items()) if lines])
+
     def finish(self) -> Result:
-        """Read the windows with text, and return what stands there."""
+        """Return what stands in the windows with text."""
         if not self.seen:
             return NOT_MINE
-        self.look_at([number for number, lines in sorted(self.seen.items()) if lines])
+        self.settle()
         tracks = [(place, self.follow(place)) for place in self.places]
         clocks = [(place, track) for place, track in tracks if track is not None]
         facts = [fact for _, track in clocks for fact in facts_of(track)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from bearwitness.custody.items import commit
-from bearwitness.errors import TamperedError
+from bearwitness.errors import BearwitnessError, TamperedError
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.jobs.model import Lease
 from bearwitness.media.plans import USUAL
@@ -60,6 +62,7 @@ class Looker:
         cores = len(os.sched_getaffinity(0))
         self._threads = max(1, cores // max(1, len(places)))  # fewer files than processors: several for each
         self._inference: InferenceWorker | None = None  # of this process, once one is needed
+        self._making = threading.Lock()
         self._opened: dict[str, OpenDelivery] = {}
         self._records: OrderedDict[tuple[str, int], dict[bytes, Record]] = OrderedDict()
 
@@ -84,7 +87,11 @@ class Looker:
             inference=self._worker,
             accept_weak=self._accept_weak,
         )
-        looked = look(material, [(job.job, self._analysers[job.job]) for job in lease.jobs])
+        wanted = [(job.job, self._analysers[job.job]) for job in lease.jobs]
+        if any(analyser.networks and material.kind in analyser.kinds for _, analyser in wanted):
+            with contextlib.suppress(BearwitnessError):  # who asks it is told
+                self._worker().prepare()  # it loads while the first pictures are decoded
+        looked = look(material, wanted)
         if self._inference is not None and (
             any(each.again for each in looked)  # a fresh one for the second try
             or self._inference.memory_bytes() > _MEMORY_MAX
@@ -94,17 +101,18 @@ class Looker:
         return looked
 
     def _worker(self) -> InferenceWorker:
-        """Return the inference worker of this process."""
-        if self._inference is None:
-            self._inference = InferenceWorker(
-                self._networks,
-                threads=self._threads,
-                kept_area=_KEPT_AREA,
-                brought=self._brought,
-                accept_weak=self._accept_weak,
-            )
-            self._inference.expect(*USUAL_CANVAS, 1.0)
-        return self._inference
+        """Return the inference worker of this process, the same to all threads."""
+        with self._making:
+            if self._inference is None:
+                self._inference = InferenceWorker(
+                    self._networks,
+                    threads=self._threads,
+                    kept_area=_KEPT_AREA,
+                    brought=self._brought,
+                    accept_weak=self._accept_weak,
+                )
+                self._inference.expect(*USUAL_CANVAS, 1.0)
+            return self._inference
 
     def _part(self, opened: OpenDelivery, place: Place) -> dict[bytes, Record]:
         key = (place.delivery, place.part)

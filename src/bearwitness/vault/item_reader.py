@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from itertools import accumulate
@@ -16,7 +17,7 @@ _PACKS_KEPT: Final = 8  # their keys, not their bytes: to open a pack anew costs
 
 
 class ItemReader:
-    """Random access to one item. Holds no plaintext beyond what it returns.
+    """Random access to one item, for any number of threads. Holds no plaintext beyond what it returns.
 
     Each 64 KiB chunk is authenticated by its pack; that packs, order and hashes are those of the manifest is
     for `check` to say.
@@ -27,11 +28,16 @@ class ItemReader:
         self._ends = list(accumulate(length for _, _, length in record.extents))
         self.size = self._ends[-1] if self._ends else 0
         self._packs: OrderedDict[str, age.Reader] = OrderedDict()
+        self._reading = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return a range; raise MalformedError beyond the end or if damaged, TamperedError if gone."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise MalformedError("an item is shorter than what is asked of it")
+        with self._reading:
+            return self._read(offset, length)
+
+    def _read(self, offset: int, length: int) -> bytes:
         parts: list[bytes] = []
         number = bisect_right(self._ends, offset)
         while length:
