@@ -27,7 +27,8 @@ class Copied:
 class Derivation:
     """What the log says of a redacted copy: digest of copy and plan, tool, container.
 
-    `ends`: it is said to be encoded anew, without up to so many milliseconds at either end.
+    `ends`: it is said to be encoded anew, without up to so many milliseconds at either end; `mark`: with a
+    mark in every picture, by which those who made it can tell for whom.
     """
 
     copy: str
@@ -37,6 +38,7 @@ class Derivation:
     build: str
     container: str
     ends: int | None = None
+    mark: bool = False
 
 
 def parse_copied(value: Json) -> Copied:
@@ -58,7 +60,7 @@ def derivation(fields: Mapping[str, Json], item: str) -> Derivation:
     if "redaction" not in fields:
         raise ProofError("the entry shown does not say which redacted copy it brought")
     names = "build container copy detectors plan tool version"
-    got = members(fields["redaction"], "a redaction", names, "ends")
+    got = members(fields["redaction"], "a redaction", names, "ends mark")
     for value in canonical.array(got["detectors"], "the detectors of a redaction"):
         members(value, "a detector", "name precision scales sha256")
     told = {
@@ -70,4 +72,6 @@ def derivation(fields: Mapping[str, Json], item: str) -> Derivation:
         if len(told[name]) != 64 or not _HEX.issuperset(told[name]):
             raise MalformedError(f"the {name} of a redaction is no SHA-256")
     ends = integer(got["ends"], "the ends of a redaction", 1) if "ends" in got else None
-    return Derivation(**told, ends=ends)
+    if "mark" in got:
+        integer(got["mark"], "the mark of a redaction", 1)
+    return Derivation(**told, ends=ends, mark="mark" in got)

@@ -55,6 +55,8 @@ def check_derivation(copy: Copy, item: ProvenItem, vault: VerifierKey, digest: s
         raise ProofError("the copy is not the one that was entered in the log")
     if copy.copied is not None and found.container not in CONTAINERS:
         raise ProofError("of a copy of this kind no pictures are proven")
+    if copy.copied is not None and found.mark:
+        raise ProofError("a copy with a mark in every picture can hold none of the original's")
     return found, checkpoint.size
 
 

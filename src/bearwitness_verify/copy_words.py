@@ -23,6 +23,11 @@ def described(name: str, item: str, told: Derivation, size: int, found: ProvenCo
             f"end, up to {told.ends / 1000:g} s each and at most a tenth of the recording, was left out: its "
             "length is not the recording's, and times in it are its own"
         )
+    if told.mark:
+        yield (
+            f"{name}: by its entry there is a faint MARK in every picture of it, by which those who made it "
+            "can tell to whom they gave this copy: its pictures are not those of other copies"
+        )
     if found is None:
         return
     yield (

@@ -45,7 +45,7 @@ ENTRY_SLOTS: Final = {
         "imported": "device checkpoint deliveries",
         "restored": "items",
         "redaction-written": "item sha256 plan approvals",
-        "released": "release items revealed profile recipients answers escrow",
+        "released": "release items revealed profile recipients answers escrow marks",
         "destroyed": "items ground keepers",
         "copies-reached": "items reached not_reached",
         "mirrored": "mirror size",

@@ -249,7 +249,7 @@ def test_no_verb_that_reads_items_was_forgotten_here() -> None:
     """Whoever adds a verb adds it here, and to the tests above if it shows or copies what is in items."""
     reads = {"restore", "release", "request", "mirror", "triage", "find", "similar", "destroy"}
     reads |= {"clocks", "redact", "repair", "still", "view"}  # tested in tests/triage, redact, disclose
-    reads |= {"redo"}  # tests/redact/test_items.py
+    reads |= {"redo", "trace"}  # tests/redact/test_items.py, tests/redact/test_marked_copies.py
     reads |= {"faces"}  # tests/triage/test_facegroups.py
     never = (
         "init kit seal import list log check rebuild stamp cosign keys freeze thaw authorise people risk "

@@ -28,6 +28,7 @@ VERBS: Final = {
     "restore": "write sealed files out again",
     "redact": "hide faces, regions and voices in a file, and attack the result",
     "redo": "do a redaction again, for whoever has the original, and compare",
+    "trace": "ask a file that leaked whose redacted copy it is",
     "release": "show chosen items to somebody, with proof",
     "still": "choose a frame, to be shown with proof, regions of it hidden",
     "triage": "look at everything, so that nobody must",

@@ -29,6 +29,7 @@ from bearwitness.redact.residual import CHECKLIST, checklist, summary
 from bearwitness.redact.sheet import draw, entries
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
+from bearwitness.vault.marks import Mark
 
 from .files import write_new
 from .output import EXIT_DONE, Output, plural
@@ -36,13 +37,16 @@ from .redact_voices import refuse_voices, with_voices
 from .redacting import (
     PICTURES,
     Deliver,
+    add_mark,
     add_press,
     add_vault_options,
     how_to_approve,
+    mark_for,
     opened_item,
     refuse_mixed,
     refuse_taken,
     to_file,
+    with_mark,
 )
 
 EXAMPLES = """
@@ -51,6 +55,7 @@ EXAMPLES = """
   bearwitness redact clip.mp4 -o out.mp4 --plan clip.plan --keep 3 --add-box 10,20,200,40@0-12.5
   bearwitness redact clip.mp4 -o out.mp4 --voices keep --mute 12.5-14
   bearwitness redact 5f3a9c… --vault vault --identity anna.key --save-plan p.plan --sheet p.jpg
+  bearwitness redact 5f3a9c… --vault vault --identity anna.key --plan p.plan --mark-for age1…
 """
 _ROUNDS_MAX = 4
 _MUTE = "mute"
@@ -138,6 +143,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mute", metavar="FROM-TO", action="append", default=[], help="mute a range, in seconds"
     )
     add_press(parser)
+    add_mark(parser)
     parser.add_argument(
         "--add-hits", action="store_true", help="add what the attack finds to the plan, try again"
     )
@@ -171,18 +177,20 @@ def run(options: argparse.Namespace, out: Output) -> int:
     setting = Setting(
         heads=options.heads, bodies=options.bodies, accept_reversible=options.accept_reversible or ""
     )
-    with Workshop(setting=setting) as workshop, _opened(workshop, options, out) as opened:
+    mark = mark_for(options)
+    with Workshop(setting=setting) as workshop, _opened(workshop, options, out, mark) as opened:
         footage, source, deliver = opened
         plan = _edited(_plan(options, workshop, footage, source, out), options)
         if isinstance(footage, Footage):
             plan = with_voices(workshop, footage, plan, options, out)
         if options.press and plan.ends is None:
             plan = ends.draw(plan, round(options.press_ends * 1000))
+        plan = with_mark(plan, mark)
         try:
             done = (
                 None
                 if options.plan_only
-                else _carry_out(workshop, footage, source, plan, options, out, deliver)
+                else _carry_out(workshop, footage, source, plan, options, out, deliver, mark)
             )
             plan = done.plan if done else plan
         except AttackedError as attacked:
@@ -200,14 +208,14 @@ def run(options: argparse.Namespace, out: Output) -> int:
 
 @contextlib.contextmanager
 def _opened(
-    workshop: Workshop, options: argparse.Namespace, out: Output
+    workshop: Workshop, options: argparse.Namespace, out: Output, mark: Mark | None
 ) -> Iterator[tuple[Footage | Stills, Source, Deliver]]:
     """Open the file as pictures where pictures are to be written, or by its name where nothing is.
 
     With it comes what delivers a finished derivative: to a file, or into the vault.
     """
     if options.vault is not None:
-        with opened_item(options, workshop, out) as item:
+        with opened_item(options, workshop, out, mark) as item:
             yield item
         return
     deliver = partial(to_file, options.out)
@@ -278,6 +286,7 @@ def _carry_out(
     options: argparse.Namespace,
     out: Output,
     deliver: Deliver,
+    mark: Mark | None,
 ) -> Done:
     target = options.out or Path(f"copy.{options.kind}")
     name = f"the copy of {footage.name}" if options.out is None else target.name
@@ -287,6 +296,7 @@ def _carry_out(
                 made = workshop.make(
                     footage, source, plan, container_of(target), name, progress,
                     options.out.parent if options.out is not None else None,
+                    None if mark is None else mark.seed(source.sha256),
                 )  # fmt: skip
                 with made as finished:
                     return deliver(finished)

@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bearwitness import __version__
@@ -14,11 +15,12 @@ from bearwitness.redact import plan_text
 from bearwitness.redact.ends import MOST_MS
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.items import derivation, enter, open_item
-from bearwitness.redact.plan import Source
+from bearwitness.redact.plan import MARK, Plan, Source
 from bearwitness.redact.redaction import Done, Finished, Workshop
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, VIDEO, container_of, hand_over
 from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.marks import Mark, new_mark
 from bearwitness.vault.redactions import APPROVAL, APPROVALS_MIN
 from bearwitness.vault.signed import read as read_signed
 
@@ -51,6 +53,37 @@ def add_vault_options(parser: argparse.ArgumentParser) -> None:
         choices=KINDS,
         help="what the copy in the vault is (default: by the item's name, mp4 for footage)",
     )
+
+
+def add_mark(parser: argparse.ArgumentParser) -> None:
+    """Add --mark-for."""
+    parser.add_argument(
+        "--mark-for", metavar="RECIPIENT", action="append", default=[],
+        help="of an item in a vault: a copy for this one age recipient, with a faint mark in all pictures by "
+        "which a file that leaked can be asked whose copy it is (bearwitness trace)",
+    )  # fmt: skip
+
+
+def mark_for(options: argparse.Namespace) -> Mark | None:
+    """Return the mark that the options ask for, None for none; raise UsageError for several, or no vault."""
+    if not options.mark_for:
+        return None
+    if len(options.mark_for) > 1:
+        raise UsageError(
+            "a copy carries the mark of one recipient, and several are named",
+            "make a copy for each, with one plan: bearwitness redact ITEM --plan PLAN --mark-for age1…",
+        )
+    if options.vault is None:
+        raise UsageError(
+            "a mark is kept in a vault, or nobody could find it again: --mark-for is for items of one",
+            "give --vault",
+        )
+    return new_mark(options.mark_for[0])
+
+
+def with_mark(plan: Plan, mark: Mark | None) -> Plan:
+    """Return the plan that also puts in a mark, if there is one."""
+    return plan if mark is None else replace(plan, mark=MARK)
 
 
 def add_press(parser: argparse.ArgumentParser) -> None:
@@ -100,9 +133,12 @@ def to_file(path: Path, made: Finished) -> Done:
 
 @contextmanager
 def opened_item(
-    options: argparse.Namespace, workshop: Workshop, out: Output
+    options: argparse.Namespace, workshop: Workshop, out: Output, mark: Mark | None = None
 ) -> Iterator[tuple[Footage | Stills, Source, Deliver]]:
-    """Give an item as footage or pages, which file it is, and what enters a finished copy of it."""
+    """Give an item as footage or pages, which file it is, and what enters a finished copy of it.
+
+    A copy with a `mark` is entered with it.
+    """
     with opened(options, out) as at:
         at.vault.signer()  # before hours of work, not after
         row = at.catalogue.find(str(options.file))
@@ -115,7 +151,7 @@ def opened_item(
             """Enter a finished copy."""
             if options.approved:  # an edit on the way, or a hit that was added, made it another plan
                 refuse_unapproved(at.ledger, plan_text.digest(made.plan))
-            enter(at.vault, at.unlocked, row, derivation(row.item, made, container, __version__))
+            enter(at.vault, at.unlocked, row, derivation(row.item, made, container, __version__, mark))
             return Done(None, made.sha256, made.plan, made.rendered, made.sounds, made.report)
 
         with open_item(at.ledger, row) as (item, source):

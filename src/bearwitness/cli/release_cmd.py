@@ -81,6 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--escrow-to", metavar="RECIPIENT", **many,
         help="a court's or keeper's age recipient, to whom the escrow is encrypted (repeatable)",
     )  # fmt: skip
+    parser.add_argument(
+        "--watermark", action="store_true",
+        help="only redacted copies with a mark for the one recipient of --to (redact --mark-for)",
+    )  # fmt: skip
     parser.add_argument("--fields-of", metavar="ITEM", help="show fields of an item, not its bytes", **many)
     parser.add_argument(
         "--statement", metavar="ITEM[@START-END][#X,Y,W,H]: TEXT", **many,
@@ -187,6 +191,7 @@ def _selection(options: argparse.Namespace) -> Selection:
         other_ground=options.other_ground,
         conditions=conditions,
         copies=tuple(map(parse_copy, options.redacted)),
+        watermark=options.watermark,
         stills=tuple(parse_asked_still(words, hide_length=options.hide_length) for words in options.still),
         answers=_answers(options.corrects, options.recalls),
     )

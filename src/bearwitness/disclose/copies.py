@@ -16,6 +16,7 @@ from bearwitness.vault import signed
 from bearwitness.vault.delivery import OpenDelivery, Record
 from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.marks import is_for
 from bearwitness.vault.redactions import APPROVAL, COPY, Redaction, redactions_of
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
@@ -59,9 +60,21 @@ def parse_copy(text: str) -> AskedCopy:
     return AskedCopy(item, digest.lower())
 
 
-def choose(ledger: Ledger, item: str, asked: AskedCopy) -> Redaction:
-    """Return the copy that is asked for; raise UsageError, RefusedError."""
+def choose(ledger: Ledger, item: str, asked: AskedCopy, recipient: str = "") -> Redaction:
+    """Return the copy that is asked for; raise UsageError, RefusedError.
+
+    Where it is not told which, it is one with a mark for `recipient` if there is one, else one without.
+    """
     found = [one for one in redactions_of(ledger, [item]) if one.sha256.startswith(asked.sha256)]
+    if recipient and not asked.sha256:
+        found = [one for one in found if one.marked and is_for(ledger, one, recipient)]
+        if not found:
+            raise UsageError(
+                f"item {item} has no redacted copy with a mark for {recipient}",
+                f"make one: bearwitness redact {item} --plan PLAN --vault … --mark-for {recipient}",
+            )
+    elif not asked.sha256:
+        found = [one for one in found if not one.marked] or found
     if not found:
         raise UsageError(
             f"item {item} has no such redacted copy", "make one: bearwitness redact ITEM --vault …"
@@ -91,9 +104,11 @@ class CopyWriter:
         """Write the copy and what proves it below `folder`."""
         copy = self._file(folder, number, opened, one)
         copied: Written | str = "the profile shows no packets of the original"
+        if one.marked:
+            copied = "a mark is in every picture of it"
         if not self._exact:
             self._refuse_exact(folder.parent / copy.name, opened, record, one)
-        else:
+        elif not one.marked:
             name = f"exhibits/{number:02}.segments"
             copied = write_copied(folder.parent / copy.name, folder.parent / name, name, opened, record)
         approved = len(signed.read(self._ledger).approvers(one.plan, APPROVAL))
@@ -161,7 +176,7 @@ class CopyWriter:
             act.body.fields["redaction"],
             "a redaction",
             "build container copy detectors plan tool version",
-            "ends",
+            "ends mark",
         )
         return act.entry, act.body
 

@@ -70,8 +70,15 @@ proves nothing by itself:
 {}"""
 
 
-def _altered(deliveries: Sequence[Json]) -> list[str]:
-    """Return the names of the redacted copies that are shown."""
+_MARKED: Final = """
+In every picture of these there is a faint mark besides, by which those who made them can tell to
+whom they gave this copy. So they are altered as a whole:
+
+{}"""
+
+
+def _altered(deliveries: Sequence[Json], *, marked: bool = False) -> list[str]:
+    """Return the names of the redacted copies that are shown, or of those among them with a mark."""
     found: list[str] = []
     for delivery in deliveries:
         items = delivery["items"] if isinstance(delivery, dict) else []
@@ -79,8 +86,18 @@ def _altered(deliveries: Sequence[Json]) -> list[str]:
             copies = item.get("redacted", []) if isinstance(item, dict) else []
             for copy in copies if isinstance(copies, list) else []:
                 if isinstance(copy, dict) and isinstance(copy["file"], str):
-                    found.append(copy["file"])
+                    found += [copy["file"]] if not marked or _is_marked(copy["entry"]) else []
     return found
+
+
+def _is_marked(entry: Json) -> bool:
+    """Return whether the entry of a copy, as it is shown, says that it has a mark."""
+    leaves = entry["shown"] if isinstance(entry, dict) else []
+    payloads = (
+        [leaf["payload"] for leaf in leaves if isinstance(leaf, dict)] if isinstance(leaves, list) else []
+    )
+    values = [one["value"] for one in payloads if isinstance(one, dict) and one["name"] == "redaction"]
+    return any(isinstance(value, dict) and "mark" in value for value in values)
 
 
 def instructions(
@@ -89,8 +106,9 @@ def instructions(
     """Return the text for a release of `vault` with these exhibits, whose files lie in `folder`."""
     lines = "".join(f"       sha256sum {name}\n" for name in exhibits)
     altered = "".join(f"       {name}\n" for name in _altered(deliveries))
+    marked = "".join(f"       {name}\n" for name in _altered(deliveries, marked=True))
+    labels = (_ALTERED.format(altered) if altered else "") + (_MARKED.format(marked) if marked else "")
     return _TEXT.format(
         key=vault.encode(), fingerprint=vault.fingerprint, exhibits=lines, begin=by_hand.BEGIN,
-        altered=_ALTERED.format(altered) if altered else "",
-        end=by_hand.END, script=by_hand.script(vault, deliveries, folder),
+        altered=labels, end=by_hand.END, script=by_hand.script(vault, deliveries, folder),
     )  # fmt: skip

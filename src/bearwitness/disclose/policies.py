@@ -31,8 +31,10 @@ _TYPES: Final = {
     "v": str, "name": str, "bit_exact": bool, "sound": bool, "length": bool, "seal_date": bool,
     "reveal": list, "never": list, "account": list, "other_ground": str, "redact": list, "approvals": int,
     "approvers": list, "encrypt": bool, "ranges": list, "escrow": bool,
-    "recipients": list, "embargo": str, "conditions": dict,
+    "recipients": list, "embargo": str, "conditions": dict, "watermark": bool,
 }  # fmt: skip
+_LATER: Final[dict[str, Any]] = {"watermark": False}
+"""What policies of earlier versions lack, and what that means."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Policy:
     approvers: tuple[str, ...] = ()
     encrypt: bool = False
     escrow: bool = False
+    watermark: bool = False
     recipients: tuple[str, ...] = ()
     conditions: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,6 +88,7 @@ def parse(text: str, what: str) -> Policy:
         got: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MalformedError(f"the policy {what} is not TOML: {error}") from None
+    got = _LATER | got
     if got.keys() != _TYPES.keys():
         odd = sorted(got.keys() ^ _TYPES.keys())
         raise MalformedError(f"the policy {what} lacks {odd[0]!r}, or does not know it")

@@ -30,6 +30,7 @@ from .copies import WrittenCopy
 from .copies import choose as choose_copy
 from .escrow import REVEALED, Escrow, digest_of, exact_of
 from .handing import check_destination, hand_over, workplace
+from .marks import refuse_marks
 from .outgoing import Draft, ExhibitFile, conditions_of, draft_of, files_of
 from .policies import DELIVERY_PREFIX, NO_POLICY, REVEALABLE, Policy
 from .proofs import Chosen
@@ -147,6 +148,8 @@ def release(
             entry["profile"] = policy.name
         if ready.exact is not None:
             entry["escrow"] = digest_of(ready.exact.folder)
+        if marks := sorted({one.sha256 for part in ready.parts for one in part.copies if one.marked}):
+            entry["marks"] = [*marks]
         if ready.recipients:
             entry["recipients"] = [sha256(name.encode()).hexdigest() for name in ready.recipients]
         ledger.vault.append(entry)  # first: what a crash keeps from going out does no harm in the log
@@ -195,8 +198,13 @@ def _making(
     recipients: Sequence[str],
     progress: Callable[[str], None],
     escrow: Escrow | None = None,
+    *,
+    within: bool = False,
 ) -> Iterator[Ready]:
-    """Give a whole release that verifies, beside `destination`; it is gone afterwards unless it was moved."""
+    """Give a whole release that verifies, beside `destination`; it is gone afterwards unless it was moved.
+
+    `within`: it is the escrow of another, which holds the copies that go out, whoever they are marked for.
+    """
     if escrow is not None:
         progress("making the exact proofs for the escrow")
         exact_proofs = _making(
@@ -209,6 +217,7 @@ def _making(
             (),
             escrow.recipients,
             progress,
+            within=True,
         )
         with exact_proofs as kept:
             named = replace(selection, escrow=digest_of(kept.folder))
@@ -233,7 +242,12 @@ def _making(
     )
     exact = policy.bit_exact and not policy.never & {"content", "tracks"}
     _refuse_unknown(ledger, selection.answers)
-    copies = [choose_copy(ledger, catalogue.find(asked.item).item, asked) for asked in selection.copies]
+    marked_for = recipients[0] if selection.watermark and len(recipients) == 1 else ""
+    copies = [
+        choose_copy(ledger, catalogue.find(asked.item).item, asked, marked_for) for asked in selection.copies
+    ]
+    if not within:
+        refuse_marks(ledger, copies, recipients, selection)
     stills = chosen_stills(ledger, [asked.still for asked in selection.stills])
     parts = _parts(catalogue, selection, stills, copies)
     ledger.frozen.refuse([item_id(part.leaf) for part in parts])

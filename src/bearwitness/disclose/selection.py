@@ -62,6 +62,7 @@ class Selection:
     stills: tuple[AskedStill, ...] = ()
     copies: tuple[AskedCopy, ...] = ()
     escrow: str = ""
+    watermark: bool = False
     ranges: frozenset[str] = frozenset()
     fields: tuple[str, ...] = ()
     statements: tuple[Said, ...] = ()
@@ -86,6 +87,7 @@ class Selection:
             stills=tuple(
                 replace(still, hide_length=still.hide_length or not policy.length) for still in self.stills
             ),
+            watermark=self.watermark or policy.watermark,
             account=self.account | policy.account,
             ranges=self.ranges | policy.ranges,
             other_ground=self.other_ground or policy.other_ground,

@@ -20,6 +20,7 @@ from bearwitness.vault.derivatives import DONE, Derivation
 from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import Ledger
+from bearwitness.vault.marks import Mark
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
@@ -28,6 +29,7 @@ from .plan import Source, source_of
 from .redaction import Finished
 
 VERSION: Final = "2"  # from this one on its entry says which copy it brought (docs/format.md, 5.3)
+VERSION_MARKED: Final = "3"
 _PIECE: Final = 1 << 20
 
 
@@ -56,10 +58,13 @@ def open_item(ledger: Ledger, row: ItemRow) -> Iterator[tuple[Bytes, Source]]:
     yield Bytes.of_ranges(reader.read, reader.size, f"item {row.item}"), source
 
 
-def derivation(item: str, finished: Finished, container: str, tool_version: str) -> Derivation:
+def derivation(
+    item: str, finished: Finished, container: str, tool_version: str, mark: Mark | None = None
+) -> Derivation:
     """Return what is entered of a finished copy; raise RefusedError if the attack found anything.
 
-    The parameters name the plan's digest, the container and every detector with its weights and precision.
+    The parameters name the plan's digest, the container and every detector with its weights and precision,
+    and that there is a `mark`, not which.
     """
     if finished.report.hits:
         raise RefusedError("the attack found something in this copy, so it is not entered")
@@ -77,18 +82,27 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
     report = finished.report
     if plan.ends is not None:
         parameters["ends"] = str(plan.ends.most)
-    # A changed voice is drawn anew each time: the same plan then gives other bytes, which are another job.
-    asked: dict[str, Json] = parameters | ({"copy": finished.sha256} if plan.changed else {})
+    if bool(plan.mark) != (mark is not None):
+        raise RefusedError("a copy is entered with the mark that its plan asks for, and with no other")
+    more: dict[str, bytes] = {}
+    if mark is not None:
+        parameters["mark"] = plan.mark
+        more = {redactions.MARK: mark.encode()}
+    version = VERSION if mark is None else VERSION_MARKED
+    # Voices and marks are drawn anew each time: the same plan then gives other bytes, which are another job.
+    drawn = bool(plan.changed) or mark is not None
+    asked: dict[str, Json] = parameters | ({"copy": finished.sha256} if drawn else {})
     return Derivation(
-        job=job_id(item, redactions.KIND, VERSION, None, asked),
+        job=job_id(item, redactions.KIND, version, None, asked),
         kind=redactions.KIND,
         tool=redactions.TOOL,
-        version=VERSION,
+        version=version,
         model=None,
         parameters=parameters,
         time=entries.now(),
         outcome=DONE,
-        files={
+        files=more
+        | {
             redactions.ATTACK: redactions.encode_attack(
                 finished.sha256, digest, hits, report.looked_at, report.warnings
             ),
@@ -102,7 +116,7 @@ def derivation(item: str, finished: Finished, container: str, tool_version: str)
 def _told(made: Derivation) -> Json:
     """Return what a recipient of the copy may see of it: all parameters but which file it was made of."""
     parameters = made.parameters if isinstance(made.parameters, dict) else {}
-    names = ("build", "container", "detectors", "plan", "ends")
+    names = ("build", "container", "detectors", "plan", "ends", "mark")
     shown = {name: parameters[name] for name in names if name in parameters}
     copy = sha256(made.files[redactions.COPY]).hexdigest()
     return {**shown, "copy": copy, "tool": made.tool, "version": made.version}

@@ -19,6 +19,8 @@ from .geometry import Box
 
 KINDS: Final = ("face", "head", "body", "overlay", "box")
 PRECISIONS: Final = ("f32", "bf16", "f16")
+MARK: Final = "1"
+"""The one way there is of putting a recipient's mark into pictures: docs/format.md, 5.3."""
 FILLS: Final = ("solid", "mosaic", "blur")
 VOICES: Final = ("keep", "mute", "ranges")
 WHISPER: Final = "whisper"
@@ -125,6 +127,7 @@ class Plan:
     """A whole plan. `times` are those of all frames, each seen by the detectors; `muted` is in milliseconds.
 
     `changed` is in order and without overlap; where `muted` overlaps it, it is silent.
+    `mark`: how a recipient's mark is put into every picture (MARK), empty if none is.
     `ends`: the copy is encoded anew as a whole, without these frames, on a clock of its own.
     `inverted`: everything but the boxes of people is hidden, and in them what the other tracks hide.
     """
@@ -141,6 +144,7 @@ class Plan:
     inverted: bool = False
     changed: tuple[Utterance, ...] = ()
     ends: Ends | None = None
+    mark: str = ""
 
     @property
     def unheard(self) -> tuple[tuple[int, int], ...]:

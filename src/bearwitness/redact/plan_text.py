@@ -25,6 +25,7 @@ from .plan import (
     CHANGES,
     FILLS,
     KINDS,
+    MARK,
     PRECISIONS,
     SPEAK,
     VOICES,
@@ -69,7 +70,8 @@ def read(data: bytes) -> Plan:
         raise MalformedError("the plan is not JSON in UTF-8") from None
     more = isinstance(value, dict) and "changed" in value
     loose = isinstance(value, dict) and "ends" in value
-    found = members(value, "the plan", _NAMES + " changed" * more + " ends" * loose)
+    marked = isinstance(value, dict) and "mark" in value
+    found = members(value, "the plan", _NAMES + " changed" * more + " ends" * loose + " mark" * marked)
     _one_of(found["format"], "the format of the plan", (FORMAT,))
     _one_of(found["v"], "the version of the plan", (VERSION,))
     _one_of(found["metadata"], "what is done with metadata", ("remove",))
@@ -91,6 +93,7 @@ def read(data: bytes) -> Plan:
         if more
         else (),
         ends=_read_ends(found["ends"], len(times)) if loose else None,
+        mark=_one_of(found["mark"], "how the mark of the plan is put in", (MARK,)) if marked else "",
     )
     numbers = [track.number for track in plan.tracks]
     if len(set(numbers)) != len(numbers):
@@ -135,6 +138,8 @@ def _value(plan: Plan) -> dict[str, Json]:
         more["ends"] = {
             "begin": str(ends.begin), "end": str(ends.end), "most": str(ends.most), "salt": ends.salt,
         }  # fmt: skip
+    if plan.mark:
+        more["mark"] = plan.mark
     return more | {
         "format": FORMAT,
         "v": VERSION,

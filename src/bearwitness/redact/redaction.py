@@ -212,13 +212,16 @@ class Workshop:
         name: str,
         progress: Progress,
         beside: Path | None = None,
+        mark: bytes | None = None,
     ) -> Iterator[Finished]:
         """Give the finished file, attacked without a hit; raises as :meth:`redact`.
 
+        `mark` is the key of the mark that a plan with one asks for.
         It is in memory, unless it is large and may lie `beside` its destination: see :mod:`.writing`.
         """
         require_for(plan, source, footage.name)
         _require_whole(plan, footage)
+        _require_mark(plan, footage, mark)
         if plan.ends is not None and not isinstance(footage, Footage):
             raise RefusedError("frames can be left out at the ends of footage, not of pictures and documents")
         rendered, sounds = None, Sounds((), ())
@@ -232,7 +235,8 @@ class Workshop:
                 raise RefusedError(f"{footage.name} is footage; {name} would be a picture")
             else:
                 part, shown = ends.part_of(footage, plan)
-                rendered = render(part, shown, codec_for(container), _counting(progress, "covering", shown))
+                counted = _counting(progress, "covering", shown)
+                rendered = render(part, shown, codec_for(container), counted, mark)
                 with self._changer() as changer:
                     sounds = make_sounds(part, shown, container, changer.change)
                 descriptor = stack.enter_context(without_name(rendered.size, beside))
@@ -352,6 +356,19 @@ def _require_whole(plan: Plan, footage: Shown) -> None:
         raise RefusedError(
             f"the plan is for pictures of another size or time base than those of {footage.name}"
         )
+
+
+def _require_mark(plan: Plan, footage: Shown, mark: bytes | None) -> None:
+    """Raise RefusedError unless a mark is at hand exactly where the plan asks for one, and can be put in."""
+    if bool(plan.mark) != (mark is not None):
+        raise RefusedError(
+            "the plan puts a mark for one recipient into every picture"
+            if mark is None
+            else "there is a mark for one recipient, and the plan puts none into the pictures",
+            "say for whom: bearwitness redact ITEM --vault … --mark-for age1…",
+        )
+    if mark is not None and not isinstance(footage, Footage):
+        raise RefusedError("a mark can be put into footage, not into pictures and documents")
 
 
 @contextlib.contextmanager

@@ -13,11 +13,12 @@ from fractions import Fraction
 from typing import Final
 
 from bearwitness.errors import RefusedError
+from bearwitness.signals import marks
 
 from . import h264
 from .copying import Scan, Stretch, assemble, scan, stretches
 from .encoding import Coded, Encoder, Settings, as_i420
-from .filling import Plane, cover, cover_all_but
+from .filling import Plane, cover, cover_all_but, planes
 from .footage import Footage
 from .geometry import Box, turned_back
 from .muxing.model import Packet, VideoTrack
@@ -51,20 +52,36 @@ class Rendered:
         return sum(end - begin for begin, end in self.copied) / len(self.track.packets)
 
 
-def render(footage: Footage, plan: Plan, codec: str, progress: Progress = lambda done: None) -> Rendered:
+def render(
+    footage: Footage,
+    plan: Plan,
+    codec: str,
+    progress: Progress = lambda done: None,
+    mark: bytes | None = None,
+) -> Rendered:
     """Return the video track with everything hidden that the plan hides; raise RefusedError.
 
-    `codec`: h264, vp8 or vp9, as the output's container needs it.
+    `codec`: h264, vp8 or vp9, as the output's container needs it. `mark`: the key of the mark that a plan
+    with one puts into every picture; without it the pictures are those that the mark is put into.
     """
-    return _Renderer(footage, plan, codec, progress).run()
+    return _Renderer(footage, plan, codec, progress, mark).run()
+
+
+def unmarked(footage: Footage, plan: Plan) -> Iterator[tuple[Fraction, Plane]]:
+    """Yield seconds since the first and each picture (I420, stored as is) that a plan's mark is put into."""
+    renderer = _Renderer(footage, plan, "h264", lambda done: None)
+    for time, picture in renderer.pictures():
+        yield renderer.seconds(time), picture
 
 
 class _Renderer:
     """One rendering: the plan's regions in stored coordinates, and the encoder."""
 
-    def __init__(self, footage: Footage, plan: Plan, codec: str, progress: Progress) -> None:
+    def __init__(
+        self, footage: Footage, plan: Plan, codec: str, progress: Progress, mark: bytes | None = None
+    ) -> None:
         self._footage, self._plan, self._codec, self._progress = footage, plan, codec, progress
-        self._hidden, self._windows = plan.hidden(), plan.windows()
+        self._hidden, self._windows, self._mark = plan.hidden(), plan.windows(), mark
         self._times = frozenset(plan.times)
         self._width, self._height = footage.video.width & ~1, footage.video.height & ~1
 
@@ -79,11 +96,21 @@ class _Renderer:
             reason = "all numbers of parameter sets are taken"
         return self._whole(reason)
 
+    def pictures(self) -> Iterator[tuple[int, Plane]]:
+        """Yield all pictures as they are encoded, with their times in ticks."""
+        return self._covered(list(self._plan.times), whole=True)
+
+    def seconds(self, time: int) -> Fraction:
+        """Return how long after the first picture one is shown."""
+        return (time - self._plan.times[0]) * self._footage.time_base
+
     def _why_whole(self) -> str:
         """Return why the file must be encoded anew as a whole, "" if groups of it may be copied."""
         video = self._footage.video
         if self._footage.anew:
             return "no packet of the original is to be in it"
+        if self._plan.mark:
+            return "a mark is put into every picture"
         if self._codec != "h264" or video.codec != "h264" or video.extradata[:1] != b"\x01":
             return f"{video.codec} in this container is encoded anew as a whole"
         if self._plan.inverted:
@@ -190,8 +217,11 @@ class _Renderer:
 
     def _cover(self, picture: Plane, time: int) -> Plane:
         own = picture.copy()
-        boxes = [self._stored(box) for box in self._hidden.get(time, [])]
         full_range = self._footage.full_range
+        if self._mark is not None:  # first: what is hidden is covered, the mark too
+            grid = marks.at_time(self._mark, float(self.seconds(time)))
+            marks.put(planes(own)[0], grid, full_range=full_range)
+        boxes = [self._stored(box) for box in self._hidden.get(time, [])]
         if self._plan.inverted:
             windows = [self._stored(box) for box in self._windows.get(time, [])]
             cover_all_but(own, windows, full_range=full_range)

@@ -32,6 +32,7 @@ COPY: Final = "copy"
 PLAN: Final = "plan.json"
 ATTACK: Final = "attack.json"
 CHECKLIST: Final = "checklist.txt"
+MARK: Final = "mark.json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Redaction:
     """A redacted copy: SHA-256 of its bytes, digest of its plan, what the attack found, which entry.
 
     `container` says what it is (mp4, jpeg, …); `delivery`, `path` and `job` where it lies; `told`: its entry
-    has the field `redaction`; `loose`: it was encoded anew as a whole, without a random part of its ends.
+    has the field `redaction`; `loose`: it was encoded anew as a whole, without a random part of its ends;
+    `marked`: with a mark for one recipient in every picture.
     """
 
     item: str
@@ -54,6 +56,7 @@ class Redaction:
     told: bool = False
     job: str = ""
     loose: bool = False
+    marked: bool = False
 
     def lacking(self, signed: Signed) -> str:
         """Return why its plan does not count as approved, empty if it does."""
@@ -116,7 +119,16 @@ def _redactions(act: Act, derived: OpenDerived) -> Iterator[Redaction]:
             delivery=canonical.text(act.body.fields["delivery"], "a delivery"),
             told="redaction" in act.body.fields,
             loose=isinstance(told["parameters"], dict) and "ends" in told["parameters"],
+            marked=_is_marked(derived, job, told["parameters"]),
         )
+
+
+def _is_marked(derived: OpenDerived, job: str, parameters: Json) -> bool:
+    """Return whether a copy has a mark; entry and files must agree on it."""
+    marked = isinstance(parameters, dict) and "mark" in parameters
+    if marked != (MARK in derived.jobs[job]):
+        raise MalformedError(f"the redaction at {derived.path} has a mark, or has none, against its entry")
+    return marked
 
 
 def _container(parameters: Json) -> str:
@@ -147,7 +159,7 @@ def read_file(ledger: Ledger, copy: Redaction, name: str) -> bytes:
 
 def _redaction(derived: OpenDerived, job: str, version: str, entry: int) -> Redaction:
     what = f"the attack at {derived.path}"
-    if {COPY, PLAN, ATTACK} != set(derived.jobs[job]) - {CHECKLIST}:
+    if {COPY, PLAN, ATTACK} != set(derived.jobs[job]) - {CHECKLIST, MARK}:
         raise MalformedError(f"the redaction at {derived.path} is not whole")
     names = "checked hits plan sha256 type v warnings"
     got = canonical.members(canonical.loads(derived.read(job, ATTACK), what), what, names)

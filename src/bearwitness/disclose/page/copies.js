@@ -38,13 +38,15 @@ async function checkDerivation(copy, item, vault, digest) {
   const fields = entryFields(copy.entry, "derived");
   if (fields.get("item") !== item.id) throw new Refusal("e.copyItem");
   if (!fields.has("redaction")) throw new Refusal("e.mustShow", { name: "redaction" });
-  const got = members(fields.get("redaction"), "build container copy detectors plan tool version", "ends");
+  const got = members(fields.get("redaction"), "build container copy detectors plan tool version", "ends mark");
   for (const one of listOf(got.detectors)) members(one, "name precision scales sha256");
   ["build", "container", "copy", "plan", "tool", "version"].forEach((name) => textOf(got[name]));
   if (![got.copy, got.plan].every((hash) => /^[0-9a-f]{64}$/.test(hash))) throw new Refusal("e.malformed", { what: "redaction" });
   if (Object.hasOwn(got, "ends")) bigInteger(got.ends, 1n);
+  if (Object.hasOwn(got, "mark")) bigInteger(got.mark, 1n);
   if (got.copy !== digest) throw new Refusal("e.copyOther");
   if (copy.copied && !["mp4", "mov"].includes(got.container)) throw new Refusal("e.copyKind");
+  if (copy.copied && Object.hasOwn(got, "mark")) throw new Refusal("e.copyMark");
   return { told: got, checkpoint };
 }
 

@@ -59,6 +59,7 @@ function copyBox(copy) {
   const { found, told } = copy;
   const words = [make("p", "altered", say(found ? "copyPart" : "copyAll"))];
   if (told) words.push(make("p", "quiet code", `${say("copyPlan")} ${told.plan}`));
+  if (told && Object.hasOwn(told, "mark")) words.push(make("p", "altered", say("copyMark")));
   const timed = found || player.querySelector("video, audio");
   return timed ? [player, copyTimeline(found, player), ...words] : [player, ...words];
 }

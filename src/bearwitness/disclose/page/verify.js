@@ -245,6 +245,7 @@ class Verification {
       const tool = `${told.tool} ${told.version} (${told.build})`;
       this.report.add("ok", 6, "f.copy", { name, id: proven.id, tool, plan: told.plan, log: String(checkpoint.size) });
       if (Object.hasOwn(told, "ends")) this.report.add("note", 6, "f.ends", { name, seconds: String(Number(told.ends) / 1000) });
+      if (Object.hasOwn(told, "mark")) this.report.add("note", 6, "f.mark", { name });
       const times = (kind) => found.spans.filter((span) => span.kind === kind)
         .map(({ from, to }) => `${clockText(secondsOf(from))} – ${clockText(secondsOf(to))}`).join(", ");
       if (found) {
