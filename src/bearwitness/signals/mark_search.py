@@ -179,8 +179,7 @@ def _rest(seen: Floats, leaked: Floats) -> Floats:
     got = leaked.ravel()
     square = (terms @ terms.T).astype(np.float64) + np.eye(len(terms)) * _FLAT * len(x)
     factors = np.linalg.solve(square, (terms @ got).astype(np.float64)).astype(np.float32)
-    rest: Floats = (got - factors @ terms).reshape(leaked.shape)
-    return rest
+    return np.asarray((got - factors @ terms).reshape(leaked.shape), np.float32)
 
 
 def _rect(whole: Shrunk, leaked: Shrunk, offset: float) -> Rect:
