@@ -104,13 +104,17 @@ class Still:
 
 @dataclass(frozen=True)
 class Copy:
-    """A redacted copy: the entry that brought it, how many approved its plan, what of it is proven."""
+    """A redacted copy: the entry that brought it, how many approved its plan, what of it is proven.
+
+    `plan`: the file that is its plan, in an escrow.
+    """
 
     file: str
     approvals: int
     entry: ShownEntry
     log: LogEvidence
     copied: Copied | None
+    plan: str | None = None
 
 
 @dataclass(frozen=True)
@@ -298,13 +302,15 @@ def _item(value: Json, version: int) -> ShownItem:
 def _copies(value: Json) -> tuple[Copy, ...]:
     found = []
     for member in canonical.array(value, "the redacted copies of an item"):
-        got = members(member, "a redacted copy", "approvals copied entry file log")
+        got = members(member, "a redacted copy", "approvals copied entry file log", "plan")
         log = _log(got["log"])
         if log.further or log.proof.stamps:
             raise MalformedError("the entry of a redacted copy is shown with more than one plain log proof")
         name = canonical.text(got["file"], "the file of a redacted copy")
         copied = None if got["copied"] is None else parse_copied(got["copied"])
-        found.append(Copy(name, parse_approvals(got["approvals"]), _entry(got["entry"]), log, copied))
+        plan = canonical.text(got["plan"], "the file of a plan") if "plan" in got else None
+        approvals = parse_approvals(got["approvals"])
+        found.append(Copy(name, approvals, _entry(got["entry"]), log, copied, plan))
     if not found:
         raise MalformedError("an item has an empty list of redacted copies")
     return tuple(found)

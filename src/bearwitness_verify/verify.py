@@ -37,6 +37,7 @@ from .archive import Package
 from .canonical import integer, unb64
 from .clip_proof import check_clip
 from .clips import Clip
+from .copies import Derivation
 from .copy_proof import ProvenCopy, check_copied, check_derivation
 from .errors import ProofError, SignatureError, VerifyError
 from .release import Content, Copy, Release, ShownDelivery, ShownItem, Still
@@ -192,6 +193,7 @@ class _Verification:
     def _copy(self, copy: Copy, proven: evidence.ProvenItem) -> None:
         self._report.altered = True
         names = [copy.file] + ([] if copy.copied is None else [copy.copied.segments.file])
+        names += [] if copy.plan is None else [copy.plan]
         found: ProvenCopy | None = None
         try:
             self._use(names)
@@ -203,13 +205,25 @@ class _Verification:
             for _ in pieces:
                 pass
             told, size = check_derivation(copy, proven, self._shown.vault, self._hashes[copy.file])
+            self._plan(copy.plan, told)
         except VerifyError as error:
             self._report.fail(6, f"{copy.file}: {printable(str(error))}")
             return
         for line in copy_words.described(copy.file, proven.item, told, size, found):
             self._report.ok(6, printable(line, 1000))
+        if copy.plan is not None:
+            self._report.ok(6, f"{copy.plan} is the plan by which {copy.file} was made")
         for line in copy_words.unproven(copy.file, copy.approvals, found):
             self._report.note(6, line)
+
+    def _plan(self, name: str | None, told: Derivation) -> None:
+        """Raise ProofError unless the file `name` is the plan that the log tells of."""
+        if name is None:
+            return
+        for _ in self._pieces(name):
+            pass
+        if self._hashes[name] != told.plan:
+            raise ProofError("the plan shown is not the one by which the copy was made")
 
     def _still(self, still: Still, proven: evidence.ProvenItem) -> None:
         names = [still.pieces.file, still.pieces.picture]

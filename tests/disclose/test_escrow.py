@@ -64,6 +64,32 @@ def test_the_escrow_is_the_one_that_the_release_names_and_it_proves_exactly(
     assert (bad.code, "the release names" in bad.out) == (1, True)
 
 
+@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+def test_a_court_redoes_a_copy_from_the_escrow_alone_and_a_forged_plan_is_noticed(
+    studio: Studio, tmp_path: Path
+) -> None:
+    kept = ["--escrow", tmp_path / "court.age", "--escrow-to", recipient_of(studio.anna)]
+    studio.do("release", tmp_path / "out", "--redacted", studio.clip, *kept)
+    assert not list((tmp_path / "out").rglob("*.plan"))
+    opened = tmp_path / "court"
+    age = ["age", "-d", "-i", studio.anna, "-o", tmp_path / "court.zip", tmp_path / "court.age"]
+    subprocess.run([str(word) for word in age], check=True)
+    shutil.unpack_archive(tmp_path / "court.zip", opened)
+    assert "is the plan by which exhibits/01.mp4 was made" in verify(opened).out
+    original = studio.drive / "clip.mp4"
+    done = run("redo", original, "--escrow", opened, "--save-plan", tmp_path / "p.plan", "--json").ok()
+    assert (done.json["verdict"], done.json["copy_sha256"]) == ("same bytes", studio.copy["sha256"])
+    assert done.json["plan_sha256"] == studio.copy["plan_sha256"]
+    assert sha256((tmp_path / "p.plan").read_bytes()).hexdigest() == studio.copy["plan_sha256"]
+    other = run("redo", studio.drive / "other.mp4", "--escrow", opened)
+    assert (other.code, "holds 0 such copies" in other.err) == (1, True)
+    forged = Forged(opened, studio.vault, tmp_path)
+    (plan,) = (name for name in forged.files if name.endswith(".plan"))
+    forged.put(plan, forged.files[plan].replace(b'"solid"', b'"blur"'))
+    bad = verify(forged.write(), "--vault-key", studio.fingerprint)
+    assert (bad.code, "not the one by which the copy was made" in bad.out) == (1, True)
+
+
 def test_a_malformed_escrow_is_refused(studio: Studio, tmp_path: Path) -> None:
     kept: list[Any] = ["--escrow", tmp_path / "court.age", "--escrow-to", recipient_of(studio.anna)]
     studio.do("release", tmp_path / "out", "--fields-of", studio.clip, *kept)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
+from bearwitness.vault import redactions
 from browser import needs_chromium
 from forging import Forged
 from reader import Reader
@@ -17,7 +20,13 @@ pytestmark = needs_chromium
 pytest.importorskip("containers.media", reason="PyAV makes the footage")
 from test_agreement import SIGNED, Alter, agree  # noqa: E402
 
-from studio import Studio, forged_copies, redacted  # noqa: E402
+from studio import Studio, exchange_detectors, forged_copies, redacted  # noqa: E402
+
+
+def opened_by(identity: Path, file: Path) -> bytes:
+    """Return what a file encrypted to an identity holds."""
+    secret = next(line for line in identity.read_text().splitlines() if line.startswith("AGE-SECRET-KEY-"))
+    return bytes(pyrage.decrypt(file.read_bytes(), [pyrage.x25519.Identity.from_str(secret)]))
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +85,42 @@ def test_both_read_an_escrow_strictly(reader: Reader, studio: Studio, tmp_path: 
         made = Forged(tmp_path / "out", studio.vault, tmp_path)
         made.statement["escrow"] = value
         assert agree(reader, made.write(), made.key, f"escrow {value}") == "failed"
+
+
+def test_both_prove_the_plan_of_a_copy_and_refuse_another(
+    reader: Reader, studio: Studio, tmp_path: Path
+) -> None:
+    ledger = studio.ledger()
+    one = next(c for c in redactions.redactions_of(ledger, [studio.clip]) if not c.marked)
+    plan = redactions.plan_of(ledger, one)
+    for data, verdict in ((plan, "verified"), (plan.replace(b'"solid"', b'"blur"'), "failed")):
+        made = Forged(studio.folder / "out", studio.vault, tmp_path)
+        redacted(made)["plan"] = "exhibits/01.plan"
+        made.put("exhibits/01.plan", data)
+        assert agree(reader, made.write(), made.key, f"a plan, {verdict}") == verdict
+
+
+def test_both_say_that_a_copy_has_a_mark_and_refuse_proven_pictures_in_it(
+    reader: Reader, studio: Studio, tmp_path: Path
+) -> None:
+    recipient = recipient_of(studio.anna)
+    with pytest.MonkeyPatch.context() as patch:
+        exchange_detectors(patch)
+        studio.do("redact", studio.clip, "--mark-for", recipient)
+    words = ["--watermark", "--redacted", studio.clip, "--to", recipient]
+    studio.do("release", tmp_path / "out.age", *words)
+    (tmp_path / "out.zip").write_bytes(opened_by(studio.anna, tmp_path / "out.age"))
+    shutil.unpack_archive(tmp_path / "out.zip", tmp_path / "out")
+    outcome = reader.check(tmp_path / "out", studio.made["vault_key"])
+    assert outcome.state == "verified", outcome
+    assert any("there is a faint mark in every picture" in line for line in outcome.lines)
+    text: Any = reader.tab.do("document.body.innerText")
+    assert "tells those who made this copy to whom they gave it" in text
+    assert recipient not in text
+    honest = Forged(studio.folder / "out", studio.vault, tmp_path)
+    made = Forged(tmp_path / "out", studio.vault, tmp_path)
+    copied = redacted(honest)["copied"]
+    redacted(made)["copied"] = copied
+    made.put(copied["segments"]["file"], honest.files[copied["segments"]["file"]])
+    made.own["items"][0]["fields"] = honest.own["items"][0]["fields"]
+    assert agree(reader, made.write(), made.key, "proven pictures under a mark") == "failed"

@@ -4,6 +4,8 @@ ORIGINAL is the sealed file, or with --vault an item's id. The plan is carried o
 the same bytes, the same pictures, or, where another build of the tool made it, alike to within what two
 encodings of one picture differ by. Anything else is named with its place, and the exit code is 1.
 
+With --escrow plan and copy are those in the decrypted escrow of a release, which is verified first.
+
 The digest of the plan that is printed must be the one that bearwitness-verify printed for the release, and
 the SHA-256 of the copy that of its exhibit: only then is it the derivation that the log binds.
 """
@@ -32,6 +34,7 @@ from bearwitness.redact.writing import container_of
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.redactions import PLAN, Redaction, read_copy, read_file, redactions_of
 
+from .escrowed import escrowed
 from .files import open_source, write_new
 from .options import path_text
 from .output import EXIT_DONE, EXIT_FAILED, Output, plural
@@ -39,6 +42,7 @@ from .unlocking import opened
 
 EXAMPLES = """
   bearwitness redo sealed.mp4 --plan clip.plan --copy release/exhibits/01.mp4
+  bearwitness redo sealed.mp4 --escrow opened.zip
   bearwitness redo 5f3a9c… --vault vault --identity anna.key
 """
 _PIECE = 1 << 20
@@ -49,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("original", metavar="ORIGINAL", help="the sealed file, or with --vault an item's id")
     parser.add_argument("--plan", metavar="PLAN", type=Path, help="the plan as text (in a vault: the copy's)")
     parser.add_argument("--copy", metavar="COPY", type=Path, help="the released copy (in a vault: the last)")
+    parser.add_argument(
+        "--escrow", metavar="PACKAGE", type=Path,
+        help="plan and copy are in this decrypted escrow (a .zip or a folder)",
+    )  # fmt: skip
     parser.add_argument("--vault", metavar="VAULT", type=Path, help="ORIGINAL is an item's id in this vault")
     parser.add_argument(
         "--identity", metavar="KEY", action="append", default=[], help="an identity file or a share"
@@ -60,11 +68,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
-    if options.vault is None and (options.plan is None or options.copy is None):
-        raise UsageError("without a vault the plan and the copy are files", "give --plan and --copy")
-    if options.save_plan is not None and options.vault is None:
-        raise UsageError("--save-plan writes the plan of a copy in a vault", "give --vault")
-    given = _of_vault(options, out) if options.vault is not None else _of_files(options)
+    if options.escrow is not None and (options.vault is not None or options.plan is not None):
+        raise UsageError("the plan is in the escrow: --vault and --plan are for other cases")
+    if options.vault is options.escrow is None and (options.plan is None or options.copy is None):
+        raise UsageError(
+            "without a vault or an escrow the plan and the copy are files", "give --plan and --copy"
+        )
+    if options.save_plan is not None and options.vault is options.escrow is None:
+        raise UsageError("--save-plan writes the plan of a copy in a vault or an escrow", "give --vault")
+    if options.escrow is not None:
+        given = _of_escrow(options)
+    else:
+        given = _of_vault(options, out) if options.vault is not None else _of_files(options)
     with given as (original, source, plan, copy, container, build), Sandbox(TASKS) as sandbox:
         out.say("carrying out the plan again and comparing: about as long as redacting took")
         done = redo(sandbox, original, source, plan, container, copy)
@@ -89,6 +104,23 @@ def _of_files(options: argparse.Namespace) -> Iterator[Given]:
         copy = stack.enter_context(open_source(options.copy))
         whole = source_of(_pieces(original))
         yield original, whole, _plan(options.plan), copy, container_of(options.copy), ""
+
+
+@contextlib.contextmanager
+def _of_escrow(options: argparse.Namespace) -> Iterator[Given]:
+    """Give the original as a file, and plan and copy out of an escrow that holds."""
+    with contextlib.ExitStack() as stack:
+        original = stack.enter_context(open_source(Path(options.original)))
+        source = source_of(_pieces(original))
+        wanted = None
+        if options.copy is not None:
+            with open_source(options.copy) as file:
+                wanted = _sha256(file)
+        one = escrowed(options.escrow, source, wanted)
+        if options.save_plan is not None:
+            write_new(options.save_plan, one.plan_bytes)
+        copy = stack.enter_context(held_in_memory(one.copy, one.name))
+        yield original, source, one.plan, copy, container_of(Path(one.name)), one.build
 
 
 @contextlib.contextmanager

@@ -87,12 +87,13 @@ class Builder:
         *,
         seal_date: bool = True,
         exact: bool = True,
+        plans: bool = False,
     ) -> None:
         """`seal_date`: time stamps and cosignatures, which tell when a delivery was sealed, may be shown.
 
-        `exact`: packets of the original may be shown as such.
+        `exact`: packets of the original may be shown as such; `plans`: the plans of redacted copies go along.
         """
-        self._writer = CopyWriter(ledger, exact=exact)
+        self._writer = CopyWriter(ledger, exact=exact, plans=plans)
         self._ledger, self._folder, self._chosen, self._selection = ledger, folder, chosen, selection
         self._checkpoints, self._seal_date = checkpoints, seal_date
         self._plain = selection.is_plain

@@ -17,7 +17,7 @@ from bearwitness.vault.delivery import OpenDelivery, Record
 from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.marks import is_for
-from bearwitness.vault.redactions import APPROVAL, COPY, Redaction, redactions_of
+from bearwitness.vault.redactions import APPROVAL, COPY, Redaction, plan_of, redactions_of
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 
@@ -94,9 +94,9 @@ def choose(ledger: Ledger, item: str, asked: AskedCopy, recipient: str = "") -> 
 class CopyWriter:
     """Writes redacted copies of a vault's items."""
 
-    def __init__(self, ledger: Ledger, *, exact: bool) -> None:
-        """`exact`: packets of the original may be shown as such."""
-        self._ledger, self._exact = ledger, exact
+    def __init__(self, ledger: Ledger, *, exact: bool, plans: bool = False) -> None:
+        """`exact`: packets of the original may be shown as such; `plans`: and how each copy was made."""
+        self._ledger, self._exact, self._plans = ledger, exact, plans
 
     def write(
         self, folder: Path, number: int, opened: OpenDelivery, record: Record, one: Redaction
@@ -119,9 +119,19 @@ class CopyWriter:
             "file": copy.name,
             "log": self._log(one),
         }
+        files = [copy]
+        if self._plans:
+            files.append(self._plan(folder, number, one))
+            value["plan"] = files[-1].name
         if isinstance(copied, str):
-            return WrittenCopy((copy,), value, 0, 0, copied)
-        return WrittenCopy((copy, copied.file), value, copied.copied, copied.pictures, "")
+            return WrittenCopy(tuple(files), value, 0, 0, copied)
+        return WrittenCopy((*files, copied.file), value, copied.copied, copied.pictures, "")
+
+    def _plan(self, folder: Path, number: int, one: Redaction) -> ClipFile:
+        """Write the plan of a copy; for a court, never for the public."""
+        data, name = plan_of(self._ledger, one), f"exhibits/{number:02}.plan"
+        (folder.parent / name).write_bytes(data)
+        return ClipFile(name, len(data), one.plan)
 
     def _refuse_exact(self, path: Path, opened: OpenDelivery, record: Record, one: Redaction) -> None:
         """Raise RefusedError if a copy that must not be bit-exact holds packets of the original."""

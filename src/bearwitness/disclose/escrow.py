@@ -1,8 +1,9 @@
 """The exact proofs of what a release shows in a form that tells less: made beside it, encrypted to a court.
 
 They are a release of their own: of every item that is shown all fields, and of every redacted copy the
-packets of the original in it. Nothing in it is clear that is not in the redacted copies. The release that
-goes out names its SHA-256 (docs/format.md, 11.7), so that it can be matched later.
+packets of the original in it and the plan by which it was made, so that a court with the original can do it
+again. Nothing in it is clear that is not in the redacted copies. The release that goes out names its SHA-256
+(docs/format.md, 11.7), so that it can be matched later.
 """
 
 from __future__ import annotations

@@ -254,7 +254,14 @@ def _making(
     check_destination(destination, recipients)
     with workplace(destination, secret=bool(recipients)) as folder:
         builder = Builder(
-            ledger, folder, chosen, selection, checkpoints, seal_date=policy.seal_date, exact=exact
+            ledger,
+            folder,
+            chosen,
+            selection,
+            checkpoints,
+            seal_date=policy.seal_date,
+            exact=exact,
+            plans=within,
         )
         made = builder.build(parts, progress)
         _verify_own(folder, ledger, progress)

@@ -7,6 +7,7 @@ approved its plan.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -147,6 +148,20 @@ def read_copy(ledger: Ledger, copy: Redaction) -> bytes:
     data = read_file(ledger, copy, COPY)
     if digest_of(data) != copy.sha256:
         raise TamperedError(f"the redacted copy of item {copy.item} is not the one that was attacked")
+    return data
+
+
+def plan_of(ledger: Ledger, copy: Redaction) -> bytes:
+    """Return the plan of a redacted copy in its canonical form, whose SHA-256 is `copy.plan`.
+
+    Raises FrozenError if its item is frozen, TamperedError where it is another plan.
+    """
+    try:
+        data = canonical.dumps(json.loads(read_file(ledger, copy, PLAN)))
+    except ValueError:
+        raise TamperedError(f"the plan of a redacted copy of item {copy.item} is none") from None
+    if digest_of(data) != copy.plan:
+        raise TamperedError(f"the plan of a redacted copy of item {copy.item} is not the one in its entry")
     return data
 
 

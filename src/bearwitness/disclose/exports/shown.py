@@ -39,6 +39,7 @@ FIELDS: Final = "fields of an item"
 ALTERED: Final = "redacted copy, ALTERED"
 COPIED: Final = "packets that prove what was not altered in a copy"
 STILL: Final = "proof still"
+PLAN: Final = "plan by which a redacted copy was made"
 TILES: Final = "tiles that prove a still"
 _NUMBER_DIGITS: Final = 8
 _CHARS_MAX: Final = 32_000  # what a cell of a spreadsheet holds; a path has at most 4,096 bytes on Linux
@@ -210,6 +211,8 @@ def _parts(item: ShownItem) -> Iterator[tuple[str, str]]:
         yield ALTERED, copy.file
         if copy.copied is not None:
             yield COPIED, copy.copied.segments.file
+        if copy.plan is not None:
+            yield PLAN, copy.plan
     for still in item.stills:
         yield _still(still), still.pieces.picture
         yield TILES, still.pieces.file

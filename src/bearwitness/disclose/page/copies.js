@@ -6,13 +6,14 @@ const [UNIT_SLICE, UNIT_IDR, UNIT_SPS, UNIT_PPS] = [1, 5, 7, 8];
 
 /** Read a redacted copy of an item. */
 function parseCopy(value) {
-  const got = members(value, "approvals copied entry file log");
+  const got = members(value, "approvals copied entry file log", "plan");
   const log = parseLog(got.log);
   if (log.further.length || log.proof.stamps) throw new Refusal("e.malformed", { what: "log of a copy" });
   return {
     file: textOf(got.file), entry: parseEntry(got.entry), log,
     approvals: smallInteger(got.approvals, 1000),
     copied: got.copied === null ? null : parseCopied(got.copied),
+    plan: Object.hasOwn(got, "plan") ? textOf(got.plan) : null,
   };
 }
 

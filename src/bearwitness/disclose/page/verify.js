@@ -230,9 +230,9 @@ class Verification {
   }
 
   async copy(copy, proven) {
-    const { file: name, copied } = copy;
+    const { file: name, copied, plan } = copy;
     try {
-      this.use(name, ...(copied ? [copied.segments.file] : []));
+      this.use(name, ...(copied ? [copied.segments.file] : []), ...(plan === null ? [] : [plan]));
       const { blob } = this.files.get(name);
       await this.hash(name, null);
       let found = null;
@@ -242,6 +242,11 @@ class Verification {
         found = await checkCopied(proven.fields, copied, this.files.get(segments.file).blob, leaves, blob);
       }
       const { told, checkpoint } = await checkDerivation(copy, proven, this.shown.vault, this.hashes.get(name));
+      if (plan !== null) {
+        await this.hash(plan, null);
+        if (this.hashes.get(plan) !== told.plan) throw new Refusal("e.copyPlan");
+        this.report.add("ok", 6, "f.plan", { name, plan });
+      }
       const tool = `${told.tool} ${told.version} (${told.build})`;
       this.report.add("ok", 6, "f.copy", { name, id: proven.id, tool, plan: told.plan, log: String(checkpoint.size) });
       if (Object.hasOwn(told, "ends")) this.report.add("note", 6, "f.ends", { name, seconds: String(Number(told.ends) / 1000) });
