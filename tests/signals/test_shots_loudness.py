@@ -10,7 +10,7 @@ import pytest
 from tests.signals import scenes
 from tests.signals.conftest import frames
 
-from bearwitness.signals.loudness import SILENCE, LoudnessMeter
+from bearwitness.signals.loudness import SILENCE, Loudness, LoudnessMeter
 from bearwitness.signals.shots import Shot, ShotFinder
 
 RATE = 48_000
@@ -89,6 +89,17 @@ def test_a_bang_is_found_at_its_time_and_the_times_survive_a_gap() -> None:
     (peak,) = made.finish().peaks()
     assert float(peak.at) == pytest.approx(11.1, abs=0.25)
     assert peak.above > 20
+
+
+@pytest.mark.parametrize("count", [1, 40, 100, 101, 102, 9_000])
+def test_what_is_usual_around_a_peak_is_the_median_of_five_seconds_on_each_side(count: int) -> None:
+    momentary = np.random.default_rng(count).normal(-30, 8, count)
+    peaks = Loudness(Fraction(0), momentary, None).peaks()
+    assert count < 40 or peaks
+    for peak in peaks:
+        top = round((peak.at - Fraction(1, 5)) * 10)
+        usual = np.median(momentary[max(0, top - 50) : top + 51])
+        assert peak.above == momentary[top] - usual
 
 
 def test_silence_has_no_loudness_and_no_peaks() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from bearwitness.signals.arrays import Doubles, Floats
 
 HOP = Fraction(1, 10)
+_AT_ONCE = 4096  # windows of which medians are taken at once: each is copied
 SILENCE = -70.0
 """LUFS of what is not heard; also reported for digital silence, which has no logarithm."""
 
@@ -46,12 +47,8 @@ class Loudness:
         """Return stretches at least `above` LU over the median of the `around` seconds about them, and over
         `floor`.
         """
-        count = len(self.momentary)
         half = int(around / 2 / HOP)
-        usual = np.array(
-            [np.median(self.momentary[max(0, i - half) : i + half + 1]) for i in range(count)],
-            dtype=np.float64,
-        )
+        usual = _medians(self.momentary, half)
         loud = (self.momentary - usual >= above) & (self.momentary >= floor)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
         found = []
@@ -61,6 +58,19 @@ class Loudness:
             rise = float(self.momentary[top] - usual[top])
             found.append(Peak(start, end, self.start + top * HOP + 2 * HOP, float(self.momentary[top]), rise))
         return tuple(found)
+
+
+def _medians(values: Doubles, half: int) -> Doubles:
+    """Return the median of each value and up to `half` on each side of it."""
+    count, wide = len(values), 2 * half + 1
+    if count <= wide:
+        near = [values[max(0, i - half) : i + half + 1] for i in range(count)]
+        return np.array([np.median(each) for each in near], np.float64)
+    first = [np.median(values[: i + half + 1]) for i in range(half)]
+    last = [np.median(values[i - half :]) for i in range(count - half, count)]
+    windows = np.lib.stride_tricks.sliding_window_view(values, wide)
+    inside = [np.median(windows[at : at + _AT_ONCE], axis=1) for at in range(0, len(windows), _AT_ONCE)]
+    return np.concatenate([first, *inside, last])
 
 
 class LoudnessMeter:

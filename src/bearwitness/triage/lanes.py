@@ -13,7 +13,7 @@ from queue import Queue
 from types import TracebackType
 from typing import Final, Self
 
-WAITING_MAX: Final = 8  # pictures, or stretches of sound
+WAITING_MAX: Final = 64  # pictures or stretches of sound: some 80 MB, for lanes share the pictures of a pass
 
 Work = Callable[[], None]
 
