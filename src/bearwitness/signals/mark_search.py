@@ -37,7 +37,7 @@ _SHARE_MIN: Final = 0.25
 _STEPS: Final = (0.02, 0.01, 0.005, 0.002, 0.001)
 _SIDE_MIN: Final = 0.6
 _PICTURES: Final = 5
-_FLAT: Final = 1e-7  # a picture of one grey has nothing to fit
+_TONES: Final = 32
 
 Rect = tuple[float, float, float, float]
 """Which part of the whole picture is seen: top, left, height, width, in shares of it."""
@@ -173,13 +173,16 @@ def _seen(picture: Floats, rect: Rect) -> Floats:
 
 
 def _rest(seen: Floats, leaked: Floats) -> Floats:
-    """Return what `leaked` has more than `seen` once brightness, contrast and gamma are taken out."""
-    x = (seen.ravel() - 128) / 128
-    terms = np.stack([np.ones_like(x), x, x * x])
-    got = leaked.ravel()
-    square = (terms @ terms.T).astype(np.float64) + np.eye(len(terms)) * _FLAT * len(x)
-    factors = np.linalg.solve(square, (terms @ got).astype(np.float64)).astype(np.float32)
-    return np.asarray((got - factors @ terms).reshape(leaked.shape), np.float32)
+    """Return what `leaked` has more than `seen` once brightness, contrast, gamma and clipping are taken out.
+
+    Any tone of `seen` has become another; which, the mean of `leaked` tells where `seen` has about that tone.
+    """
+    ours, theirs = seen.ravel(), leaked.ravel()
+    tones = (ours * (_TONES / 256)).astype(np.int64)
+    counts = np.bincount(tones)
+    there = counts > 0
+    before, after = (np.bincount(tones, one)[there] / counts[there] for one in (ours, theirs))
+    return np.asarray((theirs - np.interp(ours, before, after)).reshape(leaked.shape), np.float32)
 
 
 def _rect(whole: Shrunk, leaked: Shrunk, offset: float) -> Rect:
