@@ -180,6 +180,11 @@ def run(options: argparse.Namespace, out: Output) -> int:
     mark = mark_for(options)
     with Workshop(setting=setting) as workshop, _opened(workshop, options, out, mark) as opened:
         footage, source, deliver = opened
+        if options.press and isinstance(footage, Stills):
+            raise UsageError(
+                f"{footage.name} is a picture or document: --press leaves out the ends of footage",
+                "do without --press: a copy of this is written anew anyway, and may go to the press",
+            )
         plan = _edited(_plan(options, workshop, footage, source, out), options)
         if isinstance(footage, Footage):
             plan = with_voices(workshop, footage, plan, options, out)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from bearwitness import __version__
 from bearwitness.errors import RefusedError, UsageError
+from bearwitness.media.model import MediaError
+from bearwitness.media.source import Source as Bytes
 from bearwitness.redact import plan_text
 from bearwitness.redact.ends import MOST_MS
 from bearwitness.redact.footage import Footage
@@ -155,7 +157,21 @@ def opened_item(
             return Done(None, made.sha256, made.plan, made.rendered, made.sounds, made.report)
 
         with open_item(at.ledger, row) as (item, source):
-            yield workshop.of_item(item, stills=container in STILLS.values()), source, deliver
+            yield _of_item(workshop, item, container), source, deliver
+
+
+def _of_item(workshop: Workshop, item: Bytes, container: str) -> Footage | Stills:
+    opened = workshop.of_item(item, stills=container in STILLS.values())
+    if isinstance(opened, Footage):
+        try:
+            _ = opened.facts
+        except MediaError as error:
+            raise MediaError(
+                str(error),
+                "footage, pictures and PDF are redacted; print a text to PDF and seal that, or say it in "
+                "words: bearwitness release --statement",
+            ) from None
+    return opened
 
 
 def refuse_unapproved(ledger: Ledger, digest: str) -> None:

@@ -153,7 +153,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
                 at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
                 out.say, lambda ready: seen.append(inspected(ready, out)), _escrow(options),
             )  # fmt: skip
-            return tell_draft(options.draft, drafted, seen[0], out)
+            return tell_draft(options.draft, drafted, seen[0], policy, out)
         done = release(
             at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
             gate_of(at, options, out), out.say, _escrow(options),

@@ -55,7 +55,8 @@ def gate_of(at: Opened, options: argparse.Namespace, out: Output) -> Gate:
         )
         humans = signed.read(at.ledger).approvers(request.subject(), request.purpose)
         wanted = frozenset(policy.approvers or ROLES)
-        policies.require_approvals(policy, sum(bool(wanted & roles) for roles in humans.values()))
+        counting = sum(bool(wanted & roles) for roles in humans.values())
+        policies.require_approvals(policy, counting, len(humans) - counting)
         seen = inspected(ready, out)
         known = facts.of_vault(
             at.ledger, at.catalogue, request, now, looks=tuple(seen.looks), scans=tuple(seen.scans),
@@ -93,7 +94,7 @@ def _said(at: Opened, request: Request, shown: frozenset[str]) -> dict[str, list
     return {row.item: [path_text(row.path)] for row in rows if row is not None}
 
 
-def tell_draft(path: Path, drafted: Draft, seen: Inspected, out: Output) -> int:
+def tell_draft(path: Path, drafted: Draft, seen: Inspected, policy: Policy, out: Output) -> int:
     """Write a draft, say what was seen in its files and what to do with it."""
     write_new(path, drafted.encode().decode())
     found = sorted({finding for scan in seen.scans for finding in scan.findings})
@@ -108,6 +109,9 @@ def tell_draft(path: Path, drafted: Draft, seen: Inspected, out: Output) -> int:
             out.say("\n".join(f"    {line}" for line in text.splitlines()))
     for finding in found:
         out.say(f"it carries {finding}")
+    lacking = redactions.left(policy, drafted.exhibits, seen.looks, seen.scans)
+    for reason in lacking:
+        out.say(f"the profile {policy.name!r} will not let it out as it is: {reason}")
     data = {
         "draft": str(path),
         "exhibits": [vars(e) for e in drafted.exhibits],
@@ -115,6 +119,7 @@ def tell_draft(path: Path, drafted: Draft, seen: Inspected, out: Output) -> int:
         "looks": [vars(look) for look in seen.looks],
         "metadata": found,
         "texts": seen.texts,
+        "lacking": lacking,
     }
     out.result(
         data,

@@ -144,13 +144,17 @@ def require(
         )
 
 
-def require_approvals(policy: Policy, approved: int) -> None:
-    """Raise RefusedError unless as many people with the right roles approved as `policy` asks for."""
+def require_approvals(policy: Policy, approved: int, others: int = 0) -> None:
+    """Raise RefusedError unless as many people with the right roles approved as `policy` asks for.
+
+    `others` approved as well, in roles that do not count here.
+    """
     who = f"the profile {policy.name!r}"
     if approved < policy.approvals:
         roles = f" ({', '.join(policy.approvers)})" if policy.approvers else ""
         raise RefusedError(
-            f"{who} wants the approval of {policy.approvals} people{roles}; the log has {approved}",
+            f"{who} wants the approval of {policy.approvals} people{roles}; the log has {approved}"
+            + (f", and {others} in other roles, which do not count" if others else ""),
             "have it approved, or edit the policy: bearwitness release --print-profile",
         )
 
@@ -159,4 +163,6 @@ def refuse_never(policy: Policy, revealed: frozenset[str]) -> None:
     """Raise RefusedError if a field is to be revealed that the policy never shows."""
     wrong = sorted(revealed & policy.never)
     if wrong:
-        raise RefusedError(f"the profile {policy.name!r} never shows {', '.join(wrong)}", "leave it out")
+        whole = "no file goes out as it was sealed: show a copy (bearwitness redact), or a --statement"
+        hint = whole if "content" in wrong else "leave it out"
+        raise RefusedError(f"the profile {policy.name!r} never shows {', '.join(wrong)}", hint)
