@@ -46,6 +46,13 @@ def test_russian_is_written_in_cyrillic_and_no_translation_was_left_in_english()
         assert said["fr"] != said["en"] or len(said["en"]) < 8, key
 
 
+def test_what_a_browser_can_not_show_is_not_called_proven_for_it_may_be_an_altered_copy() -> None:
+    said = webpage.texts()
+    for key in ("noPlay", "cannotShow"):
+        for language, proven in (("en", "prove"), ("ru", "доказан"), ("fr", "prouv")):
+            assert proven not in said[key][language]
+
+
 def test_every_sentence_the_scripts_ask_for_is_in_the_table_and_the_other_way_round(script: str) -> None:
     code = script.split("\n\n", 1)[1]  # without the table itself
     asked = set(QUOTED.findall(code)) | set(re.findall(r'data-t="([^"]+)"', webpage.page().decode()))
