@@ -11,7 +11,7 @@ import pyrage
 import pytest
 
 from bearwitness.disclose import policies
-from bearwitness.errors import MalformedError, UsageError
+from bearwitness.errors import MalformedError, RefusedError, UsageError
 from footage_free import released_fields, statement
 from workbench import Bench, fill, recipient_of, run, verify, wav
 
@@ -58,6 +58,13 @@ def test_without_approvals_no_profile_lets_anything_out(bench: Bench, tmp_path: 
     assert done.code == 1
     assert "wants the approval of 2 people" in done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_approvals_in_roles_that_do_not_count_are_told_as_such() -> None:
+    court = policies.load("court")
+    with pytest.raises(RefusedError, match=r"the log has 1, and 2 in other roles, which do not count"):
+        policies.require_approvals(court, 1, 2)
+    policies.require_approvals(court, 2, 0)
 
 
 def test_the_press_profile_shows_no_file_no_clip_no_count_and_no_date(bench: Bench, tmp_path: Path) -> None:
