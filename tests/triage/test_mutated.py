@@ -13,16 +13,17 @@ import pytest
 from bearwitness.sandbox.status import layers
 from containers.media import Recipe, make
 from mutating import mutated
+from scale import ALL
 from triaged import NOTE, RUSSIAN, Triaged, docx, jpeg
 from workbench import BIN, SEED, Bench, Done, run, scaled, wav
 
 FILES = scaled(8, 2000)
+FILES_WITH_MODELS = 80  # the models see frames that were decoded, never a byte of the file
 DECODING = [
     word
     for kind in ("probe", "metadata", "document", "shots", "sketch", "loudness")
     for word in ("--only", kind)
 ]
-KINDS: list[str] = scaled(1, 0) * DECODING  # all of them, models too, with BEARWITNESS_ALL
 LARGEST_PROCESS = 2 << 30
 PATIENCE_SECONDS = scaled(600, 4 * 3600)
 _H264 = {"g": "20", "bf": "2", "preset": "ultrafast"}
@@ -65,7 +66,12 @@ def watched(*words: object) -> tuple[Done, int]:
 def test_every_mutated_file_ends_with_a_result_or_a_reason_and_sound_ones_are_not_harmed(
     tmp_path: Path,
 ) -> None:
-    triage_mutated(drawn(tmp_path), FILES // 2, tmp_path)
+    triage_mutated(drawn(tmp_path), FILES // 2, tmp_path, DECODING)
+
+
+@pytest.mark.skipif(not ALL, reason="models look at eighty files for minutes: BEARWITNESS_ALL=1")
+def test_models_too_come_to_an_end_with_mutated_files(tmp_path: Path) -> None:
+    triage_mutated(drawn(tmp_path), FILES_WITH_MODELS, tmp_path, [])
 
 
 def test_every_mutated_file_of_the_corpus_ends_with_a_result_or_a_reason(
@@ -73,11 +79,11 @@ def test_every_mutated_file_of_the_corpus_ends_with_a_result_or_a_reason(
 ) -> None:
     small = [p for p in sorted(corpus.rglob("*.*")) if p.is_file() and p.stat().st_size < 400_000]
     media = {path.name: path.read_bytes() for path in small if path.suffix not in {".json", ".py", ".md"}}
-    triage_mutated(media, FILES // 2, tmp_path)
+    triage_mutated(media, FILES // 2, tmp_path, DECODING)
 
 
-def triage_mutated(originals: dict[str, bytes], count: int, tmp_path: Path) -> None:
-    """Seal and triage `count` mutated files between sound ones; check that each is told of."""
+def triage_mutated(originals: dict[str, bytes], count: int, tmp_path: Path, kinds: list[str]) -> None:
+    """Seal `count` mutated files between sound ones, have `kinds` look at them; each must be told of."""
     if layers().lacking:
         pytest.skip(f"this kernel can not lock up the decoders: {'; '.join(layers().lacking)}")
     bench, drive = Bench(tmp_path / "bench"), tmp_path / "drive"
@@ -88,7 +94,7 @@ def triage_mutated(originals: dict[str, bytes], count: int, tmp_path: Path) -> N
         (drive / name).write_bytes(data)
     bench.seal(drive)
     triaged = Triaged(bench, Path(shutil.copytree(bench.vault, tmp_path / "vault")))
-    words = ["triage", "--vault", triaged.vault, "--identity", triaged.anna, *NOTE, *KINDS, "--json"]
+    words = ["triage", "--vault", triaged.vault, "--identity", triaged.anna, *NOTE, *kinds, "--json"]
     done, largest = watched(*words)
     report = done.ok(0, 3).json
     assert largest <= LARGEST_PROCESS

@@ -81,9 +81,9 @@ def test_roots_are_those_that_rfc_6962_defines() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_entry_of_every_log_has_the_proof_that_rfc_6962_defines_and_it_holds(size: int) -> None:
+def test_entries_of_every_log_have_the_proof_that_rfc_6962_defines_and_it_holds(size: int) -> None:
     leaves, compared = LEAVES[:size], sample(range(size), 12)
-    for index in range(size):
+    for index in sorted({*sample(range(size), 40), *compared}):
         proof = inclusion_proof(leaves, index)
         merkle.verify_inclusion(index, size, leaves[index], proof, ROOTS[size])
         assert index not in compared or proof == naive.inclusion(index, leaves)
@@ -92,7 +92,7 @@ def test_every_entry_of_every_log_has_the_proof_that_rfc_6962_defines_and_it_hol
 @pytest.mark.parametrize("size", SIZES)
 def test_every_log_is_shown_to_continue_every_earlier_one_as_rfc_6962_defines(size: int) -> None:
     leaves, compared = LEAVES[:size], sample(range(1, size + 1), 12)
-    for old in range(1, size + 1):
+    for old in sorted({*sample(range(1, size + 1), 40), *compared}):
         proof = consistency_proof(leaves, old)
         merkle.verify_consistency(old, size, ROOTS[old], ROOTS[size], proof)
         assert old not in compared or proof == naive.consistency(old, leaves)
