@@ -86,8 +86,17 @@ class SecondOpinion(Analyser):
 class _SecondOpinion(Analysis):
     def __init__(self, material: Material) -> None:
         self._material = material
+        self._result: Result | None = None
+
+    def settle(self) -> None:
+        if self._result is None:
+            self._result = self._asked()
 
     def finish(self) -> Result:
+        return self._result or self._asked()
+
+    def _asked(self) -> Result:
+        """Return what ExifTool says, if there is anything to ask it for."""
         program = find_program("exiftool") if version() else None
         if program is None:
             return Result(details={"missing": MISSING, "tags": {}})
