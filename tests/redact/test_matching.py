@@ -21,10 +21,11 @@ from bearwitness.media.model import Frame
 from bearwitness.redact.attack import pixels
 from bearwitness.redact.attack.hits import Report
 from bearwitness.redact.attack.matching import MatchCheck
+from bearwitness.redact.covering import GROW
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box, grown
 from bearwitness.redact.plan import Picture, Plan, Source, Track
-from bearwitness.redact.tracking import GROW, Detection
+from bearwitness.redact.tracking import Detection
 
 from .conftest import NOBODY
 

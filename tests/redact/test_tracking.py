@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bearwitness.redact.covering import regions
 from bearwitness.redact.geometry import Box, clipped, common
-from bearwitness.redact.tracking import Chain, Detection, link, merged, regions
+from bearwitness.redact.tracking import Chain, Detection, link, merged
 
 WIDTH, HEIGHT = 640, 360
 SECONDS = [n / 25 for n in range(60)]

@@ -47,6 +47,11 @@ def grown(box: Box, factor: float) -> Box:
     return enclosing(box.x - more_w, box.y - more_h, box.w + 2 * more_w, box.h + 2 * more_h)
 
 
+def centred(box: Box, w: float, h: float) -> Box:
+    """Return a box of this width and height around the middle of `box`, rounded outwards."""
+    return enclosing(box.x + (box.w - w) / 2, box.y + (box.h - h) / 2, w, h)
+
+
 def clipped(box: Box, width: int, height: int) -> Box | None:
     """Return the part of `box` that lies on a picture, None if nothing does."""
     left, top = max(0, box.x), max(0, box.y)

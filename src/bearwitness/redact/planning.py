@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from bearwitness.errors import RefusedError
 from bearwitness.media.model import Frame
 
+from .covering import regions
 from .cuts import Cuts
 from .geometry import Box
 from .looking import BODIES, Looker
 from .overlays import Finder, Overlay
 from .plan import BY_MACHINE, Doubt, Plan, Source, Track
 from .shown import Shown
-from .tracking import HEADS, SURE, THRESHOLD, Chain, Sighting, link, merged, regions
+from .tracking import HEADS, SURE, THRESHOLD, Chain, Sighting, link, merged
 
 Progress = Callable[[int], None]
 

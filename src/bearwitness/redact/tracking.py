@@ -1,24 +1,20 @@
-"""From detections in single frames to tracks without gaps: what is hidden when (Kalman-free, by overlap).
+"""From detections in single frames to chains of one thing (Kalman-free); :mod:`.covering` hides them.
 
 A detector misses a turned or blurred face for some frames; a track does not. Detections are linked from
 frame to frame and over gaps, forwards, and, because a link joins both its ends, backwards alike: a weak
-detection counts if it belongs to something that is strong at another time. Gaps are filled, boxes enlarged,
-entries and exits padded, and nothing is carried across a cut.
+detection counts if it belongs to something that is strong at another time. Nothing is linked across a cut.
 """
 
 from __future__ import annotations
 
-import bisect
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from .geometry import Box, around, between, clipped, enclosing, grown, overlap
+from .geometry import Box, around, enclosing, overlap
 
-GROW: Final = 1.3  # detectors box brow to chin; hair, ears and the chin of an open mouth lie outside
 GAP_SECONDS: Final = 1.0  # how long something may be lost and still be the same
-PAD_SECONDS: Final = 0.4  # how long it is hidden before it is first and after it is last seen
 SURE: Final = 0.35  # one detection of this score is enough for a track …
 SEEN_OFTEN: Final = 3  # … or so many of THRESHOLD
 THRESHOLD: Final = 0.2
@@ -29,7 +25,7 @@ _LINK: Final = 0.15
 _NEAR: Final = 1.0  # or middles this many box sides apart …
 _STEADY: Final = 6  # sightings a speed is taken over: two alone are mostly the detector's unrest
 _FAR_SIDES: Final = 3  # nothing is expected further away than so many of its sides
-_GROWTH_MAX: Final = 1.6  # … with sides that differ by no more than this
+GROWTH_MAX: Final = 1.6  # … with sides that differ by no more than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,60 +172,4 @@ def _fit(a: Box, b: Box, *, far: bool) -> float:
     ratio = max(a.w, b.w) / min(a.w, b.w)
     side = max(a.w, a.h, b.w, b.h)
     away = max(abs(a.x + a.w / 2 - b.x - b.w / 2), abs(a.y + a.h / 2 - b.y - b.h / 2)) / side
-    return 1 - away / 2 if ratio <= _GROWTH_MAX and away <= _NEAR else 0.0
-
-
-def regions(
-    chain: Chain, times: Sequence[float], cuts: Collection[int], width: int, height: int
-) -> dict[int, Box]:
-    """Return what to hide of a chain, by index of frame: gaps filled, enlarged, padded, on the picture."""
-    filled: dict[int, Box] = {}
-    known = list(chain.seen)
-    for first, second in itertools.pairwise(known):
-        a, b = chain.seen[first].box, chain.seen[second].box
-        filled[first] = a
-        for at in range(first + 1, second):
-            share = (times[at] - times[first]) / (times[second] - times[first])
-            # Where it was not seen it may have turned or moved unevenly: both ends are covered a little more.
-            filled[at] = grown(between(a, b, share), 1.15)
-    filled[known[-1]] = chain.seen[known[-1]].box
-    _pad(filled, times, sorted(cuts), len(times))
-    found = {}
-    for at, box in filled.items():
-        inside = clipped(grown(box, GROW), width, height)
-        if inside is not None:
-            found[at] = inside
-    return found
-
-
-def _pad(filled: dict[int, Box], times: Sequence[float], cuts: Sequence[int], count: int) -> None:
-    """Hide it before its entry and after its exit, moving on at half of its speed, within its shot."""
-    first, last = min(filled), max(filled)
-    place = bisect.bisect_right(cuts, first)
-    shot_begin = cuts[place - 1] if place else 0
-    place = bisect.bisect_right(cuts, last)
-    shot_end = cuts[place] if place < len(cuts) else count
-    head, tail = _step(filled, first, 1), _step(filled, last, -1)
-    for at in range(first - 1, shot_begin - 1, -1):
-        if times[first] - times[at] > PAD_SECONDS:
-            break
-        filled[at] = _drifted(filled[first], head, first - at)
-    for at in range(last + 1, shot_end):
-        if times[at] - times[last] > PAD_SECONDS:
-            break
-        filled[at] = _drifted(filled[last], tail, at - last)
-
-
-def _step(filled: dict[int, Box], at: int, towards: int) -> tuple[float, float]:
-    """Return how far it moves a frame when it leaves `at` away from what is known."""
-    other = at + towards * min(5, len(filled) - 1)
-    if other == at or other not in filled:
-        return 0.0, 0.0
-    a, b = filled[at], filled[other]
-    away = abs(other - at)
-    return (a.x - b.x) / away, (a.y - b.y) / away
-
-
-def _drifted(box: Box, step: tuple[float, float], frames: int) -> Box:
-    moved = enclosing(box.x + step[0] * frames / 2, box.y + step[1] * frames / 2, box.w, box.h)
-    return around(box, moved) if frames <= 2 else moved
+    return 1 - away / 2 if ratio <= GROWTH_MAX and away <= _NEAR else 0.0

@@ -10,12 +10,12 @@ from typing import Final
 
 from bearwitness.media.model import Frame
 
+from ..covering import GROW
 from ..cuts import Cuts
 from ..footage import Footage
 from ..geometry import Box, grown
 from ..looking import Looker
 from ..plan import Plan
-from ..tracking import GROW
 from . import changed, pixels, silence, speech, structure_matroska, structure_mp4, traces
 from .hits import Hit, Report
 from .matching import MISSING, MatchCheck

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..covering import regions
 from ..geometry import common
 from ..looking import BODIES
 from ..plan import Plan
-from ..tracking import Detection, Sighting, link_all, merged, regions
+from ..tracking import Detection, Sighting, link_all, merged
 from .hits import Hit
 from .pixels import Luma, flat_share
 

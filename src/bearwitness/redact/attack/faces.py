@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..covering import regions
 from ..geometry import Box, common, overlap
 from ..plan import Plan, Track
-from ..tracking import Chain, Detection, Sighting, link_all, merged, regions
+from ..tracking import Chain, Detection, Sighting, link_all, merged
 from .hits import Hit
 from .pixels import Luma, flat_share
 

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from bearwitness.media.model import Picture
 
+from ..covering import GROW
 from ..geometry import Box, clipped, common, grown
 from ..plan import Plan, Track
 from ..shown import Shown
-from ..tracking import GROW, Detection
+from ..tracking import Detection
 from .hits import Hit, Report
 from .pixels import Luma, flat_share
 
