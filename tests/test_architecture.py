@@ -203,3 +203,11 @@ def test_nothing_that_can_call_out_is_imported_where_no_user_ordered_it() -> Non
     users = {found.module for found in ALL if found.target.partition(".")[0] in network}
     ordered = {"bearwitness.custody.stamping", "bearwitness.custody.witness"}  # a stamp, a cosignature
     assert {user for user in users if part_of(user) != "sandbox"} == ordered  # the sandbox has socket pairs
+
+
+def test_no_two_test_modules_have_one_name_for_then_one_of_them_is_not_run() -> None:
+    """Modules in folders without an ``__init__.py`` are known by their bare name."""
+    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    bare = [path.name for path in paths if not (path.parent / "__init__.py").exists()]
+    assert len(paths) > 100
+    assert sorted(bare) == sorted(set(bare))

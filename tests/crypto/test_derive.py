@@ -27,6 +27,7 @@ LABELS = {
     "offset": 1,
     "place": 1,
     "still": 2,
+    "mark": 0,
 }  # numbers each takes
 
 

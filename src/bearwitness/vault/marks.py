@@ -6,6 +6,7 @@ release shows it.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
 
 from bearwitness.crypto.derive import SECRET_BYTES, derive, new_secret
@@ -27,7 +28,8 @@ class Mark:
 
     def seed(self, original: str) -> bytes:
         """Return the 32 bytes the patterns are drawn from; `original` is its SHA-256 in hexadecimal."""
-        return derive(self.key, b"mark\x00" + self.recipient.encode() + b"\x00" + original.encode())
+        told = self.recipient.encode() + b"\x00" + original.encode()
+        return hmac.digest(derive(self.key, b"mark"), told, "sha256")
 
     def encode(self) -> bytes:
         """Return the file."""
