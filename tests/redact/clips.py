@@ -52,7 +52,8 @@ def make(
         video: Any = container.add_stream(codec, rate=RATE, options=options or {})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, pixel
         video.time_base = video.codec_context.time_base = base
-        audio: Any = container.add_stream(sound, rate=48000) if sound else None
+        strict = {"strict": "experimental"} if sound == "vorbis" else {}
+        audio: Any = container.add_stream(sound, rate=48000, options=strict) if sound else None
         for number, time in enumerate(times):
             frame = VideoFrame.from_ndarray(picture(number), format="rgb24").reformat(format=pixel)
             frame.pts, frame.time_base = time, base

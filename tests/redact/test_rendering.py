@@ -89,6 +89,20 @@ def test_every_frame_and_sound_keeps_its_time_to_the_millisecond(
         assert (part.max() < 45) == (22 <= number < 26), number
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "webm"])
+def test_tags_and_the_name_of_an_encoder_in_the_set_up_of_vorbis_do_not_go_out(
+    suffix: str, tmp_path: Path, opened: Open
+) -> None:
+    source = clips.make(tmp_path / f"a.{suffix}", "libvpx", "vorbis")
+    assert b"\x03vorbis" in source.read_bytes()  # the header with the comments
+    footage = opened(source)
+    out = tmp_path / f"b.{suffix}"
+    finish(footage, hiding(empty_plan(source, footage), REGION, 22, 26), out)
+    assert b"vorbis" not in out.read_bytes()
+    ends = [max(time + length for time, length, _ in clips.packets(path, "audio")) for path in (source, out)]
+    assert abs(ends[0] - ends[1]) <= 30 * MILLISECOND
+
+
 def test_groups_without_a_change_are_copied_bit_for_bit_and_told(tmp_path: Path, opened: Open) -> None:
     source = clips.make(tmp_path / "a.mkv", options=GROUPS)
     footage = opened(source)

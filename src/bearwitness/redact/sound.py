@@ -29,11 +29,12 @@ from .plan import Plan, Utterance
 
 Samples: TypeAlias = NDArray[np.float32]
 
+# Not Vorbis: among what its decoder is set up with are tags and the encoder's name.
 _CARRIED: Final = {
     "mp4": frozenset({"aac", "mp3", "opus", "flac"}),
     "mov": frozenset({"aac", "mp3"}),
-    "mkv": frozenset({"aac", "mp3", "opus", "vorbis", "flac"}),
-    "webm": frozenset({"opus", "vorbis"}),
+    "mkv": frozenset({"aac", "mp3", "opus", "flac"}),
+    "webm": frozenset({"opus"}),
 }
 _NAMES: Final = {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis", "aac_latm": "aac_latm"}
 _SILENT: Final = {"aac": "aac", "opus": "libopus"}
