@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,20 @@ def test_the_release_says_everywhere_that_there_is_a_mark_and_nowhere_whose(
     assert [one["recipient"] for one in told["copies"] if one["found"]] == [room.who["Ben"]]
     assert told["copies"][0]["releases"] == [entry["release"]]
     assert abs(told["copies"][1]["score"]) < told["threshold"]
+
+
+@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+def test_the_escrow_holds_the_very_copy_that_goes_out_and_not_another_of_the_item(
+    room: Room, tmp_path: Path
+) -> None:
+    kept = ["--escrow", tmp_path / "court.age", "--escrow-to", room.who["Anna"]]
+    words = ["--watermark", "--redacted", room.clip, "--to", room.who["Ben"], *kept]
+    room.release(tmp_path / "out.age", *words).ok()
+    age = ["age", "-d", "-i", room.anna, "-o", tmp_path / "court.zip", tmp_path / "court.age"]
+    subprocess.run([str(word) for word in age], check=True)
+    shutil.unpack_archive(tmp_path / "court.zip", tmp_path / "court")
+    held = (tmp_path / "court/exhibits/01.mp4").read_bytes()
+    assert sha256(held).hexdigest() == room.of["Ben"]["sha256"]
 
 
 def test_a_mark_is_read_back_strictly_and_drawn_for_one_original(room: Room) -> None:

@@ -5,7 +5,7 @@ Nothing appears at the destination unless the stand-alone verifier accepts the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -206,6 +206,10 @@ def _making(
     `within`: it is the escrow of another, which holds the copies that go out, whoever they are marked for.
     """
     if escrow is not None:
+        # The escrow must hold the very copies that go out: once they are chosen, they are named.
+        chosen_ones = _copies(ledger, catalogue, selection.under(policy), {*recipients, *policy.recipients})
+        asked = zip(selection.copies, chosen_ones, strict=True)
+        selection = replace(selection, copies=tuple(replace(one, sha256=it.sha256) for one, it in asked))
         progress("making the exact proofs for the escrow")
         exact_proofs = _making(
             ledger,
@@ -242,10 +246,7 @@ def _making(
     )
     exact = policy.bit_exact and not policy.never & {"content", "tracks"}
     _refuse_unknown(ledger, selection.answers)
-    marked_for = recipients[0] if selection.watermark and len(recipients) == 1 else ""
-    copies = [
-        choose_copy(ledger, catalogue.find(asked.item).item, asked, marked_for) for asked in selection.copies
-    ]
+    copies = _copies(ledger, catalogue, selection, recipients)
     if not within:
         refuse_marks(ledger, copies, recipients, selection)
     stills = chosen_stills(ledger, [asked.still for asked in selection.stills])
@@ -266,6 +267,14 @@ def _making(
         made = builder.build(parts, progress)
         _verify_own(folder, ledger, progress)
         yield Ready(folder, made, chosen, parts, recipients)
+
+
+def _copies(
+    ledger: Ledger, catalogue: Catalogue, selection: Selection, recipients: Collection[str]
+) -> list[Redaction]:
+    """Return the redacted copies that are asked for, where marks are wanted those of the one recipient."""
+    only = next(iter(recipients)) if selection.watermark and len(recipients) == 1 else ""
+    return [choose_copy(ledger, catalogue.find(asked.item).item, asked, only) for asked in selection.copies]
 
 
 def _told(selection: Selection) -> frozenset[str]:
