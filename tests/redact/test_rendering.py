@@ -103,6 +103,23 @@ def test_tags_and_the_name_of_an_encoder_in_the_set_up_of_vorbis_do_not_go_out(
     assert abs(ends[0] - ends[1]) <= 30 * MILLISECOND
 
 
+@pytest.mark.parametrize(
+    ("suffix", "sound"), [("mkv", "aac"), ("mp4", "aac"), ("mkv", "libopus"), ("mkv", "libmp3lame")]
+)
+def test_a_text_in_what_sets_up_a_decoder_of_sound_does_not_go_out(
+    suffix: str, sound: str, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clips.make(tmp_path / f"a.{suffix}", "libx264", sound, options=GROUPS)
+    footage = opened(source)
+    (stream,) = footage.sounds
+    told = replace(stream, extradata=stream.extradata + b"of recorder 4711, ward 3, north side")
+    monkeypatch.setattr(Footage, "sounds", property(lambda self: [told]))
+    out = tmp_path / f"b.{suffix}"
+    finish(footage, hiding(empty_plan(source, footage), REGION, 22, 26), out)
+    assert b"recorder" not in out.read_bytes()
+    assert clips.packets(out, "audio")
+
+
 def test_groups_without_a_change_are_copied_bit_for_bit_and_told(tmp_path: Path, opened: Open) -> None:
     source = clips.make(tmp_path / "a.mkv", options=GROUPS)
     footage = opened(source)

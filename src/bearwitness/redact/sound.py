@@ -37,6 +37,8 @@ _CARRIED: Final = {
     "webm": frozenset({"opus"}),
 }
 _NAMES: Final = {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis", "aac_latm": "aac_latm"}
+_CONFIG_SIZES: Final = {"aac": range(2, 8), "opus": range(19, 30), "flac": range(34, 43)}
+"""Bytes that set up a decoder, where there is no room for a text: AAC's can hold a comment, others' tags."""
 _SILENT: Final = {"aac": "aac", "opus": "libopus"}
 _OPUS_RATE: Final = 48_000
 _AAC_RATE: Final = 48_000
@@ -83,13 +85,12 @@ def _track(
 ) -> tuple[AudioTrack | None, str]:
     codec = _NAMES.get(stream.codec, stream.codec)
     name = f"sound track {stream.index} ({codec})"
-    carried = codec in _CARRIED[container] and _has_config(codec, stream.extradata)
+    config = b"" if codec == "mp3" else stream.extradata  # MP3 needs none: what stands there is anything
+    carried = codec in _CARRIED[container] and _is_plain(codec, config)
     carried = carried and not plan.changed and not footage.anew
     if carried and stream.time_base is not None and footage.tells_times(stream.index):
         packets = with_lengths(footage.packets(stream.index))
-        track = AudioTrack(
-            codec, stream.time_base, stream.sample_rate, stream.channels, stream.extradata, packets
-        )
+        track = AudioTrack(codec, stream.time_base, stream.sample_rate, stream.channels, config, packets)
         exchange = _to_exchange(track, plan.muted)
         if not exchange:
             return track, f"{name} copied"
@@ -103,8 +104,8 @@ def _track(
     return made, f"{name} decoded and written as {kind}, one channel{voices}"
 
 
-def _has_config(codec: str, config: bytes) -> bool:
-    return codec == "mp3" or bool(config)
+def _is_plain(codec: str, config: bytes) -> bool:
+    return codec == "mp3" or len(config) in _CONFIG_SIZES[codec]
 
 
 def _to_exchange(track: AudioTrack, muted: Sequence[tuple[int, int]]) -> frozenset[int]:

@@ -16,9 +16,9 @@ from .model import AudioTrack, Packet, Sink, VideoTrack
 
 _CODECS = {
     "h264": "V_MPEG4/ISO/AVC", "vp8": "V_VP8", "vp9": "V_VP9",
-    "aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS", "flac": "A_FLAC",
+    "aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "flac": "A_FLAC",
 }  # fmt: skip
-WEBM_CODECS = frozenset({"vp8", "vp9", "opus", "vorbis"})
+WEBM_CODECS = frozenset({"vp8", "vp9", "opus"})
 _NANO = 1_000_000_000
 _MILLI = Fraction(1, 1000)
 _FINE = Fraction(1, 10_000)

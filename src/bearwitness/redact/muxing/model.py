@@ -54,7 +54,7 @@ class VideoTrack:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """One sound track. `codec`: aac, mp3, opus, vorbis or flac; `config`: FFmpeg's extradata."""
+    """One sound track. `codec`: aac, mp3, opus or flac; `config`: FFmpeg's extradata."""
 
     codec: str
     time_base: Fraction
