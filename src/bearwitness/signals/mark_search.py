@@ -56,6 +56,10 @@ class Shrunk:
         self.times.append(seconds)
         self.pictures.append(picture.astype(np.float16))
 
+    def every_other(self) -> Shrunk:
+        """Return the first, the third, and so on."""
+        return Shrunk(self.times[::2], self.pictures[::2])
+
     def picture(self, number: int) -> Floats:
         """Return a picture by its number."""
         return self.pictures[number].astype(np.float32)
@@ -218,10 +222,12 @@ def _around(rect: Rect, step: float) -> Iterable[Rect]:
                 left + sign * moves[2],
                 left + width + sign * moves[3],
             )
-            if a >= -1e-9 and c >= -1e-9 and b <= 1 + 1e-9 and d <= 1 + 1e-9:
-                found = (max(0.0, a), max(0.0, c), min(1.0, b) - max(0.0, a), min(1.0, d) - max(0.0, c))
-                if min(found[2:]) >= _SIDE_MIN:
-                    yield tuple(round(number, 6) for number in found)  # type: ignore[misc]
+            if min(a, c) < -1e-9 or max(b, d) > 1 + 1e-9:
+                continue
+            a, c = max(0.0, a), max(0.0, c)
+            high, wide = min(1.0, b) - a, min(1.0, d) - c
+            if min(high, wide) >= _SIDE_MIN:
+                yield round(a, 6), round(c, 6), round(high, 6), round(wide, 6)
 
 
 @dataclass
