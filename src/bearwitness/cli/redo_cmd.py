@@ -78,6 +78,10 @@ def run(options: argparse.Namespace, out: Output) -> int:
         raise UsageError("--save-plan writes the plan of a copy in a vault or an escrow", "give --vault")
     if options.escrow is not None:
         given = _of_escrow(options)
+        out.say(
+            "the escrow is looked at by itself alone: whether it is the one that a release names, and "
+            "of whose vault, says bearwitness-verify RELEASE --escrow PACKAGE --vault-key K"
+        )
     else:
         given = _of_vault(options, out) if options.vault is not None else _of_files(options)
     with given as (original, source, plan, copy, container, build), Sandbox(TASKS) as sandbox:

@@ -7,11 +7,14 @@ decodes (see :mod:`bearwitness.sandbox.ranges`), and is never on a disk.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
+from bearwitness.errors import SourceError
 from bearwitness.sandbox.ranges import Ranges
 
 # A demuxer that seeks reads some places often: index, key frames. What reads more goes in circles.
@@ -48,6 +51,21 @@ class Source:
         if self.read is None:
             return ([] if self.descriptor is None else [self.descriptor]), None
         return [], Ranges(self.size, self.read, _TIMES_MAX * self.size + _SPARE_BYTES)
+
+
+@contextmanager
+def regular_file(path: Path, hint: str = "") -> Iterator[int]:
+    """Give a descriptor of a regular file; raise SourceError for anything else, and wait for no pipe."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise SourceError(f"{path} can not be read: {error.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise SourceError(f"{path} is not a file", hint)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from bearwitness.errors import RefusedError, SourceError
+from bearwitness.errors import RefusedError
 from bearwitness.inference.faceprints import LANDMARKS, NETWORK, Faceprints
 from bearwitness.inference.models import WHISPER, ModelError
 from bearwitness.inference.speech import Transcripts
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import Source as Bytes
+from bearwitness.media.source import regular_file
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.signals.speech import Said
 
@@ -374,16 +374,8 @@ def _require_mark(plan: Plan, footage: Shown, mark: bytes | None) -> None:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[int, Source]]:
     """Give a descriptor for reading, and which file it is by its bytes; wait for no pipe."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise SourceError(f"{path} can not be read: {error.strerror}") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise SourceError(f"{path} is not a file", "give one file of footage, a picture or a PDF")
+    with regular_file(path, "give one file of footage, a picture or a PDF") as descriptor:
         yield descriptor, source_of(_pieces(descriptor))
-    finally:
-        os.close(descriptor)
 
 
 def _counting(progress: Progress, what: str, plan: Plan) -> Callable[[int], None]:
