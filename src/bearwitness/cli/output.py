@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from bearwitness.errors import BearwitnessError
+from bearwitness_verify.report import printable
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -27,11 +28,11 @@ class Output:
         if self.as_json:
             print(json.dumps(data, indent=2, ensure_ascii=True))
         elif text:
-            print(text)
+            print(_harmless(text))
 
     def say(self, text: str) -> None:
         """Tell people what is going on."""
-        print(text, file=sys.stderr, flush=True)
+        print(_harmless(text), file=sys.stderr, flush=True)
 
     @contextmanager
     def bar(self, title: str, total: int | None, unit: str = "B") -> Iterator[Callable[[int], None]]:
@@ -56,9 +57,14 @@ class Output:
 
 def show_error(error: BearwitnessError) -> None:
     """Print an error as a sentence, with what to do next."""
-    print(f"bearwitness: {error.message}", file=sys.stderr)
+    print(_harmless(f"bearwitness: {error.message}"), file=sys.stderr)
     if error.hint:
-        print(f"  hint: {error.hint}", file=sys.stderr)
+        print(_harmless(f"  hint: {error.hint}"), file=sys.stderr)
+
+
+def _harmless(text: str) -> str:
+    """Return lines that no name in them can colour, reverse or wipe out, and that any terminal takes."""
+    return "\n".join(printable(line, sys.maxsize) for line in text.split("\n"))
 
 
 def human_size(size: int) -> str:

@@ -27,6 +27,7 @@ from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.marks import Mark, mark_of
 from bearwitness.vault.redactions import PLAN, Redaction, read_file, redactions_of
 from bearwitness_verify import canonical
+from bearwitness_verify.report import printable
 
 from .files import open_source
 from .options import add_identity, add_vault
@@ -145,7 +146,8 @@ def _handed_out(ledger: Ledger, copy: Redaction) -> tuple[tuple[str, ...], bool]
     return tuple(releases), escrow
 
 
-def _words(file: Path, asked: Sequence[Asked]) -> str:
+def _words(path: Path, asked: Sequence[Asked]) -> str:
+    file = printable(str(path))
     lines = [f"  {one.score:7.1f}  {'FOUND' if one.is_found else '-':<5}  {_told(one)}" for one in asked]
     strangers = max((one.found.strangers for one in asked if one.found is not None), default=0.0)
     lines += [
