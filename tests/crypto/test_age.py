@@ -450,6 +450,9 @@ def test_a_short_range_touches_a_chunk_and_not_the_whole_file() -> None:
     fetched.clear()
     assert reader.read(2 * CHUNK + 5, 10) == LONG[2 * CHUNK + 5 : 2 * CHUNK + 15]
     assert fetched == [CHUNK + 16]
+    fetched.clear()
+    assert reader.read(CHUNK - 5, CHUNK + 10) == LONG[CHUNK - 5 : 2 * CHUNK + 5]
+    assert fetched == [3 * (CHUNK + 16)], "neighbours are fetched at once"
 
 
 def test_a_damaged_chunk_spoils_the_ranges_it_is_part_of_and_no_other() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from bearwitness.media.inside import sounding
 from bearwitness.media.model import HIDDEN, DecodeTrouble, MediaError, Packet, Sound
 from bearwitness.media.packets import packets
 from bearwitness.media.probe import _facts, probe
@@ -164,3 +166,7 @@ def test_packets_are_byte_for_byte_those_of_the_container(
 def test_packets_of_a_stream_that_is_not_there_are_refused(decoders: Sandbox) -> None:
     with pytest.raises(MediaError, match="no stream of that number"):
         list(packets(decoders, Source.of_bytes(tone(0.1), "x.wav"), streams=[4], troubles=[]))
+
+
+def test_a_gap_is_one_from_the_same_step_on_whether_counted_in_fractions_or_not() -> None:
+    assert Fraction(math.nextafter(sounding._GAP, 0)) <= sounding._GAP_SECONDS < Fraction(sounding._GAP)

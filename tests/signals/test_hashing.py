@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.signals import scenes
 
+from bearwitness.signals.arrays import Grey, median, medians
 from bearwitness.signals.borders import content_box
 from bearwitness.signals.hashing import ORIENTATIONS, distances, hash_picture
 
@@ -71,3 +72,40 @@ def test_bars_are_found_and_an_empty_frame_is_not_all_bars() -> None:
     assert abs(box.right - side - whole.shape[1]) <= 2
     assert (box.top, box.bottom) == (0, whole.shape[0])
     assert content_box(np.zeros((50, 80), np.uint8)).area == 4000
+
+
+def test_medians_are_the_very_ones_of_numpy() -> None:
+    chance = np.random.default_rng(5)
+    for shape in ((16, 16), (7, 9), (1, 1), (3, 4)):
+        for kind in (np.float32, np.float64):
+            values = chance.normal(0, 1, shape).astype(kind)
+            assert (values > median(values)).tolist() == (values > np.median(values)).tolist()
+            assert median(values) == np.median(values)
+        lines = chance.integers(0, 256, shape, dtype=np.uint8)
+        assert medians(lines).tolist() == np.median(lines.astype(np.float32), axis=1).tolist()
+        assert medians(lines.T).tolist() == np.median(lines.T.astype(np.float32), axis=1).tolist()
+
+
+def test_bars_are_found_where_looking_at_every_line_finds_them() -> None:
+    chance = np.random.default_rng(6)
+    for _ in range(60):
+        inner = chance.integers(0, 256, tuple(chance.integers(30, 90, 2)), dtype=np.uint8)
+        above, below, left, right = chance.integers(0, 40, 4)
+        level, waver = int(chance.integers(0, 250)), int(chance.integers(1, 6))
+        whole = np.pad(inner, ((above, below), (left, right)), constant_values=level)
+        whole = whole + chance.integers(0, waver, whole.shape, dtype=np.uint8) * (whole == level)
+        box = content_box(whole)
+        sides = (whole, whole[::-1], whole.T, whole.T[::-1])
+        top, bottom, first, last = map(_plain_margin, sides)
+        rows, columns = whole.shape
+        assert (box.top, box.left, box.bottom, box.right) == (top, first, rows - bottom, columns - last)
+
+
+def _plain_margin(lines: Grey) -> int:
+    """Count as borders.py says it, one line after the other."""
+    floats = lines.astype(np.float32)
+    limit, level = int(len(lines) * 0.45), float(np.median(floats[0]))
+    for number, line in enumerate(floats[: limit + 1]):
+        if line.std() >= 6 or abs(float(np.median(line)) - level) >= 6:
+            return number
+    return 0

@@ -200,3 +200,13 @@ def test_shrinking_keeps_proportions_and_never_enlarges(height: int, width: int,
     made = shrink(picture, side)
     assert max(made.shape[:2]) == min(side, max(height, width))
     assert (made == 7).all()
+
+
+def test_grey_is_weighed_in_whole_numbers_and_no_sum_runs_over() -> None:
+    chance = np.random.default_rng(3)
+    picture = chance.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    picture[:2] = 255
+    frame = Frame(0, 0, Fraction(0), True, 0, 50, 40, picture)
+    grey = looking._as_wanted(frame, Frames(every=None, max_side=64, pixel=GRAY8)).picture
+    blue, green, red = (picture[:, :, number].astype(int) for number in range(3))
+    assert grey.tolist() == ((29 * blue + 150 * green + 77 * red) // 256).tolist()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from bearwitness.inference.models import WHISPER
-from bearwitness.inference.speech import STRETCH_SECONDS_MAX
+from bearwitness.inference.speech import STRETCH_SECONDS_MAX, Speech
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Sound
-from bearwitness.signals.speech import RATE
+from bearwitness.signals.speech import BLOCK, RATE, SpeechFinder
 from bearwitness.triage.analyser import Material
 from bearwitness.triage.looking import look
 from bearwitness.triage.speaking import SpeechTurns, Transcribed, bounded
@@ -82,3 +83,36 @@ def test_what_is_said_is_written_down_by_the_locked_worker(material: Make, corpu
     told = json.loads(looked.files["result.json"])
     assert {"name": "language", "value": "en", "start": None, "end": None} in told["facts"]
     assert "country" in " ".join(text["text"] for text in told["texts"])
+
+
+class Asked:
+    """Stands for the worker: notes what it is asked, and answers by what it hears and remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def compute(self, ask: str, head: dict[str, Any], arrays: list[Any]) -> list[Any]:
+        samples, memory = arrays
+        self.heard.append(samples.tobytes())
+        likely = np.abs(samples.reshape(-1, 512)).mean(axis=1) + memory[0] % 0.01
+        return [likely.astype(np.float32), memory + likely.sum()]
+
+
+@pytest.mark.parametrize("blocks", [0.4, 1.0, 2.0, 2.6])
+@pytest.mark.parametrize("step", [10_007, BLOCK, 2 * BLOCK + 5])
+def test_the_network_is_asked_while_sound_still_comes_and_hears_what_it_would_at_the_end(
+    material: Make, blocks: float, step: int
+) -> None:
+    samples = np.random.default_rng(4).uniform(-1, 1, int(blocks * BLOCK)).astype(np.float32)
+    worker, whole = Asked(), Asked()
+    given = dataclasses.replace(material(wav()), inference=lambda: cast("InferenceWorker", worker))
+    analysis = SpeechTurns().begin(given)
+    for at in range(0, len(samples), step):
+        analysis.sound(Sound(0, Fraction(at, RATE), RATE, samples[at : at + step]))
+    assert len(worker.heard) == int(blocks)
+    turns = analysis.finish().details["turns"]
+    finder = SpeechFinder(Speech(cast("InferenceWorker", whole)).likelihoods)
+    finder.add(samples)
+    expected = finder.finish()
+    assert worker.heard == whole.heard
+    assert turns == [[round(t.start, 3), round(t.end, 3), round(t.sure, 4)] for t in expected]

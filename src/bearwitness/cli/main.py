@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -15,6 +17,8 @@ from bearwitness.errors import BearwitnessError, UsageError, storage_error
 from bearwitness.machine import keep_off_the_disk
 
 from .output import EXIT_DONE, EXIT_FAILED, Output, show_error
+
+atexit.register(gc.freeze)  # what is left at the end is not looked through for rubbish: it takes a while
 
 VERBS: Final = {
     "init": "make a vault",

@@ -14,7 +14,7 @@ import binascii
 import hmac
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -191,11 +191,7 @@ class Reader:
 
     def chunk(self, number: int) -> bytes:
         """Return chunk `number` decrypted (65,536 bytes, the last one shorter)."""
-        sealed = self._fetch(self._payload_at + number * SEALED_CHUNK_BYTES, SEALED_CHUNK_BYTES)
-        try:
-            return self._aead.decrypt(_nonce(number, self._chunks), sealed, None)
-        except InvalidTag:
-            raise MalformedError(f"{self._what} is damaged or cut short (chunk {number})") from None
+        return next(self._opened(number, number))
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes of plaintext from `offset`; refuse a range beyond the end."""
@@ -204,13 +200,25 @@ class Reader:
         if length == 0:
             return b""
         first, last = offset // CHUNK_BYTES, (offset + length - 1) // CHUNK_BYTES
-        joined = b"".join(self.chunk(n) for n in range(first, last + 1))
+        joined = b"".join(self._opened(first, last))
         begin = offset - first * CHUNK_BYTES
         return joined[begin : begin + length]
 
     def read_all(self) -> bytes:
         """Return the whole plaintext, its last chunk checked to be the last."""
         return b"".join(self.chunk(n) for n in range(self._chunks))
+
+    def _opened(self, first: int, last: int) -> Iterator[bytes]:
+        """Yield the plaintext of chunks whose ciphertext is fetched at once."""
+        at, count = self._payload_at + first * SEALED_CHUNK_BYTES, last + 1 - first
+        sealed = memoryview(self._fetch(at, count * SEALED_CHUNK_BYTES))
+        for number in range(first, last + 1):
+            begin = (number - first) * SEALED_CHUNK_BYTES
+            try:
+                chunk = sealed[begin : begin + SEALED_CHUNK_BYTES]
+                yield self._aead.decrypt(_nonce(number, self._chunks), chunk, None)
+            except InvalidTag:
+                raise MalformedError(f"{self._what} is damaged or cut short (chunk {number})") from None
 
 
 def _chunk_count(sealed_bytes: int) -> int:

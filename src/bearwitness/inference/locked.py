@@ -143,35 +143,44 @@ _OF_PICTURES: Final = ("centerface", "movenet-multipose", "opennsfw")
 
 
 def open_inference(opening: Opening) -> Handler:
-    """Load the networks named in the arguments, run what they need to be there before the lock, and serve."""
-    got = canonical.members(canonical.loads(opening.arguments), "arguments", "exact kept_area models threads")
-    threads = int(canonical.text(got["threads"]))
+    """Load the networks named in the arguments, run what they need to be there before the lock, and serve.
+
+    What can be done before the hint tells how many processors there are for it is done before.
+    """
+    got = canonical.members(canonical.loads(opening.arguments), "arguments", "exact kept_area models")
     kept_area = int(canonical.text(got["kept_area"]))
-    core, networks = new_core(), {}
-    tools: dict[str, Any] = {}
-    parts: dict[str, bytes] = {}
-    for each in canonical.array(got["models"]):
-        model = canonical.members(each, "a model", "name path sha256")
-        name, weights = canonical.text(model["name"]), Path(canonical.text(model["path"])).read_bytes()
-        if hashlib.sha256(weights).hexdigest() != model["sha256"]:
-            raise ValueError(f"the weights of {name} are not the pinned ones")
-        if name in WHISPER or name in _FACE_MODELS:
-            parts[name] = weights
-        elif name in _TOOLS:
-            tools[name] = _TOOLS[name](weights)
-        else:
-            networks[name] = Network(core, weights, threads, exact=bool(got["exact"]), kept_area=kept_area)
+    core, parts = new_core(), _read(got["models"])
+    tools: dict[str, Any] = {name: _TOOLS[name](parts.pop(name)) for name in _TOOLS if name in parts}
     if all(name in parts for name in _FACE_MODELS):
         landmarks, network = (parts.pop(name) for name in _FACE_MODELS)
         tools[_FACE_PRINTER] = faceprinting.FacePrinter(landmarks, network)
-    if parts:
-        tools[_TRANSCRIBER] = listening.warm_transcriber(whisper_files(parts), threads)
+    whisper: dict[str, bytes] = {name: parts.pop(name) for name in WHISPER if name in parts}
+    read = {name: core.read_model(parts[name]) for name in parts}  # finding a reader for it opens files
+    told = canonical.members(canonical.loads(opening.hint()), "a hint", "expected threads")
+    threads, exact = int(canonical.text(told["threads"])), bool(got["exact"])
+    networks = {
+        name: Network(core, model, threads, exact=exact, kept_area=kept_area) for name, model in read.items()
+    }
+    if whisper:
+        tools[_TRANSCRIBER] = listening.warm_transcriber(whisper_files(whisper), threads)
     inference = Inference(networks, tools, opening.inbox)
-    _warm_up(inference, opening.hint())
+    _warm_up(inference, told["expected"])
     return inference.answer
 
 
-def _warm_up(inference: Inference, hint: bytes) -> None:
+def _read(models: Json) -> dict[str, bytes]:
+    """Return the weights listed, by name, if they are the pinned ones."""
+    weights = {}
+    for each in canonical.array(models):
+        model = canonical.members(each, "a model", "name path sha256")
+        name, data = canonical.text(model["name"]), Path(canonical.text(model["path"])).read_bytes()
+        if hashlib.sha256(data).hexdigest() != model["sha256"]:
+            raise ValueError(f"the weights of {name} are not the pinned ones")
+        weights[name] = data
+    return weights
+
+
+def _warm_up(inference: Inference, expected: Json) -> None:
     """Make the libraries load and start what they would else when nothing can be opened any more.
 
     One network for pictures that was compiled and run has loaded what all need; the others are compiled when
@@ -180,8 +189,8 @@ def _warm_up(inference: Inference, hint: bytes) -> None:
     """
     pictures = [np.zeros((*_WARM_SIZE, 3), np.uint8)] * 3
     size, scale = _WARM_SIZE, 1.0
-    if hint:
-        told = canonical.members(canonical.loads(hint), "a hint", "height scale width")
+    if expected is not None:
+        told = canonical.members(expected, "what is expected", "height scale width")
         size = int(canonical.text(told["height"])), int(canonical.text(told["width"]))
         scale = float(canonical.text(told["scale"]))
     if not any(name in inference.networks for name in _OF_PICTURES):

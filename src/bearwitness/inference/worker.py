@@ -42,7 +42,7 @@ class InferenceWorker(Worker):
         accept_weak: bool = False,
         _layers: frozenset[str] | None = None,
     ) -> None:
-        """`threads`: processors to use, all this process may by default. Raises ModelError.
+        """`threads`: processors to use (see :meth:`use`), all this process may by default. Raises ModelError.
 
         With `exact` results are those of single precision on every machine. Without, a processor that has
         bfloat16 uses it: about twice as fast, and scores differ in the third digit. `brought` gives, by name,
@@ -58,13 +58,10 @@ class InferenceWorker(Worker):
         listed: list[Json] = [
             {"name": name, "path": str(path), "sha256": digest} for name, (path, digest) in taken.items()
         ]
-        count = threads or len(os.sched_getaffinity(0))
         super().__init__(
             "bearwitness.inference.locked",
             "inference",
-            canonical.dumps(
-                {"exact": exact, "kept_area": str(kept_area), "models": listed, "threads": str(count)}
-            ).decode(),
+            canonical.dumps({"exact": exact, "kept_area": str(kept_area), "models": listed}).decode(),
             _LIMITS,
             folders=sorted({str(place.parent) for place in places}),
             inbox_bytes=_INBOX_BYTES,
@@ -73,15 +70,21 @@ class InferenceWorker(Worker):
         )
         self.names = tuple(names)
         self._asking = threading.Lock()
+        self._expected: dict[str, Json] = {}
+        self.use(threads or len(os.sched_getaffinity(0)))
 
     def expect(self, height: int, width: int, scale: float) -> None:
         """Say of which size pictures will come: a worker that has yet to start warms up with it.
 
         It is then compiled for them once, instead of for a small picture and for them.
         """
-        self._hint = canonical.dumps(
-            {"height": str(height), "scale": repr(float(scale)), "width": str(width)}
-        )
+        self._expected = {"height": str(height), "scale": repr(float(scale)), "width": str(width)}
+        self.use(self._threads)
+
+    def use(self, threads: int) -> None:
+        """Say how many processors to use: a worker that has yet to warm up does."""
+        self._threads = threads
+        self._hint = canonical.dumps({"expected": self._expected or None, "threads": str(threads)})
 
     def memory_bytes(self) -> int:
         """Return how much memory the process holds now, 0 where there is none."""

@@ -4,7 +4,8 @@
         untrusted_answer = worker.ask(question)
 
 The process is exec'ed, never forked, and starts when first needed. One that died or hung is ended, the reason
-raised, and the next question starts another. For one thread at a time, of the process that made it.
+raised, and the next question starts another. For one thread at a time, of the process that made it or, once,
+of one that was forked from that: :meth:`Worker.let_go`.
 
 Large parts of a question go through :attr:`Worker.inbox`: memory that the worker can but read.
 """
@@ -39,6 +40,7 @@ from bearwitness.sandbox.workshop import main
 main(*sys.argv[2:])
 """
 _ARGUMENTS_BYTES_MAX: Final = 100_000  # what one argument of a program may have
+_EXIT_CODE: Final = 49  # of what /proc tells of a process, counted from its state on: proc(5), exit_code
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,29 @@ class _WorkerConversation(Conversation):
         self._pid = pid
 
     def _read_status(self) -> bytes:
-        return STATUS.pack(ENDED, os.waitpid(self._pid, 0)[1])
+        try:
+            return STATUS.pack(ENDED, os.waitpid(self._pid, 0)[1])
+        except ChildProcessError:  # it was started by the process that this one was forked from
+            return STATUS.pack(ENDED, _ending_of(self._pid))
 
     def close(self) -> None:
         """Kill the worker, which has nothing to tidy up."""
         if not self.closed:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self._pid, signal.SIGKILL)
+                signal.pidfd_send_signal(self._status, signal.SIGKILL)
                 os.waitpid(self._pid, 0)
         super().close()
+
+    def let_go(self) -> None:
+        """Close this process's end, and no more: the worker lives on for whoever else has the other."""
+        super().close()
+
+
+def _ending_of(pid: int) -> int:
+    """Return the wait status of a process that ended and was not waited for, 0 where it is not told."""
+    with contextlib.suppress(OSError, IndexError, ValueError), open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rsplit(b")", 1)[1].split()[_EXIT_CODE])
+    return 0
 
 
 class Worker:
@@ -93,12 +109,12 @@ class Worker:
             raise ValueError("too much is handed to a worker at once")
         self._tasks, self._service, self._arguments, self._limits = tasks, service, arguments, limits
         self._folders, self._accept_weak, self._layers = tuple(folders), accept_weak, _layers
-        self._conversation: Conversation | None = None
+        self._conversation: _WorkerConversation | None = None
         self._channel: socket.socket | None = None
         self._inbox_bytes = inbox_bytes
         self._inbox: Inbox | None = None
         self._hint = b""
-        self._greeted = False
+        self._told = self._greeted = False
         self.pid = 0
 
     @property
@@ -121,9 +137,24 @@ class Worker:
         """End the worker; the next question would start another."""
         if self._conversation is not None:
             self._conversation.close()
-            self._conversation = None
-            self._greeted = False
-            self.pid = 0
+            self._forget()
+
+    def let_go(self) -> int:
+        """Leave a prepared worker to a process forked from this one; return its process id, 0 for none.
+
+        That process alone then asks it, or ends it. This one, which has no worker afterwards, waits for the
+        worker's end in its own time: until then its process id is no other's.
+        """
+        left = self.pid
+        if self._conversation is not None:
+            self._conversation.let_go()
+            self._forget()
+        return left
+
+    def _forget(self) -> None:
+        self._conversation = self._channel = None
+        self._told = self._greeted = False
+        self.pid = 0
         if self._inbox is not None:
             self._inbox.close()
             self._inbox = None
@@ -131,7 +162,7 @@ class Worker:
     def prepare(self) -> None:
         """Have the worker load while other things are done, unless there is one; raise SandboxError.
 
-        It goes on, by :meth:`start`, once it is known what will be asked.
+        It goes on, by :meth:`begin` or :meth:`start`, once it is known what will be asked.
         """
         if self._conversation is not None:
             return
@@ -156,15 +187,25 @@ class Worker:
                 f"the worker for {self._service} can not be started ({error.strerror})"
             ) from error
 
+    def begin(self) -> None:
+        """Have it warm up, too, for what is known by now to be asked; raise SandboxError.
+
+        What it says of that is heard by :meth:`start`.
+        """
+        self.prepare()
+        if self._told or self._channel is None:
+            return
+        self._told = True
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its reply says of what it died
+            self._channel.send(QUESTION.pack(len(self._hint)) + self._hint, socket.MSG_NOSIGNAL)
+
     def start(self) -> None:
         """Start the worker unless there is one; raise SandboxError with its reason if it can not."""
-        self.prepare()
+        self.begin()
         channel = self._channel
         if self._greeted or channel is None:
             return
         try:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its reply says of what it died
-                channel.send(QUESTION.pack(len(self._hint)) + self._hint, socket.MSG_NOSIGNAL)
             self._greet(channel)
         except OSError as error:
             self.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bearwitness.signals.arrays import Grey
+from bearwitness.signals.arrays import Grey, medians
 
 _FLAT = 6.0  # a bar's brightness wavers less than this (standard deviation), encoder noise included
 _STEP = 8
@@ -43,10 +43,15 @@ def content_box(grey: Grey) -> Box:
 def _margin(lines: Grey) -> int:
     """Count the leading lines that are flat and of one brightness; 0 if they go on past `_MOST`."""
     limit = int(len(lines) * _MOST)
-    level = float(np.median(lines[0]))
+    level = float("nan")
     for start in range(0, limit + 1, _STEP):  # most frames have no bars: a few lines tell
-        head = lines[start : min(start + _STEP, limit + 1)].astype(np.float32)
-        flat = (head.std(axis=1) < _FLAT) & (np.abs(np.median(head, axis=1) - level) < _FLAT)
+        head = lines[start : min(start + _STEP, limit + 1)]
+        flat = head.astype(np.float32).std(axis=1) < _FLAT
+        if not flat[0]:
+            return start
+        middles = medians(head)
+        level = level if start else float(middles[0])
+        flat &= np.abs(middles - level) < _FLAT
         if not flat.all():
             return start + int(np.argmin(flat))
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bearwitness.signals.arrays import Bits, Doubles, Floats, Grey, shrink
+from bearwitness.signals.arrays import Bits, Doubles, Floats, Grey, median, shrink
 
 SIDE = 16
 QUALITY_FLOOR = 50
@@ -59,8 +59,10 @@ def _cosines() -> Floats:
 _COSINES = _cosines()
 
 
-def _pack(coefficients: Floats | Doubles) -> bytes:
-    return np.packbits(coefficients > np.median(coefficients)).tobytes()
+def _pack(coefficients: Floats | Doubles) -> tuple[bytes, bytes]:
+    """Return the bits of the coefficients, and those of the transposed ones, which have the same median."""
+    above = coefficients > median(coefficients)
+    return np.packbits(above).tobytes(), np.packbits(above.T).tobytes()
 
 
 def _quality(small: Floats) -> int:
@@ -82,8 +84,8 @@ def hash_picture(grey: Grey) -> FrameHash:
     plain = _COSINES @ small @ _COSINES.T
     sign = np.where(np.arange(1, SIDE + 1) % 2, -1, 1).astype(np.float32)
     mirrored, flipped = plain * sign[None], plain * sign[:, None]
-    four = [plain, mirrored, flipped, mirrored * sign[:, None]]
-    turned = tuple(_pack(each) for each in (*four, *(each.T for each in four)))
+    four = [_pack(each) for each in (plain, mirrored, flipped, mirrored * sign[:, None])]
+    turned = (*(bits for bits, _ in four), *(bits for _, bits in four))
     return FrameHash(turned[0], _quality(small), turned)
 
 

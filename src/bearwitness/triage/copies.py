@@ -54,14 +54,21 @@ class _Sketching(Analysis):
                 f"sketches need the package {error.name}, which is not installed"
             ) from None
         self._frames = 0
+        self._made: tuple[Sketch, bytes] | None = None
 
     def frame(self, frame: Frame) -> None:
         self._frames += self._sketcher.add(frame.picture, frame.time)
 
+    def settle(self) -> None:
+        if self._frames and self._made is None:
+            sketch = self._sketcher.finish()
+            self._made = sketch, encode(sketch)  # here, while others are still at work
+
     def finish(self) -> Result:
-        if not self._frames:
+        self.settle()
+        if self._made is None:
             return NOT_MINE
-        sketch = self._sketcher.finish()
+        sketch, encoded = self._made
         usable = sum(frame.whole.usable for frame in sketch.frames)
         return Result(
             facts=[Fact("featureless", "yes")] if not usable else [],
@@ -71,7 +78,7 @@ class _Sketching(Analysis):
                 "key_frames_only": self._key_frames_only,
                 "troubles": len(self._material.troubles),
             },
-            files={SKETCH_FILE: encode(sketch)},
+            files={SKETCH_FILE: encoded},
         )
 
 

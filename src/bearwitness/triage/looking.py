@@ -33,7 +33,7 @@ from .analyser import IMAGE, SOUND, VIDEO, Analyser, Analysis, Frames, Material,
 from .lanes import Lane, Lanes
 
 _SPARSE_STEP: Final = Fraction(1)  # seconds between key frames: some files have nothing else
-_LUMA = np.array([29, 150, 77], dtype=np.uint16)  # of blue, green, red, in 256ths (ITU-R BT.601)
+_LUMA = (np.uint16(29), np.uint16(150), np.uint16(77))  # of blue, green, red, in 256ths (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
@@ -332,7 +332,7 @@ def _as_wanted(frame: Frame, want: Frames | Still) -> Frame:
     """Return the frame in the size and with the channels that were wanted."""
     picture = frame.picture
     if want.pixel == GRAY8 and picture.ndim == 3:
-        picture = np.asarray((picture.astype(np.uint16) @ _LUMA) >> 8, dtype=np.uint8)
+        picture = _luma(picture)
     picture = shrink(picture, want.max_side)
     if picture is frame.picture:
         return frame
@@ -340,6 +340,14 @@ def _as_wanted(frame: Frame, want: Frames | Still) -> Frame:
         frame.index, frame.pts, frame.time, frame.key, frame.rotation,
         frame.native_width, frame.native_height, picture,
     )  # fmt: skip
+
+
+def _luma(picture: Picture) -> Picture:
+    """Return a picture of blue, green and red as grey."""
+    blue, green, red = (picture[:, :, number] * weight for number, weight in enumerate(_LUMA))
+    blue += green
+    blue += red
+    return np.asarray(blue >> 8, dtype=np.uint8)
 
 
 def shrink(picture: Picture, max_side: int) -> Picture:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bearwitness.errors import UsageError
 
-from .analyser import Analyser
+if TYPE_CHECKING:
+    from .analyser import Analyser
 
 ANALYSERS: Final = {
     "probe": "bearwitness.triage.probe:Probe",
@@ -27,6 +28,15 @@ ANALYSERS: Final = {
     "document": "bearwitness.triage.documents:Documents",
 }
 """Name (which is also the kind of result) to module and class; the class takes no arguments."""
+
+NETWORKS: Final = {
+    "faces": ("centerface",),
+    "persons": ("movenet-multipose",),
+    "sensitivity": ("opennsfw",),
+    "speech": ("silero-vad",),
+    "clock": ("ocr-find", "ocr-read"),
+}
+"""The networks of those that ask any: their worker starts before an analyser is imported (early.py)."""
 
 OPTIONAL: Final = {
     "faceprints": "bearwitness.triage.faceprints:PrintedFaces",
@@ -88,6 +98,8 @@ def _brought(folder: Path) -> dict[str, Analyser]:
 
 
 def _make(place: str, *arguments: object) -> Analyser:
+    from .analyser import Analyser  # which takes a second to import: names and networks are wanted before
+
     module, _, name = place.partition(":")
     made = getattr(importlib.import_module(module), name)(*arguments)
     if not isinstance(made, Analyser):

@@ -36,9 +36,11 @@ from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.vault import Vault
 
 from .analyser import Analyser
+from .early import Early, EarlyWorker
 from .looking import Looked
 from .planning import Plan
-from .work import STEP, Looker
+from .seeing import USUAL_CANVAS
+from .work import STEP, Looker, brought_for, networks_of, threads_for
 
 DATABASE: Final = "work.db"
 _LOCK: Final = "triage.lock"
@@ -93,6 +95,7 @@ class Triage:
         self._size = vault.log.size
         self._numbers = next_numbers(vault.log.effects())
         self._accept_weak = False
+        self._early: EarlyWorker | None = None  # for the first round
         self._stale = False  # others changed the vault: workers must be made anew
         self.report = Report()
 
@@ -101,15 +104,26 @@ class Triage:
         make_executor: MakeExecutor,
         *,
         accept_weak: bool = False,
+        early: Early | None = None,
         progress: Callable[[Counts, Report], None] = lambda counts, report: None,
     ) -> Report:
-        """Do all jobs of the plan; what was done before a crash is not done again."""
+        """Do all jobs of the plan; what was done before a crash is not done again.
+
+        What was begun `early` is used, and is its owner's to end, after this.
+        """
+        if early is not None:
+            asking = self._plan.analysers.values()
+            self._early = early.worker(
+                networks_of(asking), brought=bool(brought_for(asking)),
+                threads=threads_for(len(self._plan.places)), canvas=USUAL_CANVAS,
+            )  # fmt: skip
         key = HKDF(SHA256(), 32, None, _KEY_INFO).derive(require_vault(self._unlocked).secret)
         with self._alone(), contextlib.closing(Queue(self._vault.local / DATABASE, key)) as queue:
             queue.reclaim(_WORKER)  # of a run that died: nobody else has this lock
             queue.keep_only(job.job for job in self._plan.jobs)
             queue.add(self._plan.jobs)
-            with self._sandboxes(accept_weak=accept_weak) as sandboxes:
+            begun = early.sandbox if early is not None else None
+            with self._sandboxes(begun, accept_weak=accept_weak) as sandboxes:
                 self._accept_weak = accept_weak
                 while self._round(queue, make_executor, sandboxes, progress):
                     queue.reclaim(_WORKER)
@@ -133,16 +147,21 @@ class Triage:
             os.close(descriptor)
 
     @contextmanager
-    def _sandboxes(self, *, accept_weak: bool) -> Iterator[dict[str, Sandbox]]:
-        """Start the zygotes that all workers share; they must be there before workers are forked."""
+    def _sandboxes(self, begun: Sandbox | None, *, accept_weak: bool) -> Iterator[dict[str, Sandbox]]:
+        """Start the zygotes that all workers share; they must be there before workers are forked.
+
+        They load side by side. That for media may have `begun` before; it is not ended here then.
+        """
         wanted = {media.TASKS}
         for analyser in self._plan.analysers.values():
             wanted |= set(analyser.sandboxes)
         with ExitStack() as stack:
-            started = {}
-            for tasks in sorted(wanted):
+            started = {} if begun is None else {media.TASKS: begun}
+            for tasks in sorted(wanted - started.keys()):
                 started[tasks] = stack.enter_context(Sandbox(tasks, accept_weak=accept_weak))
-                started[tasks].start()
+                started[tasks].prepare()
+            for sandbox in started.values():
+                sandbox.start()
             yield started
 
     def _round(
@@ -155,9 +174,12 @@ class Triage:
         """Work until all is done, or others changed the vault; say whether there is more to do."""
         self._stale = False
         looker = Looker(
-            self._ledger, self._plan.places, self._plan.analysers, sandboxes, accept_weak=self._accept_weak
-        )
+            self._ledger, self._plan.places, self._plan.analysers, sandboxes,
+            accept_weak=self._accept_weak, early=self._early,
+        )  # fmt: skip
         executor = make_executor({STEP: looker})
+        looker.let_go()
+        self._early = None
         held: dict[int, Lease] = {}
         try:
             while not self._stale:

@@ -17,7 +17,7 @@ from bearwitness.inference.models import MODELS, WHISPER, joint_sha256
 from bearwitness.inference.speech import MODEL, STRETCH_SECONDS_MAX, Speech, Transcripts
 from bearwitness.media.model import Sound
 from bearwitness.signals.arrays import Floats
-from bearwitness.signals.speech import RATE, SpeechFinder, Turn, stretches
+from bearwitness.signals.speech import BLOCK, RATE, SpeechFinder, Turn, stretches
 from bearwitness_verify.canonical import Json
 
 from .analyser import (
@@ -39,13 +39,18 @@ _GAP_MAX: Final = Fraction(1, 20)  # seconds; where more is missing a new window
 
 
 class _Listening(Analysis):
-    """Cuts the sound into windows without gaps; each begins at a time of its own."""
+    """Cuts the sound into windows without gaps; each begins at a time of its own.
+
+    The network is asked as soon as there is enough for it, while more is decoded.
+    """
 
     def __init__(self, material: Material) -> None:
         self._material = material
         self._begin: Fraction | None = None
         self._parts: list[Floats] = []
         self._held = 0
+        self._finder: SpeechFinder | None = None
+        self._heard_of = self._held_of = 0  # parts, and samples, of the window that the network was given
 
     def sound(self, sound: Sound) -> None:
         if not len(sound.samples):
@@ -60,17 +65,26 @@ class _Listening(Analysis):
             self._parts.append(np.array(part, np.float32))
             self._held += len(part)
             rest, time = rest[len(part) :], time + Fraction(len(part), RATE)
+            if self._held // BLOCK > self._held_of // BLOCK:
+                self._hear()
             if self._held == _WINDOW:
                 self._close()
+
+    def _hear(self) -> SpeechFinder:
+        """Give the network what it has not heard of the window; return what finds speech."""
+        if self._finder is None:
+            self._finder = SpeechFinder(Speech(self._material.inference()).likelihoods)
+        if self._parts[self._heard_of :]:
+            self._finder.add(np.concatenate(self._parts[self._heard_of :]))
+        self._heard_of, self._held_of = len(self._parts), self._held
+        return self._finder
 
     def _close(self) -> None:
         if self._begin is None:
             return
-        samples = np.concatenate(self._parts)
-        finder = SpeechFinder(Speech(self._material.inference()).likelihoods)
-        finder.add(samples)
-        self.window(float(self._begin), samples, finder.finish())
-        self._begin, self._held = None, 0
+        turns = self._hear().finish()
+        self.window(float(self._begin), np.concatenate(self._parts), turns)
+        self._begin, self._held, self._heard_of, self._held_of = None, 0, 0, 0
         self._parts.clear()
 
     def settle(self) -> None:

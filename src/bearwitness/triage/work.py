@@ -6,8 +6,9 @@ import contextlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from bearwitness.custody.items import commit
@@ -22,13 +23,13 @@ from bearwitness.vault.item_reader import ItemReader
 from bearwitness.vault.ledger import Ledger
 
 from .analyser import Analyser, Material
+from .early import KEPT_AREA, EarlyWorker
 from .kinds import HEAD_BYTES, guess
 from .looking import Looked, look
 from .seeing import USUAL_CANVAS
 
 STEP: Final = "look"
 _PARTS_MAX: Final = 8
-_KEPT_AREA: Final = 2_600_000  # pixels: any canvas (seeing.py) at one and two times its size, by two threads
 _MEMORY_MAX: Final = 900 << 20  # of a worker between two items: what is compiled for many sizes adds up
 
 
@@ -42,6 +43,21 @@ class Place:
     path: bytes
 
 
+def networks_of(analysers: Iterable[Analyser]) -> list[str]:
+    """Return the names of all networks they ask."""
+    return sorted({name for analyser in analysers for name in analyser.networks})
+
+
+def brought_for(analysers: Iterable[Analyser]) -> dict[str, tuple[Path, str]]:
+    """Return the files that take the place of networks, with their hashes, by the names of these."""
+    return {name: place for analyser in analysers for name, place in analyser.brought.items()}
+
+
+def threads_for(files: int) -> int:
+    """Return how many processors one file is looked at with: several for each where there are fewer files."""
+    return max(1, len(os.sched_getaffinity(0)) // max(1, files))
+
+
 class Looker:
     """What a worker process holds, made before it is forked: deliveries, sandboxes, analysers."""
 
@@ -53,18 +69,23 @@ class Looker:
         sandboxes: Mapping[str, Sandbox],
         *,
         accept_weak: bool = False,
+        early: EarlyWorker | None = None,
     ) -> None:
-        """`analysers` by the id of each job."""
+        """`analysers` by the id of each job; `early`: a worker for the first process that needs one."""
         self._ledger, self._places, self._analysers, self._sandboxes = ledger, places, analysers, sandboxes
-        self._networks = sorted({name for analyser in analysers.values() for name in analyser.networks})
-        self._brought = {n: w for analyser in analysers.values() for n, w in analyser.brought.items()}
-        self._accept_weak = accept_weak
-        cores = len(os.sched_getaffinity(0))
-        self._threads = max(1, cores // max(1, len(places)))  # fewer files than processors: several for each
+        self._networks, self._brought = networks_of(analysers.values()), brought_for(analysers.values())
+        self._accept_weak, self._early = accept_weak, early
+        self._threads = threads_for(len(places))
         self._inference: InferenceWorker | None = None  # of this process, once one is needed
         self._making = threading.Lock()
         self._opened: dict[str, OpenDelivery] = {}
         self._records: OrderedDict[tuple[str, int], dict[bytes, Record]] = OrderedDict()
+
+    def let_go(self) -> None:
+        """Leave the early worker to the processes that were forked with this object."""
+        if self._early is not None:
+            self._early.let_go()
+            self._early = None
 
     def __call__(self, lease: Lease) -> list[Looked]:
         """Return what came of each job; raise BearwitnessError for an item that does not open."""
@@ -90,7 +111,7 @@ class Looker:
         wanted = [(job.job, self._analysers[job.job]) for job in lease.jobs]
         if any(analyser.networks and material.kind in analyser.kinds for _, analyser in wanted):
             with contextlib.suppress(BearwitnessError):  # who asks it is told
-                self._worker().prepare()  # it loads while the first pictures are decoded
+                self._worker().begin()  # it loads while the first pictures are decoded
         looked = look(material, wanted)
         if self._inference is not None and (
             any(each.again for each in looked)  # a fresh one for the second try
@@ -103,11 +124,13 @@ class Looker:
     def _worker(self) -> InferenceWorker:
         """Return the inference worker of this process, the same to all threads."""
         with self._making:
+            if self._inference is None and self._early is not None:
+                self._inference, self._early = self._early.take(), None
             if self._inference is None:
                 self._inference = InferenceWorker(
                     self._networks,
                     threads=self._threads,
-                    kept_area=_KEPT_AREA,
+                    kept_area=KEPT_AREA,
                     brought=self._brought,
                     accept_weak=self._accept_weak,
                 )

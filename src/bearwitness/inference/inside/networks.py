@@ -29,15 +29,15 @@ class Preparation:
 
 
 class Network:
-    """Weights and what was compiled of them.
+    """Weights, as `core` read them, and what was compiled of them.
 
     `kept_area` are pixels of all compiled sizes, times streams, that are kept; each takes some 150 bytes.
     With `exact` single precision everywhere: processors that would use bfloat16 give other results than those
     that can not, and the same footage must give the same boxes on every machine.
     """
 
-    def __init__(self, core: ov.Core, weights: bytes, threads: int, *, exact: bool, kept_area: int) -> None:
-        self._core, self._model = core, core.read_model(weights)  # finding a reader for it opens files
+    def __init__(self, core: ov.Core, model: ov.Model, threads: int, *, exact: bool, kept_area: int) -> None:
+        self._core, self._model = core, model
         self._threads, self._exact, self._kept_area = threads, exact, kept_area
         self._compiled: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()
         self._folded: bool | None = None  # whether the weights are for BGR; not known before its first use

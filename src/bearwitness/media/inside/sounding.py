@@ -21,6 +21,9 @@ from ..model import BACKWARDS, BROKEN, CORRUPT, HIDDEN, LOST
 from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
 _GAP_SECONDS: Final = Fraction(1, 50)  # smaller steps are rounding of times in milliseconds
+_GAP: Final = float(
+    _GAP_SECONDS
+)  # the next float above it: to compare with a fraction costs as much as decoding
 _GATHERED: Final = 1 << 16  # samples that are mixed at once
 _SAMPLES_MAX: Final = 1 << 21  # of one record
 
@@ -95,7 +98,7 @@ class _Mixer:
         self._gathered = AudioFifo()
         self._form: tuple[object, ...] = ()
         self._frame_rate = 1  # of the run
-        self._begin = Fraction(0)  # of the run
+        self._begin, self._begin_seconds = Fraction(0), 0.0  # of the run
         self._taken = 0  # samples of the run at its own rate
         self._made = 0  # samples of the run that were written
 
@@ -117,8 +120,8 @@ class _Mixer:
         """Say whether a time is another than that at which the run goes on."""
         if pts is None:
             return False
-        due = float(self._begin) + self._taken / self._frame_rate
-        return abs(pts * base.numerator / base.denominator - due) > _GAP_SECONDS
+        due = self._begin_seconds + self._taken / self._frame_rate
+        return abs(pts * base.numerator / base.denominator - due) >= _GAP
 
     def _start(
         self, frame: AudioFrame, base: Fraction, form: tuple[object, ...], writer: wire.BatchWriter
@@ -131,6 +134,7 @@ class _Mixer:
         self._end(writer)
         self._form, self._frame_rate = form, max(1, frame.sample_rate)
         self._begin = time if time is not None else (due or Fraction(0))
+        self._begin_seconds = float(self._begin)
         self._resampler, self._gathered = AudioResampler("flt", "mono", self._rate), AudioFifo()
         self._taken = self._made = 0
 
