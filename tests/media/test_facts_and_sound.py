@@ -53,6 +53,17 @@ def test_a_probe_tells_streams_sizes_and_times(decoders: Sandbox, open_source: O
     assert facts.first("audio") == audio
 
 
+def test_a_codec_is_told_by_its_own_name_and_not_by_that_of_whoever_decodes_it(
+    decoders: Sandbox,
+) -> None:
+    seen = clip([Fraction(0), Fraction(1, 25)], codec="libsvtav1", preset="12")
+    pictures = probe(decoders, Source.of_bytes(seen, "made.mp4"))
+    heard = probe(
+        decoders, Source.of_bytes(tone(0.2, rate=44_100, form="mp3", codec="libmp3lame"), "made.mp3")
+    )
+    assert [stream.codec for stream in (*pictures.streams, *heard.streams)] == ["av1", "mp3"]
+
+
 def test_a_phones_rotation_and_tags_are_told(decoders: Sandbox, open_source: OpenSource) -> None:
     facts = probe(decoders, open_source("metadata/phone-gps.mov"))
     video = facts.first("video")

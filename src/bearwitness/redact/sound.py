@@ -36,7 +36,6 @@ _CARRIED: Final = {
     "mkv": frozenset({"aac", "mp3", "opus", "flac"}),
     "webm": frozenset({"opus"}),
 }
-_NAMES: Final = {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis", "aac_latm": "aac_latm"}
 _CONFIG_SIZES: Final = {"aac": range(2, 8), "opus": range(19, 30), "flac": range(34, 43)}
 """Bytes that set up a decoder, where there is no room for a text: AAC's can hold a comment, others' tags."""
 _SILENT: Final = {"aac": "aac", "opus": "libopus"}
@@ -83,7 +82,7 @@ def make_sounds(footage: Footage, plan: Plan, container: str, change: Change | N
 def _track(
     footage: Footage, stream: Stream, plan: Plan, container: str, change: Change | None
 ) -> tuple[AudioTrack | None, str]:
-    codec = _NAMES.get(stream.codec, stream.codec)
+    codec = stream.codec
     name = f"sound track {stream.index} ({codec})"
     config = b"" if codec == "mp3" else stream.extradata  # MP3 needs none: what stands there is anything
     carried = codec in _CARRIED[container] and _is_plain(codec, config)

@@ -14,7 +14,7 @@ class Probe(Analyser):
     """The first question to every item; it looks into footage and sound, of others it tells the kind."""
 
     name = "probe"
-    version = "2"
+    version = "3"
     kinds = frozenset(KINDS)
     wants = (Bytes(),)
 

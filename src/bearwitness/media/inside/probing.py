@@ -59,7 +59,7 @@ def _stream(stream: Stream, rotation: int | None) -> dict[str, Json]:
     return {
         "index": str(stream.index),
         "kind": kind if kind in ("video", "audio", "subtitle", "data", "attachment") else "data",
-        "codec": _text(context.name) if context is not None else "",
+        "codec": _text(context.codec.canonical_name) if context is not None else "",  # not the decoder's
         "profile": _text(context.profile or "") if context is not None else "",
         "tag": _tag(context),
         "time_base": _ratio(base),
