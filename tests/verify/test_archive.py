@@ -375,11 +375,20 @@ def test_a_file_of_the_folder_that_can_not_be_read_is_a_finding_and_no_crash(tmp
         lose()
 
 
+def test_a_file_is_read_by_ranges_that_end_where_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "release.zip").write_bytes(zipped(FILES))
+    for place in (folder(tmp_path / "release", FILES), tmp_path / "release.zip"):
+        with open_package(place) as package:
+            for name, data in FILES.items():
+                for offset in range(len(data) + 2):
+                    assert package.range_of(name, offset, 3) == data[offset : offset + 3]
+
+
 def test_a_place_without_a_release_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedError, match="can not be read"), open_package(tmp_path / "nothing"):
         pass
     (tmp_path / "text").write_bytes(b"not an archive")
-    with pytest.raises(MalformedError, match="end of the archive"), open_package(tmp_path / "text"):
+    with pytest.raises(MalformedError, match="neither a folder nor"), open_package(tmp_path / "text"):
         pass
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bearwitness.errors import RefusedError
+from bearwitness.media.source import Source as Bytes
 from bearwitness.redact import plan_text
 from bearwitness.redact.plan import Plan, Source
 from bearwitness_verify import archive, release
@@ -17,22 +20,20 @@ from bearwitness_verify.evidence import entry_fields
 from bearwitness_verify.report import Verdict
 from bearwitness_verify.verify import verify
 
-COPY_BYTES_MAX = 8 << 30
-
 
 @dataclass(frozen=True)
 class Escrowed:
-    """A copy in an escrow: its bytes and name, the plan by which it was made, which build made it."""
+    """A copy in an escrow, read range by range where it lies; its plan, and which build made it."""
 
-    copy: bytes
-    name: str
+    copy: Bytes
     plan: Plan
     plan_bytes: bytes
     build: str
 
 
-def escrowed(package: Path, source: Source, wanted: str | None) -> Escrowed:
-    """Return the copy that was made of the file `source`, of several the one with the SHA-256 `wanted`.
+@contextmanager
+def escrowed(package: Path, source: Source, wanted: str | None) -> Iterator[Escrowed]:
+    """Give the copy that was made of the file `source`, of several the one with the SHA-256 `wanted`.
 
     Raises RefusedError where the escrow does not hold, or holds no such copy with its plan, or several.
     """
@@ -49,11 +50,11 @@ def escrowed(package: Path, source: Source, wanted: str | None) -> Escrowed:
                     "name one of several with --copy; escrows made before plans were put in hold none",
                 )
             copy, plan, data, told = found[0]
-            content = archive.read_file(files, copy.file, COPY_BYTES_MAX)
+            name = copy.file
+            content = Bytes.of_ranges(partial(files.range_of, name), files.size(name), Path(name).name)
+            yield Escrowed(content, plan, data, f"{told.tool} {told.version} ({told.build})")
     except VerifyError as error:
         raise RefusedError(f"the escrow {package} can not be read: {error}") from None
-    build = f"{told.tool} {told.version} ({told.build})"
-    return Escrowed(content, Path(copy.file).name, plan, data, build)
 
 
 def _copies(

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bearwitness.errors import UsageError
+from bearwitness.errors import MalformedError, RefusedError, UsageError, storage_error
 from bearwitness.media.source import Source, regular_file
+from bearwitness.redact import plan_text
+from bearwitness.redact.plan import Plan
 
 
 @contextmanager
@@ -17,10 +19,24 @@ def open_source(path: Path) -> Iterator[Source]:
         yield Source.of_file(descriptor, path.name)
 
 
+def read_plan(path: Path) -> Plan:
+    """Return the plan in a text file; raise UsageError or MalformedError, which name the file."""
+    try:
+        return plan_text.read(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} can not be read: {error.strerror}") from None
+    except MalformedError as error:
+        raise MalformedError(
+            f"{path}: {error.message}", error.hint or "plans are written by: bearwitness redact --save-plan"
+        ) from None
+
+
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file that was not there; raise UsageError where one is."""
+    """Write a file that was not there; raise RefusedError where one is, StorageError where none can be."""
     try:
         with open(path, "xb") as file:
             file.write(data)
     except FileExistsError:
-        raise UsageError(f"{path} exists already and is not overwritten") from None
+        raise RefusedError(f"{path} exists already and is not overwritten", "choose another name") from None
+    except OSError as error:
+        raise storage_error(error, str(path)) from error

@@ -31,7 +31,7 @@ from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, container_of
 from bearwitness.vault.marks import Mark
 
-from .files import write_new
+from .files import read_plan, write_new
 from .output import EXIT_DONE, Output, plural
 from .redact_voices import refuse_voices, with_voices
 from .redacting import (
@@ -45,6 +45,7 @@ from .redacting import (
     opened_item,
     refuse_mixed,
     refuse_taken,
+    require_readable,
     to_file,
     with_mark,
 )
@@ -231,6 +232,7 @@ def _opened(
             yield pages, source, deliver
     else:
         with workshop.open(options.file) as (footage, source):
+            require_readable(footage)
             yield footage, source, deliver
 
 
@@ -238,10 +240,7 @@ def _plan(
     options: argparse.Namespace, workshop: Workshop, footage: Footage | Stills, source: Source, out: Output
 ) -> Plan:
     if options.plan is not None:
-        try:
-            plan = plan_text.read(options.plan.read_bytes())
-        except OSError as error:
-            raise UsageError(f"{options.plan} can not be read: {error.strerror}") from None
+        plan = read_plan(options.plan)
         require_for(plan, source, footage.name)
         return plan
     with _bars(out) as progress:

@@ -26,6 +26,7 @@ from bearwitness.vault.marks import Mark, new_mark
 from bearwitness.vault.redactions import APPROVAL, APPROVALS_MIN
 from bearwitness.vault.signed import read as read_signed
 
+from .files import read_plan
 from .output import Output
 from .unlocking import opened
 
@@ -123,8 +124,7 @@ def refuse_taken(options: argparse.Namespace) -> None:
         if not path.parent.is_dir():
             raise UsageError(f"{path.parent}, where {path.name} was to go, is no folder", "make it first")
         if os.path.lexists(path):
-            refusal = RefusedError if path == options.out else UsageError
-            raise refusal(f"{path} exists already and is not overwritten", "choose another name")
+            raise RefusedError(f"{path} exists already and is not overwritten", "choose another name")
 
 
 def to_file(path: Path, made: Finished) -> Done:
@@ -147,7 +147,7 @@ def opened_item(
         options.kind = options.kind or kind_of(row.path)
         container = container_of(Path(f"copy.{options.kind}"))
         if options.approved and options.plan is not None:
-            refuse_unapproved(at.ledger, plan_text.digest(plan_text.read(options.plan.read_bytes())))
+            refuse_unapproved(at.ledger, plan_text.digest(read_plan(options.plan)))
 
         def deliver(made: Finished) -> Done:
             """Enter a finished copy."""
@@ -163,15 +163,17 @@ def opened_item(
 def _of_item(workshop: Workshop, item: Bytes, container: str) -> Footage | Stills:
     opened = workshop.of_item(item, stills=container in STILLS.values())
     if isinstance(opened, Footage):
-        try:
-            _ = opened.facts
-        except MediaError as error:
-            raise MediaError(
-                str(error),
-                "footage, pictures and PDF are redacted; print a text to PDF and seal that, or say it in "
-                "words: bearwitness release --statement",
-            ) from None
+        require_readable(opened, " and seal that, or say it in words: bearwitness release --statement")
     return opened
+
+
+def require_readable(footage: Footage, instead: str = "") -> None:
+    """Raise MediaError for what is no footage or sound, with what can be done `instead`."""
+    try:
+        _ = footage.facts
+    except MediaError as error:
+        hint = f"footage, pictures and PDF are redacted; print a text to PDF{instead}"
+        raise MediaError(error.message, hint) from None
 
 
 def refuse_unapproved(ledger: Ledger, digest: str) -> None:

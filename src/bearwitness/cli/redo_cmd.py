@@ -35,7 +35,7 @@ from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.redactions import PLAN, Redaction, read_copy, read_file, redactions_of
 
 from .escrowed import escrowed
-from .files import open_source, write_new
+from .files import open_source, read_plan, write_new
 from .options import path_text
 from .output import EXIT_DONE, EXIT_FAILED, Output, plural
 from .unlocking import opened
@@ -107,7 +107,7 @@ def _of_files(options: argparse.Namespace) -> Iterator[Given]:
         original = stack.enter_context(open_source(Path(options.original)))
         copy = stack.enter_context(open_source(options.copy))
         whole = source_of(_pieces(original))
-        yield original, whole, _plan(options.plan), copy, container_of(options.copy), ""
+        yield original, whole, read_plan(options.plan), copy, container_of(options.copy), ""
 
 
 @contextlib.contextmanager
@@ -120,11 +120,10 @@ def _of_escrow(options: argparse.Namespace) -> Iterator[Given]:
         if options.copy is not None:
             with open_source(options.copy) as file:
                 wanted = _sha256(file)
-        one = escrowed(options.escrow, source, wanted)
+        one = stack.enter_context(escrowed(options.escrow, source, wanted))
         if options.save_plan is not None:
             write_new(options.save_plan, one.plan_bytes)
-        copy = stack.enter_context(held_in_memory(one.copy, one.name))
-        yield original, source, one.plan, copy, container_of(Path(one.name)), one.build
+        yield original, source, one.plan, one.copy, container_of(Path(one.copy.name)), one.build
 
 
 @contextlib.contextmanager
@@ -145,7 +144,7 @@ def _of_vault(options: argparse.Namespace, out: Output) -> Iterator[Given]:
         text = read_file(at.ledger, one, PLAN)
         if options.save_plan is not None:
             write_new(options.save_plan, text)
-        plan = plan_text.read(text) if options.plan is None else _plan(options.plan)
+        plan = plan_text.read(text) if options.plan is None else read_plan(options.plan)
         copy = stack.enter_context(held_in_memory(read_copy(at.ledger, one), f"the copy of item {row.item}"))
         original, source = stack.enter_context(open_item(at.ledger, row))
         yield original, source, plan, copy, one.container, _build(one)
@@ -155,17 +154,10 @@ def _build(one: Redaction) -> str:
     return f"version {one.version} of the redaction"
 
 
-def _plan(path: Path) -> Plan:
-    try:
-        return plan_text.read(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path} can not be read: {error.strerror}") from None
-
-
 def _pieces(source: Bytes) -> Iterator[bytes]:
-    (descriptor,), _ = source.handed()
     for at in range(0, source.size, _PIECE):
-        yield os.pread(descriptor, min(_PIECE, source.size - at), at)
+        wanted = min(_PIECE, source.size - at)
+        yield os.pread(source.handed()[0][0], wanted, at) if source.read is None else source.read(at, wanted)
 
 
 def _sha256(source: Bytes) -> str:

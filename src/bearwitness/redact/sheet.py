@@ -33,7 +33,8 @@ _COARSE: Final = 24  # fields across an obscured picture: an open face that fill
 _ENTRIES_MAX: Final = 400
 _COLOURS: Final = {
     "face": (255, 210, 0), "head": (255, 140, 0), "overlay": (120, 255, 120), "doubt": (0, 200, 255),
-    "hit": (255, 60, 60), "shown": (255, 255, 255),
+    "hit": (255, 60, 60), "shown": (255, 255, 255), "box": (200, 200, 200),
+    "body": (220, 120, 255),
 }  # fmt: skip
 
 
