@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 
@@ -15,6 +16,7 @@ from .checkpoint import Checkpoint
 from .errors import BearwitnessError, MalformedError
 from .note import VerifierKey
 
+T = TypeVar("T")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _ANCHOR_BYTES_MAX = 1 << 20
 
@@ -48,15 +50,20 @@ def load(
     vault_keys: Sequence[str], cosigners: Sequence[str], checkpoints: Sequence[str], roots: Sequence[str]
 ) -> Anchors:
     """Read anchors as given on a command line, texts or files; raise AnchorError."""
+    return Anchors(
+        tuple(_usable(value, lambda text: _vault_key(_text(text))) for value in vault_keys),
+        tuple(_usable(value, lambda text: _cosigner(_text(text))) for value in cosigners),
+        tuple(_usable(path, _checkpoint) for path in checkpoints),
+        tuple(c for path in roots for c in _certificates(path)),
+    )
+
+
+def _usable(value: str, read: Callable[[str], T]) -> T:
+    """Return what `read` makes of an anchor; raise AnchorError, which names it, where that is nothing."""
     try:
-        return Anchors(
-            tuple(_vault_key(_text(value)) for value in vault_keys),
-            tuple(_cosigner(_text(value)) for value in cosigners),
-            tuple(_checkpoint(path) for path in checkpoints),
-            tuple(c for path in roots for c in _certificates(path)),
-        )
+        return read(value)
     except MalformedError as error:
-        raise AnchorError(f"what was given to check against can not be used: {error}") from None
+        raise AnchorError(f"{value}, given to check against, can not be used: {error}") from None
 
 
 def _cosigner(text: str) -> VerifierKey:
@@ -72,6 +79,10 @@ def _text(value: str) -> str:
         return value.strip()
     if _FINGERPRINT.match(_hex(value)):
         return value
+    if not os.path.exists(value):
+        raise AnchorError(
+            f"{value} is neither a key, nor a fingerprint of 64 digits, nor a file that is there"
+        )
     lines = _read(value).decode("utf-8", "replace").strip().splitlines()
     if not lines:
         raise AnchorError(f"{value} is empty")

@@ -45,6 +45,18 @@ def test_every_delivery_is_followed_to_its_log(bench: Bench, tmp_path: Path, nam
     assert "ok         the release is signed by the vault" in done.stdout
 
 
+def test_the_text_prints_a_keys_fingerprint_and_the_form_that_the_script_holds(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.release(tmp_path / "out", ["0.txt"])
+    text = (tmp_path / "out/VERIFY.txt").read_text("utf-8")
+    lines = [line for line in text.splitlines() if line.startswith(("       KEY=", "       printf"))]
+    done = subprocess.run(["sh", "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    held, fingerprint, _ = done.stdout.split()
+    assert f"VAULT={held.lower()}\n" in text
+    assert fingerprint == bench.fingerprint
+
+
 def test_another_key_in_the_place_of_the_vaults_is_refused(bench: Bench, tmp_path: Path) -> None:
     bench.release(tmp_path / "out", ["0.txt"])
     done = by_hand_in(tmp_path / "out", key="11" * 32)

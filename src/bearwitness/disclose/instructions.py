@@ -59,6 +59,12 @@ Every line it prints must begin with ok, and VAULT must be the key you trust (th
 part after the second + of the vault's key, from base64, without its first byte, in
 hexadecimal). It does not check time stamps, cosigners, nor the other exhibits.
 
+These print VAULT and the fingerprint of a key; put the one you trust in its place:
+
+       KEY='{key}'
+       printf %s "$KEY" | cut -d+ -f3- | basenc -d --base64 | tail -c 32 | basenc -w0 --base16; echo
+       printf %s "$KEY" | sha256sum
+
 {script}"""
 
 
