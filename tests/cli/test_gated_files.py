@@ -12,6 +12,7 @@ import pytest
 from bearwitness.disclose import inspecting
 from bearwitness.disclose.facts import Look
 from bearwitness.disclose.inspecting import Inspector
+from bearwitness.disclose.policies import text_of
 from people import Group
 from scale import ALL
 from workbench import recipient_of, run
@@ -85,15 +86,19 @@ def test_a_whole_file_and_a_clip_pass_for_a_court_with_facts_of_their_own_bytes(
 def test_metadata_that_nobody_accepted_and_faces_that_nobody_listed_refuse(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = desk.court("--item", desk.street)
+    silent = tmp_path / "silent.toml"  # the profile, but the accused's rights are not told
+    silent.write_text("\n".join(x for x in text_of("court").splitlines() if not x.startswith("fair_trial")))
+    words = ["--profile", silent, *desk.court("--item", desk.street)[2:]]
     see_faces(monkeypatch, 1)
     told = desk.ask(tmp_path, "clear", words, "--nobody", desk.street)
+    assert told["lacking"] == ["a fair trial is not told in the release (--condition fair_trial=TEXT)"]
     assert told["looks"][0]["faces"] == 1
     desk.as_("Carla", "approve", tmp_path / "clear")
     desk.as_("Dan", "approve", tmp_path / "clear")
     assert "a detector sees 1 faces at once, 0 are listed" in desk.release(tmp_path, "clear", words).err
-    monkeypatch.setattr(inspecting, "findings_of", lambda carried, streams: ["tag gps: 1 2"])
-    assert "it carries 1 pieces of metadata" in desk.release(tmp_path, "clear", words).err
+    monkeypatch.setattr(inspecting, "findings_of", lambda carried, streams: ["tag gps: 1 2", "tag x: y"])
+    refused = desk.release(tmp_path, "clear", words).err
+    assert 'it carries 2 pieces of metadata that nobody accepted: "tag gps: 1 2", "tag x: y"' in refused
 
 
 def test_what_can_not_be_looked_at_does_not_pass(desk: Desk, tmp_path: Path) -> None:

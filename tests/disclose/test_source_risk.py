@@ -115,7 +115,7 @@ def test_a_scene_on_one_drive_alone_is_told_even_if_it_is_made_anew() -> None:
 
 
 def test_without_results_of_triage_it_says_that_nobody_looked() -> None:
-    assert "no triage results" in said(assess(question(clusters=None)), "not looked at")
+    assert "nobody brought what" in said(assess(question(clusters=None)), "not looked at")
 
 
 def test_order_and_dates_of_earlier_releases_are_told() -> None:

@@ -11,14 +11,24 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from bearwitness.disclose import policies
 from bearwitness.disclose.request import Request
-from bearwitness.errors import UsageError
+from bearwitness.errors import MalformedError, UsageError
 from bearwitness.vault import signed, signing_acts
 from bearwitness.vault.opening import open_vault_proper
+from bearwitness.vault.people import ROLES
 
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, Output, plural
-from .signing import add_person_key, enter, needed, person_key, read_note, read_request, write_new
+from .signing import (
+    add_person_key,
+    enter,
+    person_key,
+    read_note,
+    read_request,
+    require_person_key,
+    write_new,
+)
 from .unlocking import opened
 
 EXAMPLES = """
@@ -50,7 +60,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
         raise UsageError("give one of: a request FILE, --subject, --enter")
     if options.enter is not None:
         return _enter(options, out)
-    subject, purpose = _what(options, out)
+    require_person_key(options)
+    request = None if options.request is None else read_request(options.request)
+    subject, purpose = _what(options, request, out)
     vault_key = open_vault_proper(options.vault).config.vault_key
     key = person_key(options)
     fields = signing_acts.approval(key, vault_key, subject, purpose)
@@ -61,15 +73,17 @@ def run(options: argparse.Namespace, out: Output) -> int:
             f"signed, not entered: a keeper enters {options.sign_only} with: bearwitness approve --enter",
         )
         return EXIT_DONE
-    return _done(options, out, fields)
+    return _done(options, out, fields, request)
 
 
-def _what(options: argparse.Namespace, out: Output) -> tuple[str, str]:
+def _what(options: argparse.Namespace, request: Request | None, out: Output) -> tuple[str, str]:
     """Return subject and purpose of what is to be approved, after showing a request."""
-    if options.request is None:
-        needed(options, "purpose")
+    if request is None:
+        if not options.purpose:
+            raise UsageError(
+                "--subject needs --purpose", 'for the plan of a redaction: --purpose "plan of the redaction"'
+            )
         return options.subject, options.purpose
-    request = read_request(options.request)
     out.say(in_words(request))
     return request.subject(), request.purpose
 
@@ -82,7 +96,8 @@ def in_words(request: Request) -> str:
         ", ".join(f"{number} {treatment}" for treatment, number in sorted(count.items()))
         + f", of {plural(len(request.items), 'item')}",
         f"embargo: {request.embargo.isoformat() if request.embargo else 'none'}",
-        f"at least {request.minimum} people must be possible as who it came from",
+        f"shared for: {request.conditions.purpose or 'NOT SAID'}",
+        f"at least {plural(request.minimum, 'person')} must be possible as who it came from",
     ]
     for name, condition in sorted(request.conditions.stated.items()):
         met = {True: "met", False: "NOT MET", None: "NOT KNOWN"}[condition.met]
@@ -100,19 +115,45 @@ def in_words(request: Request) -> str:
 def _enter(options: argparse.Namespace, out: Output) -> int:
     note = read_note(options.enter)
     with opened(options, out) as at:
-        person = signing_acts.signer_of(note, signed.read(at.ledger))
+        try:
+            person = signing_acts.signer_of(note, signed.read(at.ledger))
+        except MalformedError as error:
+            raise MalformedError(
+                f"{options.enter} is no signed approval: {error.message}",
+                error.hint or "such a note is written by: bearwitness approve --sign-only",
+            ) from None
     return _done(options, out, signing_acts.approval_from(note, person))
 
 
-def _done(options: argparse.Namespace, out: Output, fields: signing_acts.Fields) -> int:
+def who_must(profile: str) -> str:
+    """Return who must approve a request for `profile`, as it comes with us; a group may have edited it."""
+    policy = policies.load(profile)
+    roles = f", in the roles {' or '.join(policy.approvers)}" if policy.approvers else ""
+    return f"the profile {profile} wants {plural(policy.approvals, 'approval')}{roles}"
+
+
+def _done(
+    options: argparse.Namespace, out: Output, fields: signing_acts.Fields, request: Request | None = None
+) -> int:
     subject, purpose = str(fields["subject"]), str(fields["purpose"])
     with opened(options, out, writing=True) as at:
         known = enter(at, fields)
         at.catalogue.refresh(at.ledger)
     people = known.approvers(subject, purpose)
-    name = known.people.by_id[str(fields["person"])].name
+    person = known.people.by_id[str(fields["person"])]
+    told = f"approved by {plural(len(people), 'person')}"
+    if request is not None:
+        wanted = frozenset(policies.load(request.profile).approvers or ROLES)
+        count = sum(bool(wanted & roles) for roles in people.values())
+        told = f"{plural(count, 'approval')} that count{'s' * (count == 1)}; {who_must(request.profile)}"
+        if not wanted & set(person.roles):
+            out.say(
+                f"{person.name} is registered as {', '.join(person.roles)}, which does not count for "
+                f"the profile {request.profile}"
+            )
     data = {"subject": subject, "purpose": purpose, "person": fields["person"], "approvals": len(people)}
     out.result(
-        data, f"{name} approved {subject[:16]}… for {purpose}; approved by {plural(len(people), 'person')}"
+        data,
+        f"{person.name} approved {subject[:16]}… for {purpose}; {told}",
     )
     return EXIT_DONE

@@ -12,6 +12,7 @@ investigator, court, asylum, archive, or a file of your own.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,12 +149,14 @@ def run(options: argparse.Namespace, out: Output) -> int:
     with opened(options, out, writing=True) as at:
         known = [_known(at, path) for path in options.checkpoint]
         if options.draft is not None:
-            seen: list[Inspected] = []
+            seen: list[tuple[Inspected, Mapping[str, str]]] = []
             drafted = draft(
                 at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
-                out.say, lambda ready: seen.append(inspected(ready, out)), _escrow(options),
+                out.say, lambda ready: seen.append((inspected(ready, out), ready.conditions)),
+                _escrow(options),
             )  # fmt: skip
-            return tell_draft(options.draft, drafted, seen[0], policy, out)
+            (looked, travelling), *_ = seen
+            return tell_draft(options.draft, drafted, looked, policy, travelling, out)
         done = release(
             at.ledger, at.catalogue, options.destination, selection, names, policy, known, options.to,
             gate_of(at, options, out), out.say, _escrow(options),
@@ -170,7 +173,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         "vault_fingerprint": at.vault.fingerprint,
     }
     _tell(done, out)
-    out.result(data, _words(done, at.vault.fingerprint))
+    out.result(data, _words(done, at.vault.fingerprint, len(selection.answers)))
     return EXIT_DONE
 
 
@@ -264,13 +267,17 @@ def _tell(done: Released, out: Output) -> None:
             )
 
 
-def _words(done: Released, fingerprint: str) -> str:
-    text = f"released {plural(len(done.items), 'item')} to {done.path}\n"
+def _words(done: Released, fingerprint: str, answers: int) -> str:
+    what = [plural(len(done.items), "item")] * bool(done.items or not answers)
+    what += [f"word on {plural(answers, 'earlier release')}"] * bool(answers)
+    text = f"released {' and '.join(what)} to {done.path}\n"
+    checked = done.path
     if done.path.suffix == ".age":
-        return (
-            text + "whoever holds one of the recipients' identities can open it: age -d -i KEY -o release.zip"
+        checked = Path("release.zip")
+        text += (
+            f"whoever holds a recipient's identity opens it with: age -d -i KEY -o {checked} {done.path}\n"
         )
-    return text + f"check it with: bearwitness-verify {done.path} --vault-key {fingerprint}"
+    return text + f"check it with: bearwitness-verify {checked} --vault-key {fingerprint}"
 
 
 def _known(at: Opened, path: Path) -> Checkpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from bearwitness.disclose.inspecting import Inspected, Inspector
 from bearwitness.disclose.outgoing import Draft
 from bearwitness.disclose.policies import Policy
 from bearwitness.disclose.release import Gate, Ready, no_gate
-from bearwitness.disclose.request import REQUEST_BYTES_MAX, Request
+from bearwitness.disclose.request import PRESS, REQUEST_BYTES_MAX, Request
+from bearwitness.disclose.sharing import Conditions
 from bearwitness.disclose.source_risk import assess
 from bearwitness.errors import RefusedError, UsageError
 from bearwitness.vault import signed
@@ -94,8 +96,13 @@ def _said(at: Opened, request: Request, shown: frozenset[str]) -> dict[str, list
     return {row.item: [path_text(row.path)] for row in rows if row is not None}
 
 
-def tell_draft(path: Path, drafted: Draft, seen: Inspected, policy: Policy, out: Output) -> int:
-    """Write a draft, say what was seen in its files and what to do with it."""
+def tell_draft(
+    path: Path, drafted: Draft, seen: Inspected, policy: Policy, travelling: Mapping[str, str], out: Output
+) -> int:
+    """Write a draft, say what was seen in its files and what to do with it.
+
+    `travelling` are the conditions that it tells: one that is added later makes it another release.
+    """
     write_new(path, drafted.encode().decode())
     found = sorted({finding for scan in seen.scans for finding in scan.findings})
     for look in seen.looks:
@@ -109,7 +116,13 @@ def tell_draft(path: Path, drafted: Draft, seen: Inspected, policy: Policy, out:
             out.say("\n".join(f"    {line}" for line in text.splitlines()))
     for finding in found:
         out.say(f"it carries {finding}")
+    if found and policy.name != PRESS:
+        out.say(
+            "what stands after 'it carries' people have to accept word for word: request --accept-metadata"
+        )
     lacking = redactions.left(policy, drafted.exhibits, seen.looks, seen.scans)
+    if policy.name in policies.NAMES:
+        lacking = [*lacking, *Conditions().untold(policy.name, travelling)]
     for reason in lacking:
         out.say(f"the profile {policy.name!r} will not let it out as it is: {reason}")
     data = {

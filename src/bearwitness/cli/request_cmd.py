@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bearwitness.custody.statements import read_utc
+from bearwitness.disclose import policies
 from bearwitness.disclose.outgoing import Draft
 from bearwitness.disclose.request import CLEAR, REDACTED, Request, Shown, Visible
 from bearwitness.disclose.sharing import CONDITIONS, Condition, Conditions
 from bearwitness.errors import UsageError
 from bearwitness.vault.consents import PROFILES, PURPOSES, WAYS
 
-from .approve_cmd import in_words
+from .approve_cmd import in_words, who_must
 from .options import add_identity, add_vault
 from .output import EXIT_DONE, Output
 from .releasing import read_draft
@@ -100,9 +101,15 @@ def run(options: argparse.Namespace, out: Output) -> int:
     lacking = request.conditions.lacking(request.profile)
     for reason in lacking:
         out.say(f"this will not be released as it stands: {reason}")
-    data = {"request": str(options.request), "subject": request.subject(), "lacking": lacking}
+    policy = policies.load(request.profile)
+    data = {
+        "request": str(options.request), "subject": request.subject(), "lacking": lacking,
+        "approvals": policy.approvals, "roles": list(policy.approvers),
+    }  # fmt: skip
     out.result(
-        data, f"request {request.subject()}\nin {options.request}; have it approved: bearwitness approve"
+        data,
+        f"request {request.subject()}\nin {options.request}; {who_must(request.profile)}\n"
+        f"have it approved: bearwitness approve {options.request} …",
     )
     return EXIT_DONE
 

@@ -27,10 +27,15 @@ def add_person_key(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def person_key(options: argparse.Namespace) -> SigningKey:
-    """Return the key of who signs."""
+def require_person_key(options: argparse.Namespace) -> None:
+    """Raise UsageError where nobody is named who signs."""
     if options.person_key is None:
         raise UsageError("this needs --person-key", "make one with: bearwitness people new -o FILE")
+
+
+def person_key(options: argparse.Namespace) -> SigningKey:
+    """Return the key of who signs."""
+    require_person_key(options)
     return personkeys.read(options.person_key, ask)
 
 
@@ -63,10 +68,10 @@ def write_new(path: Path, text: str) -> None:
 
 
 def needed(options: argparse.Namespace, *names: str) -> None:
-    """Raise UsageError for the first option of `names` that was not given."""
-    for name in names:
-        if not getattr(options, name):
-            raise UsageError(f"this needs --{name.replace('_', '-')}")
+    """Raise UsageError for the options of `names` that were not given, all at once."""
+    missing = [f"--{name.replace('_', '-')}" for name in names if not getattr(options, name)]
+    if missing:
+        raise UsageError(f"this needs {', '.join(missing)}")
 
 
 def read_request(path: Path) -> Request:

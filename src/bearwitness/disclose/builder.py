@@ -111,7 +111,8 @@ class Builder:
         deliveries: list[Json] = []
         for record in self._ledger.deliveries():
             if record.delivery in wanted:
-                progress(f"proving {len(wanted[record.delivery])} items of delivery {record.delivery}")
+                count = len(wanted[record.delivery])
+                progress(f"proving {count} item{'s' * (count != 1)} of delivery {record.delivery}")
                 deliveries.append(self._delivery(record, wanted[record.delivery]))
         vault = self._ledger.vault.config.vault_key
         text = instructions(vault, [f.name for f in self._files], deliveries, self._folder).encode()

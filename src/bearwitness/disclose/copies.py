@@ -53,8 +53,8 @@ class WrittenCopy:
 
 
 def parse_copy(text: str) -> AskedCopy:
-    """Read ``ITEM`` or ``ITEM:SHA256``, the latter by its beginning; raise UsageError."""
-    item, colon, digest = text.partition(":")
+    """Read ``ITEM``, ``ITEM:SHA256`` or ``ITEM@SHA256``, the hash by its beginning; raise UsageError."""
+    item, colon, digest = text.replace("@", ":", 1).partition(":")
     if not item or (colon and (len(digest) < _DIGITS_MIN or not digest.isalnum())):
         raise UsageError(f"{text!r} is no redacted copy", "write ITEM, or ITEM:SHA256 where it has several")
     return AskedCopy(item, digest.lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +11,7 @@ from .gates_of_people import Reasons, name_of
 from .request import PRESS, REDACTED, TEXT, Request
 
 _PRESS_SOURCES_MIN: Final = 2  # "one" is what is assumed where nothing is known: the press is not served then
+_LISTED_MAX: Final = 20
 
 
 def attack(request: Request, facts: Facts) -> Reasons:
@@ -81,10 +83,16 @@ def metadata(request: Request, facts: Facts) -> Reasons:
         if not made:
             reasons.append(f"{name_of(shown)}: nobody looked for metadata in exactly these bytes")
         elif left:
-            reasons.append(
-                f"{name_of(shown)}: it carries {len(left)} pieces of metadata, the first: {left[0]}"
-            )
+            reasons.append(f"{name_of(shown)}: it carries {_listed(left)}")
     return reasons
+
+
+def _listed(found: Sequence[str]) -> str:
+    """Return pieces of metadata as a reason names them: all, of very many the first and how many more."""
+    noun = "piece" if len(found) == 1 else "pieces"
+    more = f", and {len(found) - _LISTED_MAX} more" if len(found) > _LISTED_MAX else ""
+    names = ", ".join(f'"{text}"' for text in found[:_LISTED_MAX])
+    return f"{len(found)} {noun} of metadata that nobody accepted: {names}{more}"
 
 
 def source_risk(request: Request, facts: Facts) -> Reasons:
@@ -97,5 +105,9 @@ def source_risk(request: Request, facts: Facts) -> Reasons:
     if facts.risk.minimum != request.minimum:
         reasons.append("the report was made for another least number of possible people than people approved")
     if facts.risk.blocked or facts.risk.assumed < request.minimum:
-        reasons.append(f"{facts.risk.assumed} people are taken to be possible; {request.minimum} must be")
+        noun = "person is" if facts.risk.assumed == 1 else "people are"
+        reasons.append(
+            f"{facts.risk.assumed} {noun} taken to be possible; {request.minimum} must be "
+            "(bearwitness risk says why)"
+        )
     return reasons

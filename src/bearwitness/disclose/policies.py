@@ -155,7 +155,8 @@ def require_approvals(policy: Policy, approved: int, others: int = 0) -> None:
         raise RefusedError(
             f"{who} wants the approval of {policy.approvals} people{roles}; the log has {approved}"
             + (f", and {others} in other roles, which do not count" if others else ""),
-            "have it approved, or edit the policy: bearwitness release --print-profile",
+            "the way there: release --draft, request, approve, release --request; or edit the policy: "
+            "bearwitness release --print-profile",
         )
 
 

@@ -8,7 +8,7 @@ kept; where they do not bring them it is unknown, and one is assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from typing import Final
 
 from bearwitness_verify.report import printable
@@ -67,7 +67,8 @@ def _copies(question: Question, homes: Mapping[str, set[str]]) -> Iterable[Findi
         elif question.clusters is not None and len(deliveries) <= 1:
             yield Finding("one drive alone", chosen.item, "no copy of this was found on any other drive")
     if question.clusters is None:
-        yield Finding("not looked at", "", "whether versions of this are on other drives: no triage results")
+        why = "nobody brought what `bearwitness similar --json` tells (--copies)"
+        yield Finding("not looked at", "", f"whether versions of this are on other drives: {why}")
 
 
 def _history(question: Question) -> Iterable[Finding]:
@@ -81,8 +82,9 @@ def _history(question: Question) -> Iterable[Finding]:
         if before:
             times = [release.time for release in before]
             text = (
-                f"{len(shown)} items of delivery {delivery} went out in {len(before)} releases from "
-                f"{min(times)} to {max(times)}; this adds {len(new)}. Together they tell what the drive holds"
+                f"{_count(shown, 'item')} of delivery {delivery} went out in {_count(before, 'release')} "
+                f"from {min(times)} to {max(times)}; this adds {len(new)}. "
+                "Together they tell what the drive holds"
             )
         yield Finding("order of releases", "", text)
         sealed = question.sealed_on.get(delivery)
@@ -115,7 +117,8 @@ def _possible(question: Question) -> tuple[int | None, str]:
     gone = {item for release in question.earlier for item in release.items if item not in home}
     missing = sorted((shown.keys() - question.access.keys()) | gone)
     if missing:
-        return None, f"{UNKNOWN}: no set was brought for {len(missing)} items, such as {missing[0]}"
+        count = _count(missing, "item")
+        return None, f"{UNKNOWN}: no set was brought for {count} shown now or earlier, such as {missing[0]}"
     left: dict[str, frozenset[str]] = {}
     for item, delivery in shown.items():
         people = frozenset(question.access[item])
@@ -155,3 +158,7 @@ def _alternatives(question: Question, homes: Mapping[str, set[str]]) -> Iterable
             yield f"{chosen.item} redacted or re-encoded, its own bytes and their proofs kept for a court"
         if chosen.said:
             yield f"{chosen.item} without its name and tags"
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}" + "s" * (len(things) != 1)
