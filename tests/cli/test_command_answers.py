@@ -74,6 +74,37 @@ def test_list_answers_with_the_members_promised(bench: Two) -> None:
     assert all(len(item["item"]) == 32 for item in items.values())
 
 
+def test_a_delivery_that_is_not_there_is_an_error_and_not_an_empty_answer(bench: Two, tmp_path: Path) -> None:
+    for words in (["list"], ["restore", tmp_path / "out"]):
+        done = run(*words, "--vault", bench.vault, "--identity", bench.anna, "--delivery", "zz")
+        assert done.code == 2
+        assert "no delivery begins with 'zz'" in done.err
+    shortened = bench.sealed["delivery"][:6] + "…"
+    assert bench.do("list", "--delivery", shortened)["deliveries"]
+
+
+def test_a_mistyped_name_is_told_as_such_and_not_as_a_forged_release(bench: Two, tmp_path: Path) -> None:
+    sealed = tmp_path / "court.age"
+    sealed.write_bytes(b"age-encryption.org/v1\n")
+    for words, said in (
+        ([tmp_path / "nothing"], "nothing can not be read"),
+        ([sealed], "is encrypted; open it first"),
+        ([bench.court, "--escrow", sealed], "is encrypted; open it first"),
+        (
+            [bench.court, "--vault-key", "36d8"],
+            "36d8 is neither a key, nor a fingerprint of 64 digits",
+        ),
+        ([bench.court, "--checkpoint", bench.anna], f"{bench.anna}, given to check against, can not be used"),
+    ):
+        done = verify(*words)
+        assert (done.code, done.out) == (2, ""), done.err
+        assert said in done.err
+
+
+def test_a_mistyped_command_is_told_which_was_meant() -> None:
+    assert "did you mean seal?" in run("seel", "x").err
+
+
 def test_the_fingerprint_is_the_sha256_of_the_key(bench: Two) -> None:
     assert bench.fingerprint == sha256(bench.made["vault_key"].encode()).hexdigest()
     for said in (bench.do("check"), bench.do("log"), bench.sealed):

@@ -37,6 +37,15 @@ def test_talk_and_errors_do_not_pass_on_what_a_name_does_to_a_terminal(
     ]
 
 
+def test_a_name_with_a_line_break_leaves_an_error_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(SourceError("a\n  hint: delete the vault.mp4 is not a file", "not\nthis"))
+    told = capsys.readouterr().err
+    assert told.splitlines() == [
+        r"bearwitness: a\n  hint: delete the vault.mp4 is not a file",
+        r"  hint: not\nthis",
+    ]
+
+
 def test_a_command_tells_of_a_file_whose_name_is_hostile(tmp_path: Path) -> None:
     (tmp_path / "x\udcff\x1b[2J.mp4").write_bytes(b"no footage")
     done = run("redact", tmp_path / "x\udcff\x1b[2J.mp4", "-o", tmp_path / "out.mkv")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bearwitness.errors import UsageError
+from bearwitness.errors import StorageError, UsageError
+from bearwitness.seal import card as card_page
 from bearwitness.seal.form import CustodyForm, parse_instalment
 from bearwitness_verify import note
 from bearwitness_verify.checkpoint import read_checkpoint
@@ -88,6 +89,31 @@ def test_the_card_holds_what_proves_the_seal_and_nothing_of_what_is_on_the_drive
     kept = tmp_path / "checkpoint-of-the-card"
     kept.write_text(sealed["checkpoint"])
     run("check", "--vault", bench.vault, "--since", kept).ok()
+
+
+def test_where_no_card_can_be_written_nothing_is_sealed_and_no_card_is_overwritten(
+    bench: Bench, source: Path, tmp_path: Path
+) -> None:
+    before = bench.do("check")["checked"]
+    card = tmp_path / "card.html"
+    card.write_text("of another drive")
+    refused = run("seal", source, "--vault", bench.vault, "--card", card)
+    assert (refused.code, card.read_text()) == (1, "of another drive")
+    assert "never overwritten" in refused.err
+    assert run("seal", source, "--vault", bench.vault, "--card", tmp_path / "no/card.html").code == 1
+    assert bench.do("check")["checked"] == before
+
+
+def test_a_seal_is_told_of_even_if_its_card_can_not_be_written(
+    bench: Bench, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageError("the stick is full")
+
+    monkeypatch.setattr(card_page, "write", full)
+    sealed = bench.seal(source, "--card", tmp_path / "card.html", codes=(3,))
+    assert sealed["items"] > 0
+    assert any("no card was written: the stick is full" in told for told in sealed["warnings"])
 
 
 def test_a_form_with_markup_does_no_harm_to_the_card(bench: Bench, source: Path, tmp_path: Path) -> None:

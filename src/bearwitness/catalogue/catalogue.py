@@ -181,7 +181,7 @@ class Catalogue:
 
     def find(self, wanted: str) -> ItemRow:
         """Return the item whose id begins with `wanted`; raise UsageError if none or several do."""
-        text = wanted.strip().lower()
+        text = wanted.strip().lower().removesuffix("…")  # as ids are shortened in what we print
         if len(text) < ITEM_PREFIX_MIN or any(c not in "0123456789abcdef" for c in text):
             raise UsageError(f"{wanted!r} is no item id", "ids are shown by: bearwitness list")
         table = schema.items

@@ -1,7 +1,7 @@
 """Allow faces to be grouped for a case. It is off until two people allow it, and yields leads, never an
 identity.
 
-With --end the permission ends; what was grouped by then is destroyed with: bearwitness destroy, or stays.
+With --end the permission ends; prints made by then are destroyed with: bearwitness faces --destroy, or stay.
 """
 
 from __future__ import annotations

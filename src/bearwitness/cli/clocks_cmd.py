@@ -152,7 +152,7 @@ def _text(data: dict[str, Any]) -> str:
         others = "".join(f", or {other:+.3f} s: not settled" for other in each["others"])
         lines.append(
             f"{printable(each['clock'], 80)}: {each['offset']:+.3f} s ± {each['error']:.3f} to {against}"
-            f"{others}  ({each['evidence']} pieces of evidence)"
+            f"{others}  ({each['evidence']} piece{'' if each['evidence'] == 1 else 's'} of evidence)"
         )
     for each in data["contradictions"][:_SHOWN]:
         path = printable_path(each["path"].encode("utf-8", "surrogateescape"))

@@ -73,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
+    if options.sensitivity is not None and not 0 <= options.sensitivity <= 1:
+        raise UsageError(f"--sensitivity {options.sensitivity:g} is not between 0 and 1")
     wish = Wish(
         words=" ".join(options.words),
         kind=options.kind,
@@ -132,6 +134,11 @@ def _relations(at: Opened, options: argparse.Namespace) -> dict[str, Relation]:
     if path.exists():
         weak = options.accept_weak_sandbox
         return like_file(at.ledger, at.catalogue, path, accept_weak=weak)
+    if not set(options.similar.removesuffix("…").lower()) <= set("0123456789abcdef"):
+        raise UsageError(
+            f"{options.similar!r} is neither a file here nor the id of an item",
+            "check the path; ids are shown by: bearwitness list",
+        )
     return like_item(at.ledger, at.catalogue, at.catalogue.find(options.similar))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bearwitness.keep.checking import total_bytes
 from bearwitness.keep.importing import import_kit
+from bearwitness.vault import keyring
 from bearwitness.vault.opening import open_vault, open_vault_proper
 
 from .options import add_identity, add_vault
@@ -31,6 +32,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     vault, kit = open_vault_proper(options.vault), open_vault(options.kit)
     unlocked = unlock(vault, options.identity)
+    keyring.require_vault(unlocked)
     with vault.writing(), out.bar("importing", total_bytes(kit)) as progress:
         imported = import_kit(vault, kit, unlocked, progress)
     unfinished = [key.parent.name for key in (kit.root / "runs").glob("[0-9a-f]*/key")]

@@ -89,6 +89,11 @@ def _change(options: argparse.Namespace, out: Output) -> int:
     unlocked = unlock(vault, options.identity)
     with vault.writing():
         if options.action == "split":
+            if not options.threshold or not options.shares:
+                raise UsageError(
+                    "say how many shares are made, and how many are needed",
+                    "for example: --threshold 2 --shares 3",
+                )
             mnemonics = rekeying.paper_shares(vault, unlocked, options.threshold, options.shares)
             text = "\n\n".join(f"share {n}\n{words}" for n, words in enumerate(mnemonics, start=1))
             out.say(

@@ -10,7 +10,7 @@ from bearwitness_verify.report import printable_path
 
 from .options import add_identity, add_quarantine, add_vault, path_text
 from .output import EXIT_DONE, Output, human_size, plural
-from .unlocking import Opened, opened
+from .unlocking import Opened, deliveries_named, opened
 
 EXAMPLES = """
   bearwitness list --vault vault --identity anna.key
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     with opened(options, out) as at:
-        deliveries = [d for d in at.catalogue.deliveries() if d["delivery"].startswith(options.delivery)]
+        chosen = deliveries_named(at, options.delivery)
+        deliveries = [d for d in at.catalogue.deliveries() if d["delivery"] in chosen]
         data = _data(at, deliveries, lost_only=options.lost)
     out.result(data, _text(data))
     return EXIT_DONE
@@ -115,7 +116,7 @@ def _text(data: dict[str, Any]) -> str:
         lines += [f"  {_safe(lost['path'])}: {lost['reason']}" for lost in data["unreadable"]]
     if data["destroyed"]:
         lines.append(f"destroyed: {', '.join(data['destroyed'])}")
-    return "\n".join(lines).rstrip()
+    return "\n".join(lines).rstrip() or "there is no delivery here"
 
 
 def _line(item: dict[str, Any]) -> str:

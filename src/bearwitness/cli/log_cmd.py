@@ -8,13 +8,14 @@ import argparse
 from typing import Any
 
 from bearwitness.vault.keyring import Unlocked
-from bearwitness.vault.ledger import Act, Ledger
+from bearwitness.vault.ledger import Act, Ledger, log_name
 from bearwitness.vault.opening import open_vault
 from bearwitness.vault.vault import Vault
+from bearwitness_verify.note import VerifierKey
 from bearwitness_verify.report import in_words, printable
 
 from .options import add_identity, add_vault
-from .output import EXIT_DONE, Output, human_size
+from .output import EXIT_DONE, Output, human_size, plural
 from .unlocking import unlock
 
 EXAMPLES = """
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         "key": vault.config.key,
         "vault_fingerprint": vault.fingerprint,
         "checkpoint": vault.log.note_bytes(vault.log.size).decode() if vault.log.size else "",
+        "kits": _kits(acts),
         "entries": [_entry(act) for act in acts],
     }
     out.result(data, _text(data))
@@ -62,6 +64,12 @@ def _acts(vault: Vault, identities: list[str]) -> list[Act]:
     return acts
 
 
+def _kits(acts: list[Act]) -> dict[str, str]:
+    """Return the names of kits by the names that their logs have in the vault; `kit --revoke` takes them."""
+    keys = [str(a.body.fields["device"]) for a in acts if a.body and a.body.kind == "device-certified"]
+    return {log_name(key): key.name for key in map(VerifierKey.parse, keys)}
+
+
 def _entry(act: Act) -> dict[str, Any]:
     data: dict[str, Any] = {
         "log": act.log,
@@ -78,12 +86,12 @@ def _entry(act: Act) -> dict[str, Any]:
 def _text(data: dict[str, Any]) -> str:
     lines = [f"log {data['origin']}", f"vault fingerprint {data['vault_fingerprint']}", ""]
     for entry in data["entries"]:
-        place = f"{entry['log'][:8]:>8} {entry['index']:>5}"
+        kit = data["kits"].get(entry["log"], "")
+        place = f"{kit.rpartition('/')[2] or entry['log'][:8]:>8} {entry['index']:>5}"
         fields = entry.get("fields")
         if fields is None:
-            lines.append(
-                f"{place}  (encrypted, {human_size(entry['ciphertext_bytes'])})  {len(entry['files'])} files"
-            )
+            files = plural(len(entry["files"]), "file")
+            lines.append(f"{place}  (encrypted, {human_size(entry['ciphertext_bytes'])})  {files}")
             continue
         time = fields.get("time", {})
         lines.append(f"{place}  {time.get('utc', ''):<20}  {fields['kind']}{_details(fields)}")
@@ -97,4 +105,6 @@ def _details(fields: dict[str, Any]) -> str:
         for name, value in fields.items()
         if name not in (*hidden, "source_keepers")
     ]
+    if "device" in fields:
+        parts.insert(0, f"kit: {str(fields['device']).partition('+')[0]}")
     return "  " + "; ".join(parts) if parts else ""

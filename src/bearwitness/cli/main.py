@@ -59,6 +59,7 @@ VERBS: Final = {
     "keys": "make, wrap, split, combine and rotate keys",
 }
 
+_RESUMED: Final = frozenset({"seal", "triage", "mirror"})
 _EXIT_CODES: Final = """\
 exit codes: 0 done, 1 failed or refused, 2 called wrongly, 3 done with losses (all are listed)"""
 
@@ -85,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_error(storage_error(error, place))
         return EXIT_FAILED
     except KeyboardInterrupt:
+        again = "run the same command to go on" if words[0] in _RESUMED else "run the same command again"
         print(
-            "\nbearwitness: interrupted; what was acknowledged is safe, run the same command to go on",
+            f"\nbearwitness: interrupted; nothing half done counts, what was acknowledged is safe: {again}",
             file=sys.stderr,
         )
         return EXIT_FAILED
@@ -95,7 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     verb = words[0]
     if verb not in VERBS:
-        raise UsageError(f"there is no command {verb!r}", "see: bearwitness --help")
+        import difflib  # not above: nobody else waits for it
+
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no command {verb!r}", f"{meant}see: bearwitness --help")
     module = _module(verb)
     parser = Parser(
         prog=f"bearwitness {verb}",

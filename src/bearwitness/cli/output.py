@@ -56,10 +56,10 @@ class Output:
 
 
 def show_error(error: BearwitnessError) -> None:
-    """Print an error as a sentence, with what to do next."""
-    print(_harmless(f"bearwitness: {error.message}"), file=sys.stderr)
+    """Print an error as a sentence, with what to do next; each is one line, whatever names are in it."""
+    print(printable(f"bearwitness: {error.message}", sys.maxsize), file=sys.stderr)
     if error.hint:
-        print(_harmless(f"  hint: {error.hint}"), file=sys.stderr)
+        print(printable(f"  hint: {error.hint}", sys.maxsize), file=sys.stderr)
 
 
 def _harmless(text: str) -> str:

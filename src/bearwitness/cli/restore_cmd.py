@@ -19,7 +19,7 @@ from bearwitness_verify.report import printable_path
 
 from .options import add_identity, add_items, add_quarantine, add_vault
 from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
-from .unlocking import Opened, opened
+from .unlocking import Opened, deliveries_named, opened
 
 EXAMPLES = """
   bearwitness restore out/ --vault vault --identity anna.key
@@ -90,7 +90,7 @@ def _write_redacted(options: argparse.Namespace, out: Output) -> int:
     with opened(options, out, writing=True) as at:
         chosen = []
         for text in options.redacted:
-            item, _, digest = text.partition("@")
+            item, _, digest = text.replace(":", "@").partition("@")  # as release writes it, too
             chosen.append(writing_out.choose(at.ledger, at.catalogue.find(item).item, digest.lower()))
         written = [
             writing_out.write_out(
@@ -109,7 +109,8 @@ def _write_redacted(options: argparse.Namespace, out: Output) -> int:
 def _wanted(at: Opened, options: argparse.Namespace) -> list[ItemRow]:
     if options.item:
         return list({row.leaf: row for row in map(at.catalogue.find, options.item)}.values())
-    return [row for row in at.catalogue.items() if row.delivery.startswith(options.delivery)]
+    chosen = set(deliveries_named(at, options.delivery))
+    return [row for row in at.catalogue.items() if row.delivery in chosen]
 
 
 def _restore(at: Opened, restorer: Restorer, rows: list[ItemRow], *, whole: bool) -> None:

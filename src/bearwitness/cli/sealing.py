@@ -39,7 +39,7 @@ def run_seal(options: argparse.Namespace, out: Output, sandbox: Sandbox) -> int:
         sealing = seal(vault, options.source, settings, _watch(out, progress))
     data = _data(vault.fingerprint, sealing)
     out.result(data, _text(data))
-    return EXIT_LOSSES if sealing.lost or sealing.closed.losses else EXIT_DONE
+    return EXIT_LOSSES if sealing.lost or sealing.closed.losses or sealing.card_missing else EXIT_DONE
 
 
 def _watch(out: Output, bar: Callable[[int], None]) -> Progress:

@@ -63,6 +63,8 @@ def _text(data: dict[str, Any], paths: dict[str, bytes]) -> str:
 
 def _line(pair: dict[str, Any], paths: dict[str, bytes]) -> str:
     one, other = (printable_path(paths.get(item, item.encode())) for item in pair["items"])
+    if one == other:  # of two deliveries
+        one, other = (f"{one} [{item[:8]}]" for item in pair["items"])
     traits = f" ({', '.join(pair['traits'])})" if pair["traits"] else ""
     spans = "".join(
         f"\n    {span['from'][0]:.1f}–{span['from'][1]:.1f} s is {span['in'][0]:.1f}–{span['in'][1]:.1f} s"

@@ -6,7 +6,7 @@ import argparse
 from typing import Final
 
 from bearwitness.errors import UsageError
-from bearwitness.keep.freezing import thaw
+from bearwitness.keep.freezing import thaw, with_copies
 from bearwitness_verify.canonical import Json
 
 from .options import add_identity, add_items, add_vault
@@ -42,5 +42,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
             items = [at.catalogue.find(item).item for item in options.item]
             thawed = thaw(at.fresh_ledger(), items, fields)
         at.catalogue.refresh(at.fresh_ledger())
-    out.result({"thawed": thawed}, f"thawed: {', '.join(thawed)}")
+        alike = with_copies(at.catalogue, [at.catalogue.find(item) for item in thawed])
+        still = [row.item for row in alike if row.item in at.ledger.frozen.items]
+    if still:
+        out.say(f"still frozen, with the same bytes: {', '.join(still)}; thaw these too, if that is meant")
+    out.result({"thawed": thawed, "still_frozen": still}, f"thawed: {', '.join(thawed)}")
     return EXIT_DONE

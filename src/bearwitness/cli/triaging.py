@@ -25,7 +25,7 @@ from bearwitness_verify.report import printable, printable_path
 from .note import NOTE, NOTE_OPTIONS
 from .options import ask_openly, path_text
 from .output import EXIT_DONE, EXIT_LOSSES, Output, human_size, plural
-from .unlocking import Opened, opened
+from .unlocking import Opened, deliveries_named, opened
 
 
 def run_triage(
@@ -38,8 +38,7 @@ def run_triage(
         out.say(f"NOTE: {sentence}")
     with opened(options, out) as at:
         at.vault.signer()
-        known = [str(delivery["delivery"]) for delivery in at.catalogue.deliveries()]
-        chosen = [delivery for delivery in known if delivery.startswith(options.delivery)]
+        chosen = deliveries_named(at, options.delivery)
         _note(at, chosen, options, out)
         late = _freeze_late_copies(at, out)
         plan = planning.plan(at.ledger, at.catalogue, analysers, chosen, again=options.again)

@@ -75,6 +75,17 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
         yield Opened(vault, unlocked, ledger, catalogue)
 
 
+def deliveries_named(at: Opened, beginning: str) -> list[str]:
+    """Return the deliveries whose ids begin so; raise UsageError where none does, unless it is empty."""
+    wanted = beginning.strip().lower().removesuffix("…")
+    found = [
+        name for name in (str(d["delivery"]) for d in at.catalogue.deliveries()) if name.startswith(wanted)
+    ]
+    if wanted and not found:
+        raise UsageError(f"no delivery begins with {beginning!r}", "ids are shown by: bearwitness list")
+    return found
+
+
 def _tell_closed(ledger: Ledger, out: Output) -> None:
     """Say how much of the quarantine is not seen: what a kit brought is found by an entry for keepers."""
     closed = len(ledger.closed_deliveries(SOURCE))

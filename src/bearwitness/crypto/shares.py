@@ -36,6 +36,11 @@ def combine(mnemonics: Sequence[str]) -> bytes:
     distinct = list(dict.fromkeys(mnemonics))
     try:
         needed = shamir_mnemonic.share.Share.from_mnemonic(distinct[0]).member_threshold
+        if len(distinct) < needed:  # the library says it with words of the share
+            raise KeyUnlockError(
+                f"the shares do not fit together: {needed} different ones are needed, not {len(distinct)}",
+                "give --identity once for each share",
+            )
         return bytes(shamir_mnemonic.combine_mnemonics(distinct[:needed]))
     except MnemonicError as error:
         raise KeyUnlockError(

@@ -29,13 +29,19 @@ NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 UNPROCESSABLE: Final = 422
 REQUEST_BYTES_MAX: Final = 128 * 1024
+_FORK: Final = "a fork is evidence: keep both checkpoints"
+_HINTS: Final = {
+    NOT_FOUND: "to know it from now on, give its key, got from the vault's keepers: --log-key",
+    CONFLICT: _FORK,
+    UNPROCESSABLE: _FORK,
+}
 
 
 class CosignRefusedError(BearwitnessError):
     """The cosigner does not sign; `status` is the HTTP status of the protocol, `body` what goes with it."""
 
     def __init__(self, status: int, message: str, body: str = "") -> None:
-        super().__init__(message, "a fork is evidence: keep both checkpoints")
+        super().__init__(message, _HINTS.get(status, ""))
         self.status, self.body = status, body
 
 

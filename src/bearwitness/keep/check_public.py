@@ -160,7 +160,9 @@ def check_since(logs: Sequence[Log], data: bytes, findings: Findings) -> None:
             )
         findings.count("earlier checkpoints")
     except BearwitnessError as error:
-        findings.problem(f"--since: {error}" + (f" ({error.hint})" if error.hint else ""))
+        findings.problem(
+            f"the checkpoint given with --since: {error}" + (f" ({error.hint})" if error.hint else "")
+        )
 
 
 def check_packs(
@@ -204,6 +206,6 @@ def check_strays(vault: Vault, descriptors: Iterable[Descriptor], findings: Find
         expected |= {descriptor.key_path(n) for n in range(len(descriptor.parts))}
     for path in vault.store.names(""):
         top = path.partition("/")[0]
-        if path in expected or top in ("local", "runs", "log"):
+        if path in expected or path == CARD or top in ("local", "runs", "log"):
             continue
         findings.note(f"{path} is here, but the log does not speak of it")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import html
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bearwitness.errors import storage_error
+from bearwitness.errors import RefusedError, storage_error
 from bearwitness.vault.vault import Vault
 
 from .closing import Closed
@@ -43,12 +44,24 @@ or rewritten.</p>
 """
 
 
+def require_room(path: Path) -> None:
+    """Raise before anything is sealed if no card can be written there, or one lies there already."""
+    if path.exists() or path.is_symlink():
+        raise RefusedError(f"{path} is there already; a card is never overwritten", "choose another name")
+    if not path.parent.is_dir():
+        raise storage_error(NotADirectoryError(errno.ENOTDIR, ""), str(path.parent))
+    if not os.access(path.parent, os.W_OK):
+        raise storage_error(PermissionError(errno.EACCES, ""), str(path.parent))
+
+
 def write(path: Path, vault: Vault, closed: Closed, form: CustodyForm, how: str) -> None:
     """Write the card as a page without scripts; raise StorageError."""
     moment = datetime.now(UTC)
+    local = moment.astimezone()
+    here = f" ({local:%Y-%m-%d %H:%M %Z})" if local.utcoffset() else ""
     rows = [
         ("Delivery", f"<code>{closed.delivery}</code>"),
-        ("Sealed", f"{moment:%Y-%m-%d %H:%M} UTC ({moment.astimezone():%Y-%m-%d %H:%M %Z})"),
+        ("Sealed", f"{moment:%Y-%m-%d %H:%M} UTC{here}"),
         ("Taken as", html.escape(how)),
         ("Items", f"{closed.items:,} ({closed.size:,} bytes, {closed.losses:,} with losses)"),
         ("Root", f"<code>{closed.root.hex()}</code>"),
@@ -65,7 +78,7 @@ def write(path: Path, vault: Vault, closed: Closed, form: CustodyForm, how: str)
     text = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     page = _PAGE.format(rows=text, checkpoint=html.escape(closed.checkpoint.decode()))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(page)
     except OSError as error:

@@ -36,3 +36,4 @@ class Sealing:
     warnings: list[str] = field(default_factory=list)
     quarantine: Closed | None = None
     unread: list[Lost] = field(default_factory=list)
+    card_missing: bool = False

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bearwitness.errors import RefusedError, SandboxUnavailableError
+from bearwitness.errors import RefusedError, SandboxUnavailableError, StorageError
 from bearwitness.sandbox import status
 from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
-from . import sources_of
+from . import card, sources_of
 from .closing import close, was_closed
 from .early import begin_index_sandbox
 from .imaging_traces import Traces
@@ -26,6 +26,8 @@ from .run import Progress, Settings, seal_names
 def seal(vault: Vault, source: Path | None, options: Options, progress: Progress) -> Sealing:
     """Seal `source` into `vault` (None: close an unfinished seal as it is); the caller holds the lock."""
     vault.signer()
+    if options.card:
+        card.require_room(options.card)
     if source is None:
         sealing = _finish(vault, options)
     else:
@@ -43,9 +45,11 @@ def seal(vault: Vault, source: Path | None, options: Options, progress: Progress
             "bearwitness seal --finish"
         )
     if options.card:
-        from . import card
-
-        card.write(options.card, vault, sealing.closed, options.form, sealing.how)
+        try:
+            card.write(options.card, vault, sealing.closed, options.form, sealing.how)
+        except StorageError as error:  # what was sealed is sealed
+            sealing.card_missing = True
+            sealing.warnings.append(f"it is sealed, but no card was written: {error.message}")
     return sealing
 
 

@@ -136,6 +136,11 @@ def wrap_share(share: str, threshold: int, recipient: age.Recipient, keeper: str
 
 def unlock(vault: Vault, given: Given) -> Unlocked:
     """Open vault and quarantine as far as what was `given` goes; raise KeyUnlockError if it opens nothing."""
+    if vault.is_kit:
+        raise KeyUnlockError(
+            "a field kit holds nothing by which it could be opened",
+            "leave --identity out; what it sealed is seen in the vault, after: bearwitness import",
+        )
     identity, keepers = _unwrap(vault, VAULT_KEEPERS, vault.recipient, given)
     source, _ = _unwrap(vault, SOURCE_KEEPERS, vault.source_recipient, given)  # no keeper of the evidence
     if identity is None and source is None:
@@ -180,7 +185,10 @@ def _unwrap(
             threshold = int(wrap["threshold"])
     if found is None and collected and folder == VAULT_KEEPERS:
         if len(collected) < threshold:
-            raise KeyUnlockError(f"{threshold} keepers must open this vault together, {len(collected)} did")
+            raise KeyUnlockError(
+                f"{threshold} keepers must open this vault together, {len(collected)} did",
+                "give --identity once for each of them",
+            )
         found = age.Identity(shares.combine(collected))
         keepers |= {f"share {n + 1} on paper" for n in range(len(given.shares))}
     if found is not None and found.recipient != recipient:

@@ -33,7 +33,8 @@ def open_vault(root: Path) -> Vault:
             vault.check_public_file()
             return vault
     raise NotAVaultError(
-        f"there is no vault and no kit at {root}", "make one with: bearwitness init VAULT --recipient age1…"
+        f"there is no vault and no kit at {root}",
+        "check the path; a vault is made with: bearwitness init VAULT --recipient age1…",
     )
 
 
