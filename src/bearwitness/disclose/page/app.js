@@ -86,7 +86,9 @@ function renderVerdict() {
   if (problem) find("verdict").textContent = say(problem);
   else if (report) find("verdict").textContent = say(report.verdict);
   const altered = report?.exhibits.some((exhibit) => exhibit.copies.length);
-  find("verdictText").textContent = report ? `${say(`${report.verdict}Text`)}${altered ? ` ${say("alteredText")}` : ""}` : "";
+  const besides = altered && report.verdict !== "verified" ? ` ${say("alteredText")}` : "";
+  const verdict = altered && report.verdict === "verified" ? "verifiedButAltered" : report?.verdict;
+  find("verdictText").textContent = report ? `${say(`${verdict}Text`)}${besides}` : "";
   const vault = report?.shown?.vault;
   find("vault").hidden = !vault;
   if (!vault) return;
