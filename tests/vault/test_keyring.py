@@ -174,7 +174,7 @@ def test_one_key_written_in_two_ways_is_one_keeper(tmp_path: Path) -> None:
     _, public = ssh_key()
     ways = [NAMES[0], NAMES[0].upper(), f" {NAMES[0]}\n", public, public + " work", public + "  home", public]
     assert keyring.recipients_of(ways) == [NAMES[0], public]
-    with pytest.raises(UsageError, match="threshold 2 needs between 1 and 1"):
+    with pytest.raises(UsageError, match="threshold 2 is not possible: the number of recipients is 1"):
         found(tmp_path / "vault", Keepers(ways[:3], 2, ()))
 
 

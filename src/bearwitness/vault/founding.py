@@ -81,7 +81,7 @@ def _check_keepers(keepers: Keepers) -> list[str]:
         )
     if not 1 <= keepers.threshold <= len(wraps):
         raise UsageError(
-            f"--threshold {keepers.threshold} is not possible, recipients are named: {len(wraps)}",
+            f"--threshold {keepers.threshold} is not possible: the number of recipients is {len(wraps)}",
             "name a --recipient for every keeper; the threshold is how many of them open it together",
         )
     if keepers.threshold > 1 and len(wraps) > shares.SHARES_MAX:
