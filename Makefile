@@ -4,8 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DRIVE ?=
-# Each process takes half of the files, whose fixtures are then made once; who is done takes from the other.
-TESTS := $(BIN)/python -m pytest -n auto --dist worksteal -q
+# How many processes run tests: auto is one a processor.
+WORKERS ?= auto
+# Each process takes its part of the files, whose fixtures are then made once; who is done takes from another.
+TESTS := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
+# What is imported is compiled once, also where the environment says otherwise: tests start many a Python.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-all lint bench format clean wheels golden
 
