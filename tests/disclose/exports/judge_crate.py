@@ -1,6 +1,6 @@
-"""Lets roc-validator judge the crate named: offline, with the context that the library rocrate brings.
+"""Lets roc-validator judge the crates named: offline, with the context that the library rocrate brings.
 
-Run as a program, for the validator warns and logs. Prints what must be and is not; exits 1 if there is any.
+Run as a program, for the validator warns and logs. Prints what must be and is not, as JSON: a list for each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import rdflib.plugins.shared.jsonld.context
 import rocrate
+from judging import prepare_queries
 from rocrate_validator import models, services
 from rocrate_validator.utils.http import HttpRequester
 
@@ -40,18 +41,23 @@ def fetched(self: Any, source: str, *_: Any) -> Any:
     return answer(self, source).json()
 
 
-if __name__ == "__main__":
+def judged(crate: str) -> list[str]:
     settings = services.ValidationSettings(
-        rocrate_uri=sys.argv[1],
+        rocrate_uri=crate,
         profile_identifier="ro-crate-1.1",
         requirement_severity=models.Severity.REQUIRED,
     )
+    result = services.validate(settings)
+    issues = [str(issue.message) for issue in result.get_issues()]
+    return issues if result.passed() else issues or ["it did not pass"]
+
+
+if __name__ == "__main__":
+    prepare_queries()
     context = rdflib.plugins.shared.jsonld.context.Context
     with (
         patch.object(HttpRequester, "get", answer, create=True),
         patch.object(context, "_fetch_context", fetched),
     ):
-        result = services.validate(settings)
-    for issue in result.get_issues():
-        sys.stdout.write(f"{issue.message}\n")
-    sys.exit(0 if result.passed() else 1)
+        told = [judged(crate) for crate in sys.argv[1:]]
+    sys.stdout.write(f"\n{json.dumps(told)}\n")
