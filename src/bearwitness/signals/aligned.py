@@ -4,13 +4,14 @@ show something.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bearwitness.signals.arrays import Doubles, Floats, Grey, Ints, shrink
 from bearwitness.signals.geometry import Placement
-from bearwitness.signals.sketch import Sketch
+from bearwitness.signals.sketch import FrameSketch, Sketch
 
 GRID = 64  # cells on the long side of A
 BLOCK = 8  # cells a side
@@ -43,7 +44,7 @@ def lay(a: Sketch, b: Sketch, placement: Placement) -> Aligned | None:
     if inside.sum() < _MIN_CELLS:
         return None
     left = np.stack([shrink(frame.thumb, rows, columns)[inside] for frame in a.frames])
-    right = np.stack([_warp(frame.thumb, placement, rows, columns)[inside] for frame in b.frames])
+    right = np.stack([thumb[inside] for thumb in _warped(b.frames, placement, rows, columns)])
     one, other = _level(left), _level(right)
     row, column = np.nonzero(inside)
     blocks = row // BLOCK * (columns // BLOCK + 1) + column // BLOCK
@@ -64,21 +65,42 @@ def _visible(
     return np.asarray(((points > 0.005) & (points < 0.995)).all(axis=-1), dtype=np.bool_)
 
 
-def _warp(thumb: Grey, placement: Placement, rows: int, columns: int) -> Floats:
-    """Return B's thumb seen through A's cells: four bilinear samples a cell, so that shrinking does not
-    alias.
+class _Seen:
+    """Where the cells of A see a thumb of B: four bilinear samples a cell, so that shrinking does not alias.
+
+    The same for all frames of one size, and worked out once for them.
     """
-    height, width = thumb.shape
-    points = placement.apply(_cells(rows, columns, 2).reshape(-1, 2))
-    x = np.clip(points[:, 0] * width - 0.5, 0, width - 1.001)
-    y = np.clip(points[:, 1] * height - 0.5, 0, height - 1.001)
-    x0, y0 = x.astype(np.int64), y.astype(np.int64)
-    fx, fy = x - x0, y - y0
-    grey = thumb.astype(np.float32)
-    top = grey[y0, x0] * (1 - fx) + grey[y0, x0 + 1] * fx
-    bottom = grey[y0 + 1, x0] * (1 - fx) + grey[y0 + 1, x0 + 1] * fx
-    fine = (top * (1 - fy) + bottom * fy).reshape(rows, 2, columns, 2)
-    return np.asarray(fine.mean(axis=(1, 3)), dtype=np.float32)
+
+    def __init__(self, shape: tuple[int, int], placement: Placement, rows: int, columns: int) -> None:
+        height, width = shape
+        points = placement.apply(_cells(rows, columns, 2).reshape(-1, 2))
+        x = np.clip(points[:, 0] * width - 0.5, 0, width - 1.001)
+        y = np.clip(points[:, 1] * height - 0.5, 0, height - 1.001)
+        x0, y0 = x.astype(np.int64), y.astype(np.int64)
+        self.shape, self._cells = shape, (rows, 2, columns, 2)
+        self._right, self._down = x - x0, y - y0
+        self._left, self._up = 1 - self._right, 1 - self._down
+        first = y0 * width + x0
+        self._corners = (first, first + 1, first + width, first + width + 1)
+
+    def of(self, thumb: Grey) -> Floats:
+        """Return B's thumb seen through A's cells (rows, columns)."""
+        grey = thumb.astype(np.float32).ravel()
+        a, b, c, d = (grey.take(corner) for corner in self._corners)
+        top = a * self._left + b * self._right
+        bottom = c * self._left + d * self._right
+        fine = (top * self._up + bottom * self._down).reshape(self._cells)
+        return np.asarray(fine.mean(axis=(1, 3)), dtype=np.float32)
+
+
+def _warped(frames: Sequence[FrameSketch], placement: Placement, rows: int, columns: int) -> Iterator[Floats]:
+    """Yield the thumb of each frame of B seen through A's cells."""
+    seen: _Seen | None = None
+    for frame in frames:
+        height, width = frame.thumb.shape
+        if seen is None or seen.shape != (height, width):
+            seen = _Seen((height, width), placement, rows, columns)
+        yield seen.of(frame.thumb)
 
 
 def _level(frames: Floats) -> Floats:
