@@ -27,8 +27,9 @@ class LocalStore:
 
     def read(self, path: str) -> bytes:
         """Return the bytes at `path`; raise KeyError if there are none."""
-        try:
-            return self.path(path).read_bytes()
+        try:  # without pathlib: this is done for every entry of the log by every command
+            with open(f"{self.root}/{check_path(path)}", "rb", buffering=0) as file:
+                return file.read()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(path) from None
 
@@ -107,11 +108,12 @@ class LocalStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Yield every path below the folder `prefix`; leftovers of interrupted writes are not named."""
-        start = self.path(prefix) if prefix else self.root
+        start = str(self.path(prefix) if prefix else self.root)
         for folder, _, files in os.walk(start):
+            below = (prefix + folder[len(start) :]).strip("/")
             for name in files:
                 if not name.startswith(_TEMPORARY):
-                    yield os.path.relpath(os.path.join(folder, name), self.root)
+                    yield f"{below}/{name}" if below else name
 
     def leftovers(self) -> Iterator[Path]:
         """Yield what interrupted writes left; only for one who knows that nobody is writing."""

@@ -28,6 +28,7 @@ from .vault import Vault
 
 VAULT: Final = "vault"
 SOURCE: Final = "source"
+_BODIES_MAX: Final = 2_000  # kept open by one ledger; of longer logs the rest is opened each time
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,19 @@ class Ledger:
         self.vault, self._unlocked = vault, unlocked
         self._files = vault.expected_files()
         self.frozen = frozen(vault)
+        self._bodies: dict[tuple[bytes, TreeRef], Body | None] = {}
 
     def _open(self, entry: Entry, what: str) -> Body | None:
+        """Return the body of an entry, opened once: it depends on these bytes and this commitment alone."""
+        key = (entry.ciphertext, entry.fields)
+        if key in self._bodies:
+            return self._bodies[key]
+        body = self._opened(entry, what)
+        if len(self._bodies) < _BODIES_MAX:
+            self._bodies[key] = body
+        return body
+
+    def _opened(self, entry: Entry, what: str) -> Body | None:
         for identity in self._unlocked.all():
             try:
                 return entry.open(identity, what)
