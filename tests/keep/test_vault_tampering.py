@@ -69,7 +69,7 @@ def check(scene: Scene, *, keys: bool) -> Done:
 
 
 @pytest.fixture
-def vault_files(scene: Scene, inline: object) -> list[Path]:
+def vault_files(scene: Scene, inline: object, remembering: object) -> list[Path]:
     """Return the files to be harmed, the vault being as it must be."""
     check(scene, keys=True).ok()
     shutil.rmtree(scene.vault / "runs", ignore_errors=True)
