@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__, anchors
+from .archive import mistaken
 from .errors import BearwitnessError
 from .escrow import check_escrow
 from .report import Report, Verdict, printable
@@ -26,14 +27,11 @@ exit codes: 0 verified against what you gave, 1 refused, 2 called wrongly, 4 con
 """
 
 
-_AGE = b"age-encryption.org/"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     for given in (options.package, options.escrow):
-        wrong = None if given is None else _not_a_package(Path(given))
+        wrong = None if given is None else mistaken(Path(given))
         if wrong:
             print(printable(f"bearwitness-verify: {wrong}", sys.maxsize), file=sys.stderr)
             return 2
@@ -47,20 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     print(_as_json(report) if options.json else _as_text(report))
     return int(report.verdict)
-
-
-def _not_a_package(path: Path) -> str:
-    """Return why a path was given by mistake, if so: a mistyped name says nothing against a release."""
-    try:
-        if path.is_dir():
-            return ""
-        with path.open("rb") as file:
-            head = file.read(len(_AGE))
-    except OSError as error:
-        return f"{path} can not be read: {error.strerror}"
-    if head == _AGE:
-        return f"{path} is encrypted; open it first, with your own key: age -d -i KEY {path} > opened.zip"
-    return ""
 
 
 def _parser() -> argparse.ArgumentParser:

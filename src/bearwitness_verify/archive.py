@@ -20,6 +20,7 @@ from typing import BinaryIO, Final, Protocol
 from .errors import MalformedError
 
 PIECE_BYTES: Final = 1 << 20
+_AGE: Final = b"age-encryption.org/"
 FILES_MAX: Final = 100_000  # a release is looked at by people
 NAME_BYTES_MAX: Final = 200
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
@@ -244,6 +245,20 @@ class ZipPackage:
         """Return some bytes of a file, fewer at its end; no checksum is looked at."""
         member, at = self._members[name]
         return self._read(at + offset, max(0, min(length, member.size - offset)))
+
+
+def mistaken(path: Path) -> str:
+    """Return why a path was given by mistake, if so: a mistyped name says nothing against a release."""
+    try:
+        if path.is_dir():
+            return ""
+        with path.open("rb") as file:
+            head = file.read(len(_AGE))
+    except OSError as error:
+        return f"{path} can not be read: {error.strerror}"
+    if head == _AGE:
+        return f"{path} is encrypted; open it first, with your own key: age -d -i KEY {path} > opened.zip"
+    return ""
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from bearwitness_verify.checkpoint import read_checkpoint
 from bearwitness_verify.note import VerifierKey
 from workbench import BIN, Bench, fill, recipient_of, run, verify
 
+ASKED = ["--profile", "court", "--recipient", "x", "--purpose", "prosecution", "--minimum", "1"]
+
 
 class Two(Bench):
     """A vault with one delivery, a release of it, and what `seal` said."""
@@ -99,6 +101,19 @@ def test_a_mistyped_name_is_told_as_such_and_not_as_a_forged_release(bench: Two,
         done = verify(*words)
         assert (done.code, done.out) == (2, ""), done.err
         assert said in done.err
+
+
+def test_what_is_taken_for_a_release_a_request_or_a_draft_is_named(bench: Two, tmp_path: Path) -> None:
+    note = tmp_path / "note.json"
+    note.write_text("{}")
+    at = ["--vault", bench.vault, "--identity", bench.anna]
+    for words, code, said in (
+        (["export", tmp_path / "nothing", tmp_path / "x", "--as", "report"], 2, "nothing can not be read"),
+        (["risk", note, *at], 1, "note.json is no release request"),
+        (["request", tmp_path / "r", "--draft", note, *at, *ASKED], 1, "note.json is no draft"),
+    ):
+        done = run(*words)
+        assert (done.code, said in done.err) == (code, True), done.err
 
 
 def test_a_mistyped_command_is_told_which_was_meant() -> None:

@@ -223,6 +223,13 @@ def test_what_can_not_be_written_or_read_is_told_before_hours_of_work(
     assert says in capsys.readouterr().err
 
 
+def test_an_item_that_is_named_without_its_vault_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path / "5f3a9c", "-o", tmp_path / "out.mp4") == 1
+    assert "is named with --vault and --identity" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
 def test_what_is_no_file_is_refused_and_not_waited_for(
     kind: str, tmp_path: Path, detectors: Detectors, capsys: pytest.CaptureFixture[str]

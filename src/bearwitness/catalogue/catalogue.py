@@ -183,7 +183,10 @@ class Catalogue:
         """Return the item whose id begins with `wanted`; raise UsageError if none or several do."""
         text = wanted.strip().lower().removesuffix("…")  # as ids are shortened in what we print
         if len(text) < ITEM_PREFIX_MIN or any(c not in "0123456789abcdef" for c in text):
-            raise UsageError(f"{wanted!r} is no item id", "ids are shown by: bearwitness list")
+            raise UsageError(
+                f"{wanted!r} is no item id, nor the first {ITEM_PREFIX_MIN} digits or more of one",
+                "ids are shown by: bearwitness list",
+            )
         table = schema.items
         with self._engine.connect() as connection:
             rows = connection.execute(select(table).where(table.c.item.startswith(text))).fetchmany(2)

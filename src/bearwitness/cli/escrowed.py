@@ -20,6 +20,8 @@ from bearwitness_verify.evidence import entry_fields
 from bearwitness_verify.report import Verdict
 from bearwitness_verify.verify import verify
 
+from .options import require_package
+
 
 @dataclass(frozen=True)
 class Escrowed:
@@ -37,6 +39,7 @@ def escrowed(package: Path, source: Source, wanted: str | None) -> Iterator[Escr
 
     Raises RefusedError where the escrow does not hold, or holds no such copy with its plan, or several.
     """
+    require_package(package)
     report = verify(package, Anchors())
     if report.verdict is Verdict.FAILED:
         why = "; ".join(one.text for one in report.findings if one.status == "fail")

@@ -25,6 +25,7 @@ from bearwitness.vault.opening import open_vault_proper
 from bearwitness_verify import anchors
 from bearwitness_verify.report import Verdict
 
+from .options import require_package
 from .output import EXIT_DONE, Output
 from .unlocking import unlock
 
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
+    require_package(options.release)
     known = anchors.load(options.vault_key, options.cosigner, options.checkpoint, options.tsa_root)
     ledger = None
     if options.vault is not None:

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from bearwitness.errors import KeyUnlockError
+from bearwitness.errors import KeyUnlockError, UsageError
 
 VAULT_HELP = "the vault (a folder)"
 IDENTITY_HELP = "an identity file, a file with a share, or - to be asked; repeat it where several are needed"
@@ -41,6 +41,15 @@ def add_quarantine(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="what is kept apart for source keepers, instead of the evidence",
     )
+
+
+def require_package(path: Path) -> None:
+    """Raise UsageError for what can be no release: it is not there, or still encrypted."""
+    from bearwitness_verify.archive import mistaken  # not above: most commands take no release
+
+    wrong = mistaken(path)
+    if wrong:
+        raise UsageError(wrong)
 
 
 def ask(prompt: str) -> str:

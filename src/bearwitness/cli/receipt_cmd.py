@@ -18,7 +18,7 @@ from bearwitness.vault import signed, signing_acts
 from bearwitness.vault.signed_acts import Signed
 from bearwitness_verify import anchors
 
-from .options import IDENTITY_HELP
+from .options import IDENTITY_HELP, require_package
 from .output import EXIT_DONE, Output
 from .signing import add_person_key, enter, needed, person_key, read_note, write_new
 from .unlocking import opened
@@ -60,6 +60,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
 def _sign(options: argparse.Namespace, out: Output) -> int:
     needed(options, "output")
     known = anchors.load(options.vault_key, options.cosigner, options.checkpoint, [])
+    require_package(options.file)
     note = receipts.sign(options.file, person_key(options), known)
     write_new(options.output, note)
     fields = signing_acts.receipt_from(note)

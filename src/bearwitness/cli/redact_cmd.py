@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bearwitness.errors import UsageError
+from bearwitness.errors import SourceError, UsageError
 from bearwitness.redact import ends, operations, plan_text
 from bearwitness.redact.changing import LABELS
 from bearwitness.redact.eyes import Setting
@@ -174,6 +176,11 @@ def run(options: argparse.Namespace, out: Output) -> int:
     if options.out is not None:
         container_of(options.out)
     refuse_taken(options)
+    if options.vault is None and not os.path.lexists(options.file):
+        raise SourceError(
+            f"{options.file} can not be read: {os.strerror(errno.ENOENT)}",
+            "check the path; an item of a vault is named with --vault and --identity",
+        )
     _require_edits(options)
     setting = Setting(
         heads=options.heads, bodies=options.bodies, accept_reversible=options.accept_reversible or ""

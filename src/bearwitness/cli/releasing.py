@@ -15,7 +15,7 @@ from bearwitness.disclose.release import Gate, Ready, no_gate
 from bearwitness.disclose.request import PRESS, REQUEST_BYTES_MAX, Request
 from bearwitness.disclose.sharing import Conditions
 from bearwitness.disclose.source_risk import assess
-from bearwitness.errors import RefusedError, UsageError
+from bearwitness.errors import MalformedError, RefusedError, UsageError
 from bearwitness.vault import signed
 from bearwitness.vault.people import ROLES
 
@@ -149,3 +149,6 @@ def read_draft(path: Path) -> Draft:
             return Draft.decode(file.read(REQUEST_BYTES_MAX))
     except OSError as error:
         raise UsageError(f"{path} can not be read: {error.strerror}") from None
+    except MalformedError as error:
+        hint = error.hint or "a draft is written by: bearwitness release --draft"
+        raise MalformedError(f"{path} is no draft: {error.message}", hint) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bearwitness.custody.signing import SigningKey
 from bearwitness.disclose.request import REQUEST_BYTES_MAX, Request
-from bearwitness.errors import RefusedError, UsageError, storage_error
+from bearwitness.errors import MalformedError, RefusedError, UsageError, storage_error
 from bearwitness.vault import personkeys, signed, signing_acts
 from bearwitness.vault.signed_acts import Signed
 from bearwitness_verify.note import NOTE_BYTES_MAX
@@ -81,3 +81,6 @@ def read_request(path: Path) -> Request:
             return Request.decode(file.read(REQUEST_BYTES_MAX + 1))
     except OSError as error:
         raise UsageError(f"{path} can not be read: {error.strerror}") from None
+    except MalformedError as error:
+        hint = error.hint or "a request is written by: bearwitness request"
+        raise MalformedError(f"{path} is no release request: {error.message}", hint) from None

@@ -39,6 +39,8 @@ def run_triage(
     with opened(options, out) as at:
         at.vault.signer()
         chosen = deliveries_named(at, options.delivery)
+        if not chosen:
+            out.say("there is no delivery to look at: seal one, or import a kit")
         _note(at, chosen, options, out)
         late = _freeze_late_copies(at, out)
         plan = planning.plan(at.ledger, at.catalogue, analysers, chosen, again=options.again)
@@ -163,7 +165,8 @@ def _text(data: dict[str, Any]) -> str:
     told = ", ".join(f"{number:,} {name}" for name, number in sorted(done.items())) or "nothing new"
     lines.append(f"entered in the log: {told}; {plural(len(data['failures']), 'failure')}")
     hours, minutes = divmod(round(data["footage_seconds"] / 60), 60)
-    lines.append(f"footage and sound looked at so far: {hours:,} h {minutes} min")
+    length = f"{hours:,} h {minutes} min" if hours or minutes else f"{data['footage_seconds']:.0f} s"
+    lines.append(f"footage and sound looked at so far: {length}")
     if data["suggested"]:
         lines.append(
             f"{plural(data['suggested'], 'item')} may show a minor, by the model you brought; nothing is "

@@ -332,7 +332,8 @@ def _parts(
             clips.setdefault(row.leaf, []).append(clip)
     if not rows and not selection.answers:
         raise UsageError(
-            "nothing is chosen to be released", "name items, clips, stills, copies, fields or statements"
+            "nothing is chosen to be released",
+            "give --item, --clip, --still, --redacted, --fields-of or --statement",
         )
     return [
         Part(
