@@ -30,6 +30,7 @@ peer_proof = pytest.importorskip("proofbundle.tlogproof", reason="the peer proof
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "v1"
 DATA = [b"entry %d" % number for number in range(300)]
 LEAVES = [merkle.leaf_hash(data) for data in DATA]
+ROOTS = [merkle.root_of(LEAVES[:size]) for size in range(len(LEAVES) + 1)]
 SIZES = sample(range(1, 301), 40)
 NAME, SEED = "log.example/one", bytes(range(32))
 KEY = SigningKey(NAME, 1, SEED)
@@ -41,24 +42,22 @@ def flip(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_roots_and_proofs_are_the_same_and_each_accepts_the_other_s(size: int) -> None:
-    root = merkle.root_of(LEAVES[:size])
+    root = ROOTS[size]
     assert peer_merkle.merkle_tree_hash(DATA[:size]) == root
     for index in sample(range(size), 5):
-        proof = inclusion_proof(LEAVES[:size], index)
-        assert peer_merkle.inclusion_proof(DATA[:size], index) == proof
+        proof, theirs = inclusion_proof(LEAVES[:size], index), peer_merkle.inclusion_proof(DATA[:size], index)
+        assert theirs == proof
         assert peer_merkle.verify_inclusion(DATA[index], index, size, proof, root)
-        merkle.verify_inclusion(
-            index, size, LEAVES[index], peer_merkle.inclusion_proof(DATA[:size], index), root
-        )
+        merkle.verify_inclusion(index, size, LEAVES[index], theirs, root)
     for old in sample(range(1, size + 1), 5):
         proof = consistency_proof(LEAVES[:size], old)
         assert peer_merkle.consistency_proof(DATA[:size], old) == proof
-        assert peer_merkle.verify_consistency(old, size, proof, merkle.root_of(LEAVES[:old]), root)
+        assert peer_merkle.verify_consistency(old, size, proof, ROOTS[old], root)
 
 
 @pytest.mark.parametrize("size", sample(range(2, 301), 25))
 def test_what_is_wrong_in_a_proof_is_wrong_for_both(size: int) -> None:
-    root = merkle.root_of(LEAVES[:size])
+    root = ROOTS[size]
     for index in sample(range(size), 4):
         proof = inclusion_proof(LEAVES[:size], index)
         for wrong in ([], proof[1:], [*proof, proof[-1]], [flip(proof[0]), *proof[1:]], proof[::-1]):
@@ -68,7 +67,7 @@ def test_what_is_wrong_in_a_proof_is_wrong_for_both(size: int) -> None:
             with pytest.raises(ProofError):
                 merkle.verify_inclusion(index, size, LEAVES[index], wrong, root)
     for old in sample(range(1, size), 4):
-        proof, before = consistency_proof(LEAVES[:size], old), merkle.root_of(LEAVES[:old])
+        proof, before = consistency_proof(LEAVES[:size], old), ROOTS[old]
         for wrong in ([], proof[1:], [*proof, proof[-1]], [flip(proof[0]), *proof[1:]]):
             assert not peer_merkle.verify_consistency(old, size, wrong, before, root)
             with pytest.raises(ProofError):
@@ -106,7 +105,7 @@ def test_a_cosignature_is_read_by_both() -> None:
 
 @pytest.mark.parametrize("size", sample(range(1, 301), 12))
 def test_a_log_proof_is_written_alike_and_judged_alike(size: int) -> None:
-    checkpoint = KEY.sign_note(Checkpoint(NAME, size, merkle.root_of(LEAVES[:size])).text())
+    checkpoint = KEY.sign_note(Checkpoint(NAME, size, ROOTS[size]).text())
     vkey = KEY.verifier.encode()
     for index in sample(range(size), 4):
         ours = LogProof(index, tuple(inclusion_proof(LEAVES[:size], index)), checkpoint)
