@@ -338,6 +338,7 @@ def test_a_request_is_written_for_exactly_the_bytes_that_go_out(made: Group, tmp
     request = Request.decode((tmp_path / "r").read_bytes())
     assert said.json["subject"] == request.subject()
     assert said.json["lacking"] == ["it is not said for what purpose this is shared"]
+    assert (said.json["approvals"], said.json["roles"]) == (2, ["editor", "lawyer"])
     by_item = {e.item: e for e in request.exhibits}
     assert by_item[made.item].sha256 == sha256(b"redacted").hexdigest()
     assert by_item[made.item].visible == (Visible("officer 2", ("face", "voice")),)

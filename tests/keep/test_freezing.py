@@ -206,7 +206,8 @@ def test_one_keeper_freezes_and_two_thaw_with_a_ground_that_stands_in_the_log(be
     assert refused.code == 1
     assert "two people" in refused.err
     assert_frozen(bench)
-    run("thaw", *words, *keys(bench)).ok()
+    said = run("thaw", *words, *keys(bench)).ok().json
+    assert set(said["still_frozen"]) == {bench.id_of("deep/copy.txt"), bench.id_of("other name.txt")}
     assert not bench.items()["stop.txt"]["frozen"]
     assert bench.items()["deep/copy.txt"]["frozen"], "each is thawed by name"
     (thawed,) = [e["fields"] for e in bench.do("log")["entries"] if e["fields"]["kind"] == "thawed"]

@@ -61,6 +61,7 @@ def test_two_kits_that_never_met_come_home_without_a_fork(field: Field) -> None:
     field.do("import", other)
     logs = {delivery["log"] for delivery in field.do("list")["deliveries"]}
     assert len(logs) == 3
+    assert field.device["origin"] in field.do("log")["kits"].values(), "by this name it is revoked"
     field.is_clean()
 
 

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         "kits": _kits(acts),
         "entries": [_entry(act) for act in acts],
     }
-    out.result(data, _text(data))
+    out.result(data, _text(data, is_kit=vault.is_kit))
     return EXIT_DONE
 
 
@@ -83,10 +83,10 @@ def _entry(act: Act) -> dict[str, Any]:
     return data
 
 
-def _text(data: dict[str, Any]) -> str:
+def _text(data: dict[str, Any], *, is_kit: bool) -> str:
     lines = [f"log {data['origin']}", f"vault fingerprint {data['vault_fingerprint']}", ""]
     for entry in data["entries"]:
-        kit = data["kits"].get(entry["log"], "")
+        kit = data["kits"].get(entry["log"], "kit" if is_kit else "")
         place = f"{kit.rpartition('/')[2] or entry['log'][:8]:>8} {entry['index']:>5}"
         fields = entry.get("fields")
         if fields is None:
