@@ -45,6 +45,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
         alike = with_copies(at.catalogue, [at.catalogue.find(item) for item in thawed])
         still = [row.item for row in alike if row.item in at.ledger.frozen.items]
     if still:
-        out.say(f"still frozen, with the same bytes: {', '.join(still)}; thaw these too, if that is meant")
+        out.say(
+            f"still frozen, with the same bytes: {', '.join(still)}; thaw these too, or the next triage "
+            "freezes what was thawed again"
+        )
     out.result({"thawed": thawed, "still_frozen": still}, f"thawed: {', '.join(thawed)}")
     return EXIT_DONE
