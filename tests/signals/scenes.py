@@ -48,20 +48,23 @@ def film(
     fps: int = 10,
     size: tuple[int, int] = (270, 480),
     shake: float = 0.0,
+    looks: int | None = None,
+    figures: int = 3,
 ) -> Video:
-    """Return a video (grey) of a place in which three figures move; `action` says how. shake: pixels the
-    camera wanders.
+    """Return a video (grey) of a place in which figures move; `action` says how. shake: pixels the camera
+    wanders. looks: of the figures, if not those of the action.
     """
     height, width = size
     ground = texture(place, height + 120, width + 120)
-    figures = [(texture(1000 + action * 7 + k, 90, 45), *_path(action * 31 + k, seconds)) for k in range(3)]
+    looks = action if looks is None else looks
+    who = [(texture(1000 + looks * 7 + k, 90, 45), *_path(action * 31 + k, seconds)) for k in range(figures)]
     frames: Video = []
     for number in range(round(seconds * fps)):
         t = number / fps
         dx = 60 + shake * np.sin(1.7 * t + action)
         dy = 60 + shake * np.cos(1.1 * t + 2 * action)
         view = cv2.warpAffine(ground, np.array([[1, 0, -dx], [0, 1, -dy]]), (width, height))
-        for look, xs, ys in figures:
+        for look, xs, ys in who:
             x = int(np.interp(t, np.linspace(0, seconds, 5), xs) * (width - 60))
             y = int(np.interp(t, np.linspace(0, seconds, 5), ys) * (height - 100))
             view[y : y + 90, x : x + 45] = look

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bearwitness.signals.arrays import Doubles, Floats, Grey, Ints, shrink
-from bearwitness.signals.geometry import Placement
+from bearwitness.signals.geometry import Placement, Quad
 from bearwitness.signals.sketch import FrameSketch, Sketch
 
 GRID = 64  # cells on the long side of A
@@ -19,6 +19,9 @@ _CONTRAST = 40.0  # the standard deviation every frame is brought to, in grey le
 _FLAT = 4.0  # a frame that wavers less says nothing
 _QUIET = 4.0  # a change smaller than this is encoder noise
 _MIN_CELLS = 96
+_EDGE = 0.005  # of a side
+
+Mask = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,12 @@ def lay(a: Sketch, b: Sketch, placement: Placement) -> Aligned | None:
     """Lay B on A; None where they share too little of the picture to say anything."""
     scale = GRID / max(a.width, a.height)
     rows, columns = max(BLOCK, round(a.height * scale)), max(BLOCK, round(a.width * scale))
-    inside = _visible(placement, rows, columns)
+    middles = cells(rows, columns)
+    inside = within(middles, a.picture) & within(placement.apply(middles), b.picture)  # bars are no picture
     if inside.sum() < _MIN_CELLS:
         return None
     left = np.stack([shrink(frame.thumb, rows, columns)[inside] for frame in a.frames])
-    right = np.stack([thumb[inside] for thumb in _warped(b.frames, placement, rows, columns)])
+    right = np.stack([thumb[inside] for thumb in warped(b.frames, placement, rows, columns)])
     one, other = _level(left), _level(right)
     row, column = np.nonzero(inside)
     blocks = row // BLOCK * (columns // BLOCK + 1) + column // BLOCK
@@ -52,17 +56,17 @@ def lay(a: Sketch, b: Sketch, placement: Placement) -> Aligned | None:
     return Aligned(one, other, blocks.astype(np.int64), likeness.astype(np.float32))
 
 
-def _cells(rows: int, columns: int, sub: int) -> Doubles:
+def cells(rows: int, columns: int, sub: int = 1) -> Doubles:
+    """Return (rows * sub, columns * sub, 2): middles of cells, or of parts of cells, as x, y from 0 to 1."""
     y = (np.arange(rows * sub) + 0.5) / (rows * sub)
     x = (np.arange(columns * sub) + 0.5) / (columns * sub)
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def _visible(
-    placement: Placement, rows: int, columns: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    points = placement.apply(_cells(rows, columns, 1).reshape(-1, 2)).reshape(rows, columns, 2)
-    return np.asarray(((points > 0.005) & (points < 0.995)).all(axis=-1), dtype=np.bool_)
+def within(points: Doubles, box: Quad) -> Mask:
+    """Say which points (h, w, 2) lie in a box, its very edge left out."""
+    low, high = np.array(box[:2]) + _EDGE, np.array(box[2:]) - _EDGE
+    return np.asarray(((points > low) & (points < high)).all(axis=-1), dtype=np.bool_)
 
 
 class _Seen:
@@ -73,7 +77,7 @@ class _Seen:
 
     def __init__(self, shape: tuple[int, int], placement: Placement, rows: int, columns: int) -> None:
         height, width = shape
-        points = placement.apply(_cells(rows, columns, 2).reshape(-1, 2))
+        points = placement.apply(cells(rows, columns, 2).reshape(-1, 2))
         x = np.clip(points[:, 0] * width - 0.5, 0, width - 1.001)
         y = np.clip(points[:, 1] * height - 0.5, 0, height - 1.001)
         x0, y0 = x.astype(np.int64), y.astype(np.int64)
@@ -93,7 +97,7 @@ class _Seen:
         return np.asarray(fine.mean(axis=(1, 3)), dtype=np.float32)
 
 
-def _warped(frames: Sequence[FrameSketch], placement: Placement, rows: int, columns: int) -> Iterator[Floats]:
+def warped(frames: Sequence[FrameSketch], placement: Placement, rows: int, columns: int) -> Iterator[Floats]:
     """Yield the thumb of each frame of B seen through A's cells."""
     seen: _Seen | None = None
     for frame in frames:

@@ -24,7 +24,7 @@ class Placement:
     inliers: int
 
     def apply(self, points: Floats | Doubles) -> Doubles:
-        """Map points (n, 2) of A into B."""
+        """Map points (…, 2) of A into B."""
         return np.asarray(points @ np.array(self.matrix).T + np.array(self.shift), dtype=np.float64)
 
     def inverse(self) -> Placement:

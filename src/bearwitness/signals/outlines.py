@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bearwitness.signals.geometry import Placement, Quad, box_placement
-from bearwitness.signals.sketch import Sketch
+from bearwitness.signals.sketch import ALL, Sketch
 
-_ALL = 0.96  # of a picture: less is cropped
 _WHOLE: Quad = (0.0, 0.0, 1.0, 1.0)
 _SMOOTH = 0.35  # roughness of a blurred surround against that of the picture set into it
 _EDGE = 3  # cells of a thumb on both sides of an outline that are not looked at
@@ -22,19 +21,19 @@ def outline(a: Sketch, b: Sketch, placement: Placement) -> tuple[set[str], str |
     back = placement.inverse()
     a_bars, b_bars = _bars(a, back), _bars(b, placement)
     a_seen, b_covered = _between(placement, a_bars or _WHOLE, b_bars or _WHOLE).covers()
-    if a_seen < _ALL <= b_covered and _smooth_around(a, back, a_bars or _WHOLE):
+    if a_seen < ALL <= b_covered and _smooth_around(a, back, a_bars or _WHOLE):
         return {"inset"}, "a"
-    if b_covered < _ALL <= a_seen and _smooth_around(b, placement, b_bars or _WHOLE):
+    if b_covered < ALL <= a_seen and _smooth_around(b, placement, b_bars or _WHOLE):
         return {"inset"}, "b"
     traits: set[str] = set()
     changed: set[str] = set()
     if (a_bars is None) != (b_bars is None):
         traits.add("letterboxed")
         changed.add("b" if b_bars else "a")
-    if a_seen < _ALL:
+    if a_seen < ALL:
         traits.add("cropped")
         changed.add("b")
-    if b_covered < _ALL:
+    if b_covered < ALL:
         traits.add("cropped")
         changed.add("a")
     return traits, changed.pop() if len(changed) == 1 else None
@@ -59,10 +58,8 @@ def _bars(sketch: Sketch, placement: Placement) -> Quad | None:
     placement: of the other picture in this one. Where that reaches into the bars they are no bars, but a dark
     side of the scene.
     """
-    boxes = np.array([frame.box for frame in sketch.frames])
-    left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
-    steady = (np.abs(boxes - (left, top, right, bottom)) < 0.02).all(axis=1).mean() > 0.6
-    if not steady or (right - left) * (bottom - top) >= _ALL:
+    left, top, right, bottom = sketch.picture
+    if sketch.picture == _WHOLE:
         return None
     other = _extent(placement)
     inside = min(other[0] - left, other[1] - top, right - other[2], bottom - other[3]) > -0.02

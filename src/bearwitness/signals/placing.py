@@ -51,7 +51,7 @@ def proposals(a: Sketch, b: Sketch, tips: Sequence[Tip] | None = None, most: int
     tips: the only frames whose features are matched. Without, a dozen anchors of each are, all with all.
     """
     if tips is None:
-        tips = [Tip(i, j, flipped) for i in _spread(a) for j in _spread(b) for flipped in (False, True)]
+        tips = every_tip(a, b)
     found = [*_by_features(a, b, tips), *_by_hashes(a, b, {*_spread(a), *(tip.a for tip in tips)})]
     groups: list[tuple[Placement, int]] = []
     for placement in sorted(found, key=lambda each: -each.inliers):
@@ -64,6 +64,11 @@ def proposals(a: Sketch, b: Sketch, tips: Sequence[Tip] | None = None, most: int
             groups.append((placement, weight))
     groups.sort(key=lambda each: -each[1])
     return [Proposal(*each) for each in groups[:most]]
+
+
+def every_tip(a: Sketch, b: Sketch) -> list[Tip]:
+    """Return a dozen anchors of each, all with all, mirrored and not."""
+    return [Tip(i, j, flipped) for i in _spread(a) for j in _spread(b) for flipped in (False, True)]
 
 
 def fits(a: Sketch, b: Sketch, tips: Sequence[Tip]) -> bool:

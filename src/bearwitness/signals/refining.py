@@ -31,20 +31,19 @@ def refine(a: Sketch, b: Sketch, placement: Placement) -> Placement:
     best = _best(aligned)
     pairs = [(int(i), int(aligned.likeness[i].argmax())) for i in best]
     near_a, near_b = _some(a, [i for i, _ in pairs]), _some(b, [j for _, j in pairs])
-    tries = [placement]
-    middle_a, middle_b = a.frames[len(a.frames) // 2].box, b.frames[len(b.frames) // 2].box
-    for orientation in range(8):
-        for left in dict.fromkeys((_WHOLE, middle_a)):
-            for right in dict.fromkeys((_WHOLE, middle_b)):
-                snapped = box_placement(left, right, orientation)
-                if placement.near(snapped, _SNAP):
-                    tries.append(snapped)
+    tries = [placement, *near_boxes(a, b, placement)]
     for i, j in pairs:
-        # Fit on thumbs: Evangelidis and Psarakis 2008, OpenCV's ECC.
-        fitted = _ecc(a.frames[i].thumb, b.frames[j].thumb, placement)
-        if fitted is not None and fitted.near(placement, 0.08):
-            tries.append(fitted)
+        anew = fitted(a.frames[i].thumb, b.frames[j].thumb, placement)
+        if anew is not None and anew.near(placement, 0.08):
+            tries.append(anew)
     return max(tries, key=lambda each: _fit_quality(near_a, near_b, each))
+
+
+def near_boxes(a: Sketch, b: Sketch, placement: Placement) -> list[Placement]:
+    """Return what is near a placement of: whole frame, or picture inside bars, laid on one of the other."""
+    boxes = [dict.fromkeys((_WHOLE, each.frames[len(each.frames) // 2].box)) for each in (a, b)]
+    tries = [box_placement(left, right, turn) for turn in range(8) for left in boxes[0] for right in boxes[1]]
+    return [each for each in tries if placement.near(each, _SNAP)]
 
 
 def _best(aligned: Aligned) -> Ints:
@@ -76,7 +75,19 @@ def _fit_quality(a: Sketch, b: Sketch, placement: Placement) -> float:
     return float(np.mean(fits))
 
 
-def _ecc(a: Grey, b: Grey, placement: Placement) -> Placement | None:
+def quality(a: Sketch, b: Sketch, placement: Placement, i: Ints, j: Ints) -> float:
+    """Judge as _fit_quality does, over pairs of frames that are known."""
+    some = [replace(each, frames=tuple(each.frames[k] for k in at)) for each, at in ((a, i), (b, j))]
+    aligned = lay(some[0], some[1], placement)
+    if aligned is None:
+        return -1.0
+    return float(np.mean([block_likeness(aligned.a[k], aligned.b[k], aligned.blocks) for k in range(len(i))]))
+
+
+def fitted(a: Grey, b: Grey, placement: Placement) -> Placement | None:
+    """Return a placement near another that fits two thumbs best, by ECC (Evangelidis and Psarakis 2008); None
+    where there is too little in them.
+    """
     import cv2
 
     a_size, b_size = np.array(a.shape[::-1], float), np.array(b.shape[::-1], float)

@@ -1,41 +1,30 @@
 """How two files are related: the same recording re-encoded, cropped, mirrored, contained … or only the same
 place.
 
-What counts as a copy. Pictures from one fixed camera look alike at any two times: the room is the same. So
-likeness alone never makes a copy of moving pictures; what *moves* must move alike (`Stretch.moved`). Where
-nothing moves in either, the pictures must agree block for block. What looks alike without passing is reported
-as `same-view`: a lead, not a copy.
+What counts as a copy: verdict.py. What looks alike without passing is reported as `same-view`: a lead, not a
+copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bearwitness.signals.aligned import Aligned, lay
+from bearwitness.signals.consensus import agreed
 from bearwitness.signals.covering import uncovered
 from bearwitness.signals.geometry import Placement
 from bearwitness.signals.outlines import outline
-from bearwitness.signals.placing import Tip, proposals
+from bearwitness.signals.placing import Tip, every_tip, proposals
 from bearwitness.signals.refining import refine
+from bearwitness.signals.settling import settle
 from bearwitness.signals.sketch import Sketch
-from bearwitness.signals.timeline import Stretch, best_shift, judge, stretches
+from bearwitness.signals.timeline import Stretch, judge
+from bearwitness.signals.verdict import camera_moves, find_stretches, is_sure, shares_enough
 
-MOVED_ALIKE = 0.5
-"""Correlation of movement from which it is one recording. Seen: copies 0.97 and more, other times at one
-place 0.06.
-"""
-
-STILL_ALIKE = 0.8
-"""Share of textured blocks that must look alike where nothing moves."""
-
-_MOST_STRETCHES = 8
-_FEWEST_BLOCKS = 8
-_LEAST_SHARED = 0.25  # of one of the two pictures
-_MUCH_LONGER = 4.0  # times one step may be as long as the other before frames are paired by the shorter
-_NOISE = 4.0  # grey levels by which still parts of a thumb waver
+_SAME = 0.01  # placements nearer than this need no second look
 
 
 @dataclass(frozen=True)
@@ -76,85 +65,62 @@ def same_bytes() -> Relation:
 def compare(a: Sketch, b: Sketch, tips: Sequence[Tip] | None = None) -> Relation | None:
     """Return how A and B are related, or None where nothing says they are.
 
-    tips: from CandidateIndex, which make it ten times faster and surer on long videos.
+    tips: from CandidateIndex, which make it ten times faster and surer on long videos. A pair that is no copy
+    by the best placements is looked at a second time, by those that many pairs of moments support a little.
     """
     lead: Relation | None = None
+    tried: list[Placement] = []
     for proposal in proposals(a, b, tips):
         placement = refine(a, b, proposal.placement)
-        aligned = lay(a, b, placement)
-        if aligned is None or not _shares_enough(a, b, placement):
-            continue
-        copies, views = _find_stretches(aligned, a, b)
-        if copies:
-            return _describe(a, b, placement, aligned, copies)
-        bare = uncovered(aligned, a.times, b.times, max(a.step, b.step))
-        if bare is not None:
-            copies, more = _find_stretches(bare, a, b)
-            copies = [each for each in copies if each.moved is not None]
-            if copies:
-                return _describe(a, b, placement, aligned, copies)
-            views = views or more
-        if views and lead is None:
-            lead = Relation("same-view", frozenset(), None, _spans(a, b, views), placement)
+        tried.append(placement)
+        found = _looked_at(a, b, placement)
+        if found is not None and found.kind == "copy":
+            return found
+        lead = lead or found
+    for placement in _again(a, b, tips, tried):
+        found = _looked_at(a, b, placement, second=True)
+        if found is not None and found.kind == "copy":
+            return found
     return lead
 
 
-def _shares_enough(a: Sketch, b: Sketch, placement: Placement) -> bool:
-    """Whether the shared part is more than a corner, and holds most of what moves in one of the two.
-
-    Two videos with the same caption or logo share that, and nothing that moves.
-    """
-    if max(placement.covers()) < _LEAST_SHARED:
-        return False
-    return max(_movement_share(b, placement.inverse()), _movement_share(a, placement)) >= 0.5
-
-
-def _movement_share(sketch: Sketch, placement: Placement) -> float:
-    """Return how much of what moves in a sketch lies where the other picture shows it; 1 if nothing moves."""
-    moves = np.stack([frame.thumb for frame in sketch.frames]).astype(np.float32).std(axis=0)
-    moves = np.maximum(moves - _NOISE, 0) ** 2
-    rows, columns = moves.shape
-    y, x = np.indices(moves.shape)
-    points = placement.apply(np.stack([(x + 0.5) / columns, (y + 0.5) / rows], axis=-1).reshape(-1, 2))
-    seen = ((points >= 0) & (points <= 1)).all(axis=1).reshape(moves.shape)
-    return float(moves[seen].sum() / moves.sum()) if moves.any() else 1.0
-
-
-def _find_stretches(aligned: Aligned, a: Sketch, b: Sketch) -> tuple[list[Stretch], list[Stretch]]:
-    """Return (stretches that are the same recording, stretches that only look alike)."""
-    free = np.ones(aligned.likeness.shape, dtype=bool)
-    apart = max(a.step, b.step)
-    step = shared_step(a.step, b.step)
-    copies: list[Stretch] = []
-    views: list[Stretch] = []
-    for _ in range(_MOST_STRETCHES):
-        shift = best_shift(aligned, a.times, b.times, step, free)
-        if shift is None:
-            break
-        for found in stretches(aligned, a.times, b.times, step, shift, free, apart):
-            (copies if _is_copy(found, a, b) else views).append(found)
-            free[found.a[0] : found.a[-1] + 1, :] = False
-            free[:, found.b[0] : found.b[-1] + 1] = False
-    return copies, views
+def _looked_at(a: Sketch, b: Sketch, placement: Placement, *, second: bool = False) -> Relation | None:
+    """Return what a placement says. At a second look what is not sure is no copy."""
+    aligned = lay(a, b, placement)
+    if aligned is None or not shares_enough(a, b, placement):
+        return None
+    copies, views = find_stretches(aligned, a, b)
+    copies = [each for each in copies if not second or is_sure(each, aligned, a.times)]
+    if copies:
+        return _describe(a, b, placement, aligned, copies)
+    bare = uncovered(aligned, a.times, b.times, max(a.step, b.step))
+    if bare is not None:
+        copies, more = find_stretches(bare, a, b)
+        copies = [each for each in copies if each.moved is not None]
+        copies = [each for each in copies if not second or is_sure(each, bare, a.times)]
+        if copies:
+            return _describe(a, b, placement, aligned, copies)
+        views = views or more
+    return Relation("same-view", frozenset(), None, _spans(a, b, views), placement) if views else None
 
 
-def shared_step(one: float, other: float) -> float:
-    """Return the time within which frames of two sketches can be one moment.
-
-    It is the longer step, but for key frames against frames taken often: then the shorter, for there is one
-    near each key frame, and the nearest of others may be seconds away.
-    """
-    longer, shorter = max(one, other), min(one, other)
-    return shorter if 0 < shorter * _MUCH_LONGER < longer else longer
-
-
-def _is_copy(found: Stretch, a: Sketch, b: Sketch) -> bool:
-    still = min(len(a.frames), len(b.frames)) == 1
-    if len(found.a) < 3 and not still:
-        return False
-    if found.moved is not None and len(found.a) > 1:
-        return found.moved >= MOVED_ALIKE and found.likeness >= 0.7
-    return found.agreement >= STILL_ALIKE and found.likeness >= 0.8 and found.blocks >= _FEWEST_BLOCKS
+def _again(
+    a: Sketch, b: Sketch, tips: Sequence[Tip] | None, tried: Sequence[Placement]
+) -> Iterator[Placement]:
+    """Yield placements for a second look, settled where a camera moved, none twice."""
+    seen = list(tried)
+    moves = camera_moves(a) or camera_moves(b)
+    for proposal in agreed(a, b, every_tip(a, b) if tips is None else tips):
+        placement: Placement | None = proposal.placement
+        if moves:
+            placement = settle(a, b, proposal.placement)
+        elif any(proposal.placement.near(each, _SAME) for each in seen):
+            continue
+        else:
+            placement = refine(a, b, proposal.placement)
+        if placement is not None and not any(placement.near(each, _SAME) for each in seen):
+            seen.append(placement)
+            yield placement
 
 
 def _spans(a: Sketch, b: Sketch, found: list[Stretch]) -> tuple[Span, ...]:

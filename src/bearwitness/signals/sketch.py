@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from bearwitness.signals.features import FeatureFinder, Features
 from bearwitness.signals.hashing import FrameHash, hash_picture
 
 THUMB = 96
+ALL = 0.96
+"""Of a picture: what shows less is cropped, or has bars."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,23 @@ class Sketch:
     def anchors(self) -> list[int]:
         """Indices of the frames that have features."""
         return [index for index, frame in enumerate(self.frames) if frame.features is not None]
+
+    @cached_property
+    def picture(self) -> tuple[float, float, float, float]:
+        """The picture inside flat bars that most frames share (left, top, right, bottom); all of it where
+        there are none.
+        """
+        boxes = np.array([frame.box for frame in self.frames])
+        left, top, right, bottom = (float(edge) for edge in np.median(boxes, axis=0))
+        steady = (np.abs(boxes - (left, top, right, bottom)) < 0.02).all(axis=1).mean() > 0.6
+        barred = steady and (right - left) * (bottom - top) < ALL
+        return (left, top, right, bottom) if barred else (0.0, 0.0, 1.0, 1.0)
+
+    @cached_property
+    def wavering(self) -> NDArray[np.float32]:
+        """By how many grey levels each pixel of the thumbs varies (standard deviation over all frames)."""
+        thumbs = np.stack([frame.thumb for frame in self.frames]).astype(np.float32)
+        return np.asarray(thumbs.std(axis=0), dtype=np.float32)
 
 
 class Sketcher:

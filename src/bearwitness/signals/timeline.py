@@ -13,6 +13,7 @@ from bearwitness.signals.arrays import Doubles, Floats, Ints
 ALIKE = 0.6  # correlation from which two frames may be the same picture
 _MOVES_ALIKE = 0.35  # correlation of movement within two seconds below which it is another moment
 _MOVED = 0.3  # mean squared change (grey levels²) from which a stretch has movement to compare
+_MUCH_LONGER = 4.0  # times one step may be as long as the other before frames are paired by the shorter
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,16 @@ class Stretch:
     moved: float | None
     agreement: float
     blocks: int
+
+
+def shared_step(one: float, other: float) -> float:
+    """Return the time within which frames of two sketches can be one moment.
+
+    It is the longer step, but for key frames against frames taken often: then the shorter, for there is one
+    near each key frame, and the nearest of others may be seconds away.
+    """
+    longer, shorter = max(one, other), min(one, other)
+    return shorter if 0 < shorter * _MUCH_LONGER < longer else longer
 
 
 def partners(a_times: Doubles, b_times: Doubles, shift: float, within: float) -> tuple[Ints, Ints]:
