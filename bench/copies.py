@@ -1,7 +1,7 @@
 """Recall and precision of copies on drawn videos that nothing was tuned to: figures for
 docs/measurements-triage.md.
 
-python bench/copies.py   about five minutes of processor time
+python bench/copies.py   about three minutes of processor time
 
 Four places, each filmed twice (one of them with other people on the same ways), through a real encoder, with
 edits that the set of bench/analysis.py does not have; sampled as triage samples. Beside them videos that hold

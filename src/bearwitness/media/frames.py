@@ -56,6 +56,7 @@ def frames(
     start: Fraction | None = None,
     end: Fraction | None = None,
     every: Fraction | None = None,
+    saved: int = 0,
     upright: bool = False,
     edits: bool = True,
     draft: bool = False,
@@ -66,10 +67,11 @@ def frames(
     They have their own size, or exactly `width` and `height`, or are made smaller until no side is longer
     than `max_side`. With `start` (inclusive) and `end` (exclusive), in seconds of the stream's clock, only
     those in between; with `every`, at most one in so many seconds; with `key_only` only those that decode
-    without others (the rest is not even decoded, nor are key frames that `every` leaves out). `upright` turns
-    them as the container says, by quarters. Without `edits` what an edit list of MP4 or MOV hides is decoded
-    too, and times are those of the media. A `draft` takes half the time: frames that no other frame needs are
-    left out, and told as lost among the troubles; edges of blocks are left as they are.
+    without others (the rest is not even decoded, nor are key frames that `every` leaves out; for `saved` see
+    spacing.py). `upright` turns them as the container says, by quarters. Without `edits` what an edit list of
+    MP4 or MOV hides is decoded too, and times are those of the media. A `draft` takes half the time: frames
+    that no other frame needs are left out, and told as lost among the troubles; edges of blocks are left as
+    they are.
 
     Appends to `troubles`, before the next frame, whatever did not decode; who ignores the list skips frames
     in silence. Raises MediaError for a file that is no video or not as asked, ChildFailedError where the
@@ -87,6 +89,7 @@ def frames(
         "start": _text(start),
         "end": _text(end),
         "every": _text(every),
+        "saved": str(saved),
         "draft": draft,
         "edits": edits,
         "threads": str(plan.threads),

@@ -54,7 +54,8 @@ class Frames:
 
     Of long footage (:attr:`Material.is_long`) key frames are all there is, unless the analyser is
     `thorough`, and of these, with `seldom`, on average one in so many seconds: a few in quick succession,
-    as cuts bring them, are handed out all the same.
+    as cuts bring them, are handed out all the same. Of long footage there is at most one key frame a second,
+    but with `saved` some that come sooner, for seconds without one (media/spacing.py).
     """
 
     every: Fraction | None = None
@@ -62,6 +63,7 @@ class Frames:
     pixel: str = BGR24
     key_only: bool = False
     seldom: Fraction | None = None
+    saved: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .analyser import IMAGE, NOT_MINE, VIDEO, Analyser, Analysis, Fact, Frames, 
 
 SKETCH_FILE: Final = "sketch.npz"
 _SIDE: Final = 640
+_SAVED: Final = 3  # key frames that come soon after another: encoders put them where a scene begins
 _FRAMES_MAX: Final = 1_000_000
 _NO_FEATURES: Final = -1
 
@@ -33,9 +34,12 @@ class Copies(Analyser):
     """Makes the sketch by which copies are found: ``bearwitness similar`` compares them."""
 
     name = "sketch"
-    version = "2"
+    version = "3"
     kinds = frozenset({VIDEO, IMAGE})
-    wants = (Frames(every=Fraction(1, 5), max_side=_SIDE, pixel=GRAY8), Still(max_side=_SIDE, pixel=GRAY8))
+    wants = (
+        Frames(every=Fraction(1, 5), max_side=_SIDE, pixel=GRAY8, saved=_SAVED),
+        Still(max_side=_SIDE, pixel=GRAY8),
+    )
 
     def begin(self, material: Material) -> Analysis:
         """Begin with an item."""

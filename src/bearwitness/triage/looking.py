@@ -25,6 +25,7 @@ from bearwitness.errors import BearwitnessError, ChildFailedError, SandboxError
 from bearwitness.media.frames import frames
 from bearwitness.media.model import BGR24, GRAY8, Frame, Picture, Sound
 from bearwitness.media.sound import sound
+from bearwitness.media.spacing import Spacing
 from bearwitness.media.stills import still
 from bearwitness.vault.derivatives import FAILED, NOTHING
 
@@ -53,7 +54,7 @@ class Looked:
 
 @dataclass
 class _Taker:
-    """One analysis, what it wants of a pass, when it is due next, and the lane it works in if it has one."""
+    """One analysis, what it wants of a pass, how far apart, and the lane it works in if it has one."""
 
     job: str
     analyser: Analyser
@@ -61,7 +62,7 @@ class _Taker:
     sparse: bool  # it is given key frames, whatever it wants: the footage is long
     lane: Lane | None
     failure: BearwitnessError | None = None
-    due: dict[int, Fraction] = field(default_factory=dict)  # by position of the want
+    spacing: dict[int, Spacing] = field(default_factory=dict)  # by position of the want
     allowed: dict[int, Allowance] = field(default_factory=dict)
 
     @property
@@ -271,6 +272,7 @@ def _pass(material: Material, takers: Sequence[_Taker], *, key_only: bool) -> No
             pixel=BGR24 if any(want.pixel == BGR24 for want in wishes) else GRAY8,
             key_only=key_only,
             every=None if None in steps else min(step for step in steps if step is not None),
+            saved=max(_saved(*pair) for pair in pairs),
             upright=True,
             plan=material.plan,
         ):
@@ -286,27 +288,27 @@ def _hand_round(frame: Frame, takers: Iterable[_Taker], *, key_only: bool) -> No
     made: dict[tuple[int, str], Frame] = {}
     for taker in takers:
         for number, want in _wishes(taker, key_only=key_only):
-            if taker.failure is not None or frame.time < taker.due.get(number, frame.time):
+            spacing = _spacing(taker, number, want)
+            if taker.failure is not None or (spacing is not None and not spacing.is_due(frame.time)):
                 continue
             if not _is_allowed(taker, number, want, frame.time):
                 continue
-            step = _step(taker, want)
-            if step is not None:
-                taker.due[number] = _next_due(taker.due.get(number, frame.time), frame.time, step)
+            if spacing is not None:
+                spacing.count(frame.time)
             key = (want.max_side, want.pixel)
             if key not in made:
                 made[key] = _as_wanted(frame, want)
             taker.work(partial(_feed, frame=made[key]))
 
 
-def _next_due(due: Fraction, time: Fraction, step: Fraction) -> Fraction:
-    """Return when the next picture is due after one that was due at `due` and came at `time`.
+def _saved(taker: _Taker, want: Frames) -> int:
+    return want.saved if taker.sparse else 0
 
-    Steps are counted from the first picture on, as the decoder counts them (media.frames.frames, `every`),
-    not from one to the next: where the decoder gives out one picture a second, of which each comes a little
-    late, every other would come a little too early.
-    """
-    return due + step * ((time - due) // step + 1)
+
+def _spacing(taker: _Taker, number: int, want: Frames) -> Spacing | None:
+    """Return what says which pictures come late enough, as the decoder says it; None for all of them."""
+    step = _step(taker, want)
+    return None if step is None else taker.spacing.setdefault(number, Spacing(step, _saved(taker, want)))
 
 
 def _is_allowed(taker: _Taker, number: int, want: Frames, time: Fraction) -> bool:

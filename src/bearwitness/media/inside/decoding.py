@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..model import BROKEN, CORRUPT, HIDDEN, LOST, NO_FRAME, UNTIMED
+from ..spacing import Spacing
 from .opening import reason_of
 
 _REORDER_MAX: Final = 64  # so many packets after a frame's own it must have come out: 16 B-frames, 16 threads
@@ -52,15 +53,16 @@ class Decoder:
         key_only: bool,
         start: Fraction | None = None,
         every: Fraction | None = None,
+        saved: int = 0,
     ) -> None:
         """With `key_only` all else is not decoded, nor are key frames before `start` or oftener than `every`.
 
-        Both are in seconds.
+        Both are in seconds. `saved`: see Spacing.
         """
         self._container, self._stream, self._key_only = container, stream, key_only
         base = Fraction(stream.time_base or 1)
-        self._every = every / base if every else None
-        self._due = start / base if start is not None else None  # of key frames
+        self._start = start / base if start is not None else None
+        self._spacing = Spacing(every / base, saved, self._start) if every else None  # of key frames
         self._pending: dict[int, tuple[int | None, bool, str]] = {}  # packet: pts, hidden, what went wrong
         self._by_pts: dict[int, int] = {}
         self._frames = itertools.count()
@@ -91,13 +93,9 @@ class Decoder:
         """Say whether a key frame comes before the start, or too soon after the last that was decoded."""
         if pts is None:
             return False
-        if self._due is not None and pts < self._due:
+        if self._start is not None and pts < self._start:
             return True
-        if self._every is None:
-            return False
-        begin = self._due if self._due is not None else Fraction(pts)
-        self._due = begin + self._every * ((pts - begin) // self._every + 1)
-        return False
+        return self._spacing is not None and not self._spacing.takes(Fraction(pts))
 
     def _feed(self, packet: Packet[VideoStream]) -> Iterator[Decoded | Told]:
         number, self._packets = self._packets, self._packets + 1

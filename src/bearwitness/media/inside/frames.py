@@ -19,6 +19,7 @@ from bearwitness_verify import canonical
 
 from .. import wire
 from ..model import BROKEN, CHANNELS, HIDDEN, I420, PIXELS_MAX, SIDE_MAX
+from ..spacing import Spacing
 from .decoding import Decoded, Decoder, Told
 from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
@@ -36,6 +37,7 @@ class Wish:
     start: Fraction | None
     end: Fraction | None
     every: Fraction | None
+    saved: int
     draft: bool
     edits: bool
     threads: int
@@ -46,7 +48,7 @@ class Wish:
         got = canonical.members(
             canonical.loads(data),
             "arguments",
-            "stream width height side pixel key_only start end every draft edits threads",
+            "stream width height side pixel key_only start end every saved draft edits threads",
         )
         return cls(
             stream=int(str(got["stream"])),
@@ -58,6 +60,7 @@ class Wish:
             start=_fraction(got["start"]),
             end=_fraction(got["end"]),
             every=_fraction(got["every"]),
+            saved=int(str(got["saved"])),
             draft=bool(got["draft"]),
             edits=bool(got["edits"]),
             threads=int(str(got["threads"])),
@@ -99,7 +102,9 @@ def _batches(source: Bytes, wish: Wish, scratch: memoryview | None) -> Iterator[
     hidden = count_hidden(source, container, wish.stream) if wish.edits else 0
     if hidden:
         writer.trouble(HIDDEN, 0, None, f"an edit list keeps {hidden} stored packets from being shown")
-    decoder = Decoder(container, stream, key_only=wish.key_only, start=wish.start, every=wish.every)
+    decoder = Decoder(
+        container, stream, key_only=wish.key_only, start=wish.start, every=wish.every, saved=wish.saved
+    )
     for what in _wanted(decoder.run(), wish, base):
         if isinstance(what, Told):
             writer.trouble(what.kind, what.packet, what.pts, what.reason)
@@ -166,7 +171,7 @@ def _seek(
 
 def _wanted(run: Iterator[Decoded | Told], wish: Wish, base: Fraction) -> Iterator[Decoded | Told]:
     """Leave out the frames nobody asked for, never a trouble between them."""
-    due: Fraction | None = None
+    spacing = Spacing(wish.every, wish.saved) if wish.every is not None else None
     for what in run:
         if what.pts is None:
             yield what
@@ -177,11 +182,8 @@ def _wanted(run: Iterator[Decoded | Told], wish: Wish, base: Fraction) -> Iterat
                 return
             if wish.start is not None and time < wish.start:
                 continue
-            if wish.every is not None:
-                due = time if due is None else due
-                if time < due:
-                    continue
-                due += wish.every * ((time - due) // wish.every + 1)
+            if spacing is not None and not spacing.takes(time):
+                continue
         elif wish.start is not None and time < wish.start:
             continue
         yield what
