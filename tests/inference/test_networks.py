@@ -162,3 +162,81 @@ def test_scores_of_pictures_lie_between_nought_and_one(worker: InferenceWorker, 
 def test_of_overlapping_boxes_the_surest_is_kept_and_neighbours_stay() -> None:
     rows = np.array([[0, 0, 10, 10, 0.5], [1, 1, 10, 10, 0.9], [30, 0, 10, 10, 0.3]], np.float32)
     assert keep_best(rows, 0.3)[:, 4].tolist() == [np.float32(0.9), np.float32(0.3)]
+
+
+def test_a_network_asked_for_two_shapes_in_turn_is_compiled_once_for_each_and_keeps_within_its_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    networks = pytest.importorskip("bearwitness.inference.inside.networks")
+    made = []
+
+    class Stub:
+        """Stands for the library: notes what is compiled, and what gives its memory back."""
+
+        inputs = ()
+
+        def __init__(self) -> None:
+            self.released = 0
+
+        def clone(self) -> Stub:
+            return self
+
+        def compile_model(self, *_: object) -> Stub:
+            made.append(Stub())
+            return made[-1]
+
+        def create_infer_request(self) -> Stub:
+            return self
+
+        def get_property(self, _: str) -> Stub:
+            return self
+
+        def get_type_name(self) -> str:
+            return "f32"
+
+        def release_memory(self) -> None:
+            self.released += 1
+
+    monkeypatch.setattr(networks, "_prepared", lambda *_, **__: None)
+    how = networks.Preparation("NCHW", None, rgb=False)
+    network = networks.Network(Stub(), Stub(), 1, exact=True, kept_area=2_600_000)
+    for _ in range(3):
+        for rows, columns in ((480, 640), (640, 480)):
+            for scale in (1, 2):
+                compiled = network.for_pictures((rows, columns), (rows * scale, columns * scale), how)
+                assert not compiled.rests
+                assert sum(each.cost for each in network._compiled.values()) <= 2_600_000
+    assert len(made) == 4
+    assert all(each.released for each in made)
+    network.for_pictures((640, 640), (1280, 1280), how)
+    assert len(network._compiled) < 5, "what was used longest ago is dropped in the end"
+    assert sum(each.cost for each in network._compiled.values()) <= 2_600_000
+
+
+def test_pictures_of_two_shapes_in_turn_show_the_same_faces_every_time(
+    worker: InferenceWorker, corpus: Path
+) -> None:
+    (picture, *_), _ = footage(corpus, "signer-woman.mkv", 80)
+    tall = np.ascontiguousarray(np.rot90(np.zeros_like(picture)))
+    tall[: picture.shape[0], :] = picture[:, : tall.shape[1]]
+    with InferenceWorker(
+        ["centerface"], threads=1, kept_area=3 * picture.shape[0] * picture.shape[1]
+    ) as small:
+        faces, plain = Faces(small), Faces(worker)
+        expected = [plain.detect([each], scales=(1.0,)) for each in (picture, tall)]
+        assert any(expected[0])
+        for _ in range(3):
+            assert [faces.detect([each], scales=(1.0,)) for each in (picture, tall)] == expected
+
+
+def test_a_worker_that_rested_is_smaller_and_finds_the_same(worker: InferenceWorker, corpus: Path) -> None:
+    pictures, _ = footage(corpus, "signer-woman.mkv", 80)
+    faces = Faces(worker)
+    before = faces.detect(pictures, scales=(1.0, 2.0))
+    large = worker.memory_bytes()
+    worker.rest()
+    assert worker.memory_bytes() < large
+    assert faces.detect(pictures, scales=(1.0, 2.0)) == before
+    with InferenceWorker(["centerface"]) as never_asked:
+        never_asked.rest()
+        assert not never_asked.pid, "to rest starts no worker"

@@ -116,6 +116,15 @@ def _whisper(_: Inference, __: dict[str, Json], arrays: list[wire.Array]) -> lis
     return [whispering.whisper(samples, whispering.chance(secret.tobytes()))]
 
 
+def _rest(inference: Inference, _: dict[str, Json], __: list[wire.Array]) -> list[NDArray[Any]]:
+    for network in inference.networks.values():
+        network.rest()
+    for tool in inference.tools.values():
+        if isinstance(tool, TextFinder | TextReader):
+            tool.rest()
+    return []
+
+
 _FACE_PRINTER: Final = "faceprints"
 _FACE_MODELS: Final = ("face-landmarks", "face-print")
 _TRANSCRIBER: Final = "whisper-base"
@@ -137,6 +146,7 @@ ASKS: Final[Mapping[str, Ask]] = {
     "whisper": _whisper,
     "run": _run,
     "precision": _precision,
+    "rest": _rest,
 }
 _WARM_SIZE: Final = (64, 64)
 _OF_PICTURES: Final = ("centerface", "movenet-multipose", "opennsfw")

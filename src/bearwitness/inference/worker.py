@@ -96,6 +96,14 @@ class InferenceWorker(Worker):
             return 0
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def rest(self) -> None:
+        """Have its networks give back the memory they work in, until they are asked again; raises as compute.
+
+        Where there is no worker none is started.
+        """
+        if self.pid:
+            self.compute("rest", {}, [])
+
     def compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
         """Return the arrays the worker answers with; raise ChildFailedError if it fails or talks nonsense.
 

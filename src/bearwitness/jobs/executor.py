@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -143,6 +144,7 @@ def _work(
         os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_off_the_disk()
+    gc.freeze()  # what was there before is never looked through, or its pages would be copied for nothing
     for other in others:
         other.close()
     with contextlib.suppress(EOFError, ConnectionError):

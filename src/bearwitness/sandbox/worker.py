@@ -40,6 +40,8 @@ from bearwitness.sandbox.workshop import main
 main(*sys.argv[2:])
 """
 _ARGUMENTS_BYTES_MAX: Final = 100_000  # what one argument of a program may have
+# What libraries for arithmetic let go of goes back to the system, not into a heap full of holes.
+_ENVIRONMENT: Final = {**ENVIRONMENT, "MALLOC_MMAP_THRESHOLD_": str(512 << 10)}
 _EXIT_CODE: Final = 49  # of what /proc tells of a process, counted from its state on: proc(5), exit_code
 
 
@@ -253,7 +255,7 @@ class Worker:
             return os.posix_spawn(
                 command[0],
                 command,
-                ENVIRONMENT,
+                _ENVIRONMENT,
                 file_actions=actions,
                 setsid=True,
                 setsigmask=(),

@@ -44,17 +44,22 @@ class _Network:
     def __init__(self, weights: bytes) -> None:
         self._core = openvino().Core()
         self._model = self._core.read_model(weights)
-        self._requests: dict[tuple[int, ...], Any] = {}
+        self._compiled: dict[tuple[int, ...], tuple[Any, Any]] = {}  # and a request, by shape
+
+    def rest(self) -> None:
+        """Give back the memory it works in; the next picture takes it anew."""
+        for compiled, _ in self._compiled.values():
+            compiled.release_memory()
 
     def run(self, planes: Floats) -> NDArray[np.float32]:
         """Return its first output for one picture."""
         shape = planes.shape
-        if shape not in self._requests:
+        if shape not in self._compiled:
             model = self._model.clone()
             model.reshape(list(shape))
             compiled = self._core.compile_model(model, "CPU", _SETTINGS)
-            self._requests[shape] = compiled.create_infer_request()
-        answer: NDArray[np.float32] = np.array(self._requests[shape].infer([planes])[0])[0]
+            self._compiled[shape] = compiled, compiled.create_infer_request()
+        answer: NDArray[np.float32] = np.array(self._compiled[shape][1].infer([planes])[0])[0]
         return answer
 
 
@@ -74,6 +79,7 @@ class TextFinder:
 
     def __init__(self, weights: bytes) -> None:
         self._network = _Network(weights)
+        self.rest = self._network.rest
 
     def find(self, grey: Grey) -> list[Box]:
         """Return the boxes of horizontal lines in pixels of the picture handed in, from top to bottom."""
@@ -114,6 +120,7 @@ class TextReader:
         characters = notes(weights)["character"].split("\n")
         self._characters = np.array(["", *characters, " "])
         self._network = _Network(weights)
+        self.rest = self._network.rest
 
     def read(self, grey: Grey, alphabet: str | None = None) -> Line:
         """Return the text of a picture cut to one line; with an alphabet, only its characters are considered.

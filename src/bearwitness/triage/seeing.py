@@ -30,7 +30,7 @@ from . import closer, lasting
 from .analyser import IMAGE, NOT_MINE, VIDEO, Analyser, Analysis, Fact, Frames, Material, Model, Result, Still
 from .models import BroughtModel
 
-_BATCH: Final = 8
+_BATCH: Final = 16  # pictures in one question: networks stand still between two
 _SIDE: Final = 640
 _SELDOM: Final = Fraction(5)  # of long footage: who is seen for less may be missed
 BRIEFLY: Final = "briefly"  # as long footage is looked at

@@ -30,7 +30,8 @@ from .seeing import USUAL_CANVAS
 
 STEP: Final = "look"
 _PARTS_MAX: Final = 8
-_MEMORY_MAX: Final = 900 << 20  # of a worker between two items: what is compiled for many sizes adds up
+_REST_ABOVE: Final = 500 << 20  # of a worker between two items: what was compiled for many sizes adds up
+_MEMORY_MAX: Final = 700 << 20  # the same, with all at rest: another takes its place
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,20 @@ class Looker:
         looked = look(material, wanted)
         if self._inference is not None and (
             any(each.again for each in looked)  # a fresh one for the second try
-            or self._inference.memory_bytes() > _MEMORY_MAX
+            or not self._is_small(self._inference)
         ):
             self._inference.close()
             self._inference = None
         return looked
+
+    def _is_small(self, worker: InferenceWorker) -> bool:
+        """Have a large worker rest; say whether it may stay."""
+        if worker.memory_bytes() > _REST_ABOVE:
+            try:
+                worker.rest()
+            except BearwitnessError:
+                return False
+        return worker.memory_bytes() <= _MEMORY_MAX
 
     def _worker(self) -> InferenceWorker:
         """Return the inference worker of this process, the same to all threads."""

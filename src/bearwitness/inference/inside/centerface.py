@@ -32,7 +32,7 @@ def detect(
             chosen = [number for number, picture in enumerate(pictures) if picture.shape[:2] == size]
             wanted = _rounded(size, scale)
             compiled = network.for_pictures((size[0], size[1]), wanted, _HOW)
-            outputs = compiled.run([[pictures[number][None]] for number in chosen])
+            outputs = compiled.each([pictures[number][None]] for number in chosen)
             for number, (heat, sizes, offsets, marks) in zip(chosen, outputs, strict=True):
                 rows = _decode(heat[0, 0], sizes[0], offsets[0], marks[0], threshold)
                 rows[:, [0, 2, 5, 7, 9, 11, 13]] *= size[1] / wanted[1]

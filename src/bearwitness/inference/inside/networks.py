@@ -1,8 +1,14 @@
-"""One network of OpenVINO, compiled for the sizes it meets, the last few kept."""
+"""One network of OpenVINO, compiled for the sizes it meets, the last few kept.
+
+To compile takes as long as to look at several pictures, and photographs come upright and across in turn. So
+what was compiled for another size than the last ones is kept, too, but rests: the memory it works in, most of
+what it takes, is given back, and taken anew when it is asked again.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +21,7 @@ from .feeding import feed_rows, fold_colours
 
 _STREAMS_AREA: Final = 1_000_000  # larger pictures are worked on one by one, by all threads
 _REQUESTS_MAX: Final = 4
+_RESTING: Final = 0.4  # of what a compiled network takes at work is left while it rests
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Preparation:
 class Network:
     """Weights, as `core` read them, and what was compiled of them.
 
-    `kept_area` are pixels of all compiled sizes, times streams, that are kept; each takes some 150 bytes.
+    `kept_area` are pixels of all compiled sizes, times streams, that are kept; each takes some 150 bytes, and
+    those of what rests count for less.
     With `exact` single precision everywhere: processors that would use bfloat16 give other results than those
     that can not, and the same footage must give the same boxes on every machine.
     """
@@ -57,20 +65,28 @@ class Network:
             prepared = _prepared(self._model.clone(), size, wanted, how, folded=self._folded)
             self._keep(key, prepared, area)
         self._compiled.move_to_end(key)
-        return self._compiled[key]
+        compiled = self._compiled[key]
+        if compiled.rests:
+            self._make_room(compiled.area, but=key)
+            compiled.rests = False
+        return compiled
+
+    def rest(self) -> None:
+        """Put to rest all that was compiled."""
+        for compiled in self._compiled.values():
+            if not compiled.rests:
+                compiled.rest()
 
     def as_it_is(self) -> Compiled:
         """Return the network for the inputs its file names, all of fixed size or dynamic."""
         if () not in self._compiled:
             self._keep((), self._model, 0)
+        self._compiled[()].rests = False
         return self._compiled[()]
 
     def _keep(self, key: tuple[int, ...], model: ov.Model, area: int) -> None:
         streams = self._threads if area <= _STREAMS_AREA else 1
-        while (
-            self._compiled and area * streams + sum(c.cost for c in self._compiled.values()) > self._kept_area
-        ):
-            self._compiled.popitem(last=False)
+        self._make_room(area * streams)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "THROUGHPUT" if streams > 1 else "LATENCY",
             "INFERENCE_NUM_THREADS": self._threads,
@@ -83,6 +99,17 @@ class Network:
             self._core.compile_model(model, "CPU", settings), streams, area * streams
         )
 
+    def _make_room(self, area: int, but: tuple[int, ...] | None = None) -> None:
+        """Put to rest, then drop, what was used longest ago, until there is room; never `but` that."""
+        others = {key: compiled for key, compiled in self._compiled.items() if key != but}
+        working = [compiled for compiled in others.values() if not compiled.rests]
+        while others and area + sum(c.cost for c in others.values()) > self._kept_area:
+            if working:
+                working.pop(0).rest()
+            else:
+                oldest = next(iter(others))
+                del others[oldest], self._compiled[oldest]
+
 
 def new_core() -> ov.Core:
     """Return what compiles networks; it looks for its parts on the disk."""
@@ -90,27 +117,50 @@ def new_core() -> ov.Core:
 
 
 class Compiled:
-    """A network ready to run, on as many inputs at once as there are threads."""
+    """A network ready to run, on as many inputs at once as there are threads; `area`: pixels by streams."""
 
-    def __init__(self, compiled: ov.CompiledModel, requests: int, cost: int) -> None:
+    def __init__(self, compiled: ov.CompiledModel, requests: int, area: int) -> None:
+        self._compiled = compiled
         self._requests = [compiled.create_infer_request() for _ in range(min(_REQUESTS_MAX, requests))]
-        self.cost = cost
+        self.area, self.rests = area, False
         self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         self.inputs = [sorted(port.get_names()) for port in compiled.inputs]
 
-    def run(self, batches: list[list[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
+    @property
+    def cost(self) -> float:
+        """Return for how many pixels it counts."""
+        return self.area * (_RESTING if self.rests else 1)
+
+    def rest(self) -> None:
+        """Give back the memory it works in; the next inputs take it anew."""
+        self._compiled.release_memory()
+        self.rests = True
+
+    def run(self, batches: Iterable[list[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
         """Return the outputs for each list of inputs, in order."""
-        results: list[list[NDArray[Any]]] = []
+        return list(self.each(batches))
+
+    def each(self, batches: Iterable[list[NDArray[Any]]]) -> Iterator[list[NDArray[Any]]]:
+        """Yield the outputs for each list of inputs, in order.
+
+        While the caller looks at them, or makes the next inputs, those under way are worked on.
+        """
         busy: list[ov.InferRequest] = []
-        for inputs in batches:
-            if len(busy) == len(self._requests):
-                results.append(_outputs(busy.pop(0)))
-            request = next(r for r in self._requests if all(r is not b for b in busy))
-            request.start_async(
-                {number: ov.Tensor(array, shared_memory=False) for number, array in enumerate(inputs)}
-            )
-            busy.append(request)
-        return results + [_outputs(request) for request in busy]
+        try:
+            for inputs in batches:
+                outputs = _outputs(busy.pop(0)) if len(busy) == len(self._requests) else None
+                request = next(r for r in self._requests if all(r is not b for b in busy))
+                request.start_async(
+                    {number: ov.Tensor(array, shared_memory=False) for number, array in enumerate(inputs)}
+                )
+                busy.append(request)
+                if outputs is not None:
+                    yield outputs
+            while busy:
+                yield _outputs(busy.pop(0))
+        finally:
+            for request in busy:  # whoever looks at outputs gave up
+                request.wait()
 
 
 def _prepared(

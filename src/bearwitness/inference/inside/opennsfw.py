@@ -19,7 +19,7 @@ _HOW: Final = Preparation("NHWC", ov.Type.f32, rgb=False, margin=16, mean=(104.0
 def score(network: Network, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Return one score for each picture."""
     # Scaled here, so that the network is compiled once and not for every size of picture.
-    squares = [cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR) for picture in pictures]
+    squares = (cv2.resize(picture, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR) for picture in pictures)
     compiled = network.for_pictures((_SIDE, _SIDE), (_SIDE, _SIDE), _HOW)
-    outputs = compiled.run([[square[None]] for square in squares])
+    outputs = compiled.run([square[None]] for square in squares)
     return np.array([answer[0].reshape(-1)[-1] for answer in outputs], np.float32)
