@@ -12,7 +12,7 @@ import pytest
 
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.custody import entries
-from bearwitness.redact import eyes, items, redaction
+from bearwitness.redact import attacker, eyes, items, redaction
 from bearwitness.redact.tracking import Detection
 from bearwitness.vault import keyring, redactions
 from bearwitness.vault.derivatives import DONE, Derivation
@@ -39,7 +39,8 @@ def exchange_detectors(patch: pytest.MonkeyPatch, seen: range = HIDDEN) -> None:
     patch.setattr(eyes, "InferenceWorker", Idle)
     patch.setattr(eyes, "FaceLooker", looker)
     patch.setattr(eyes, "Texts", lambda worker: Blind())
-    patch.setattr(redaction, "Listener", lambda **_: Deaf())
+    for module in (redaction, attacker):
+        patch.setattr(module, "Listener", lambda **_: Deaf())
 
 
 class Studio(Group):

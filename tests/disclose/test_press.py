@@ -14,7 +14,7 @@ import pytest
 
 from bearwitness.cli import release_cmd
 from bearwitness.disclose.inspecting import Inspected
-from bearwitness.redact import eyes, redaction
+from bearwitness.redact import attacker, eyes, redaction
 from bearwitness.vault import redactions
 from bearwitness_verify.canonical import dumps, unb64
 from people import PURPOSE, Group
@@ -29,7 +29,8 @@ FORBIDDEN = ("size", "sha256", "mtime", "stat", "path", "tracks", "content", "or
 def without_models(patch: pytest.MonkeyPatch) -> None:
     """Exchange all detectors of a redaction: those of the release are the real ones."""
     exchange_detectors(patch)
-    patch.setattr(redaction, "Listener", lambda **_: Deaf())
+    for module in (redaction, attacker):
+        patch.setattr(module, "Listener", lambda **_: Deaf())
     patch.setattr(eyes, "Texts", lambda worker: Blind())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bearwitness.media.source import Source as Bytes
-from bearwitness.redact import operations, redaction
+from bearwitness.redact import attacker, operations, redaction
 from bearwitness.redact.copying import TASKS
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
@@ -41,7 +41,8 @@ class Deaf:
 def ears(monkeypatch: pytest.MonkeyPatch) -> Deaf:
     """Exchange the detector of speech, so that no worker starts; return what hears instead."""
     deaf = Deaf()
-    monkeypatch.setattr(redaction, "Listener", lambda **_: deaf)
+    for module in (redaction, attacker):
+        monkeypatch.setattr(module, "Listener", lambda **_: deaf)
     return deaf
 
 

@@ -13,7 +13,7 @@ import av
 import pytest
 
 from bearwitness.media.model import Frame
-from bearwitness.redact import operations, redaction, voices
+from bearwitness.redact import operations, outcome, voices
 from bearwitness.redact.attack.attacking import attack
 from bearwitness.redact.attack.hits import Report
 from bearwitness.redact.footage import Footage
@@ -242,7 +242,7 @@ def test_speech_outside_of_what_was_muted_refuses_and_says_what_to_mute(bench: B
         ("speech", (300, 480)),
         ("speech", (1200, 1400)),
     ]
-    more = redaction.with_hits(muted, report.hits)
+    more = outcome.with_hits(muted, report.hits)
     assert more.muted == ((300, 480), (500, 1400))
     assert bench.attack(bench.finish(more, "more.mp4"), more).hits == []
 

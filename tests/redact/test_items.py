@@ -16,8 +16,8 @@ from bearwitness.disclose import facts, gates_of_bytes
 from bearwitness.disclose.request import Request, Shown
 from bearwitness.redact import eyes, items, plan_text
 from bearwitness.redact.attack.hits import Report
+from bearwitness.redact.outcome import Finished
 from bearwitness.redact.plan import Utterance
-from bearwitness.redact.redaction import Finished
 from bearwitness.redact.sound import Sounds
 from bearwitness.redact.tracking import Detection
 from bearwitness.vault import keyring, redactions

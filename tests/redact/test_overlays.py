@@ -21,10 +21,10 @@ from bearwitness.redact.attack.overlays import OverlayCheck, of_original, surviv
 from bearwitness.redact.filling import Plane
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
+from bearwitness.redact.outcome import with_hits
 from bearwitness.redact.overlays import OverlayFinder, TextLooker, looked_for, with_doubts, with_overlays
 from bearwitness.redact.plan import Plan, Track
 from bearwitness.redact.planning import look_at_all, make_plan
-from bearwitness.redact.redaction import with_hits
 from bearwitness.redact.rendering import render
 from bearwitness.redact.writing import write_footage
 from bearwitness.signals.arrays import Grey

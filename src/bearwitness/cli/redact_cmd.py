@@ -21,12 +21,14 @@ from typing import Any
 
 from bearwitness.errors import SourceError, UsageError
 from bearwitness.redact import ends, operations, plan_text
+from bearwitness.redact.attacker import Progress
 from bearwitness.redact.changing import LABELS
 from bearwitness.redact.eyes import Setting
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.geometry import Box
+from bearwitness.redact.outcome import AttackedError, Done, with_hits
 from bearwitness.redact.plan import FILLS, SPEAK, WHISPER, Plan, Source, require_for
-from bearwitness.redact.redaction import AttackedError, Done, Progress, Workshop, with_hits
+from bearwitness.redact.redaction import Workshop
 from bearwitness.redact.residual import CHECKLIST, checklist, summary
 from bearwitness.redact.sheet import draw, entries
 from bearwitness.redact.stills import Stills

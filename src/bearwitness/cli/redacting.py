@@ -17,8 +17,9 @@ from bearwitness.redact import plan_text
 from bearwitness.redact.ends import MOST_MS
 from bearwitness.redact.footage import Footage
 from bearwitness.redact.items import derivation, enter, open_item
+from bearwitness.redact.outcome import Done, Finished
 from bearwitness.redact.plan import MARK, Plan, Source
-from bearwitness.redact.redaction import Done, Finished, Workshop
+from bearwitness.redact.redaction import Workshop
 from bearwitness.redact.stills import Stills
 from bearwitness.redact.writing import STILLS, VIDEO, container_of, hand_over
 from bearwitness.vault.ledger import Ledger

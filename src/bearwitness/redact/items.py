@@ -25,8 +25,8 @@ from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
 from . import plan_text, residual
+from .outcome import Finished
 from .plan import Source, source_of
-from .redaction import Finished
 
 VERSION: Final = "2"  # from this one on its entry says which copy it brought (docs/format.md, 5.3)
 VERSION_MARKED: Final = "3"
