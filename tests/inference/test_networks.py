@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bearwitness.errors import ChildFailedError
-from bearwitness.inference.faces import FaceBox, Faces
+from bearwitness.inference.faces import ROUGH_SIDES, FaceBox, Faces, fitting_scales, rough_scales
 from bearwitness.inference.inside.overlap import keep_best
 from bearwitness.inference.persons import KeyPoint, Person, Persons
 from bearwitness.inference.sensitive import Sensitive
@@ -41,6 +42,37 @@ def test_faces_of_the_corpus_are_found(name: str, worker: InferenceWorker, corpu
     assert len(wanted) >= 3
     assert hits >= least * len(wanted)
     assert all(0 <= mark[0] <= 700 for faces in found for face in faces for mark in face.landmarks[:3])
+
+
+def test_a_dark_face_that_is_larger_than_the_picture_is_seen_where_it_is_made_small(
+    worker: InferenceWorker,
+) -> None:
+    spec = find_spec("skimage")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    with Image.open(Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png") as image:
+        close = image.convert("RGB").crop((150, 87, 300, 172)).resize((640, 360), Image.Resampling.BICUBIC)
+    dark = np.ascontiguousarray((np.asarray(close) * 0.12).astype(np.uint8)[:, :, ::-1])
+    faces, usual, rough = Faces(worker), fitting_scales(640, 360), rough_scales(640, 360)
+
+    def surest(scales: tuple[float, ...]) -> float:
+        return max((face.score for face in faces.detect([dark], scales)[0]), default=0.0)
+
+    assert surest(rough) > 0.6
+    assert surest(usual) < 0.35
+
+
+@pytest.mark.parametrize(
+    "size", [(160, 120), (426, 240), (640, 360), (1280, 720), (1080, 1920), (6000, 4000)]
+)
+def test_large_faces_are_looked_for_in_pictures_far_smaller_than_those_for_small_ones(
+    size: tuple[int, int],
+) -> None:
+    rough, longest = rough_scales(*size), max(size)
+    sides = [round(scale * longest) for scale in rough]
+    assert sides == pytest.approx([side for side in ROUGH_SIDES if side in sides], abs=1)
+    assert all(side <= 0.6 * longest * fitting_scales(*size)[0] for side in sides)
+    assert bool(sides) == (longest > 373)
 
 
 def test_where_there_is_no_face_hardly_any_is_seen(worker: InferenceWorker, corpus: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bearwitness.errors import ChildFailedError
 from bearwitness.media.model import Frame
 from bearwitness.redact import plan_text
-from bearwitness.redact.looking import FaceLooker, Pass, batched
+from bearwitness.redact.looking import FaceLooker, Pass, attack_passes, batched, plan_passes
 from bearwitness.redact.plan import Picture, Plan, Source
 
 
@@ -70,6 +70,22 @@ def test_a_worker_that_dies_in_a_later_batch_ends_the_looking() -> None:
     with pytest.raises(ChildFailedError):
         taken += [frame.pts for frame, _ in looker(Worker(fails_at=9)).look(iter(frames(23)))]
     assert taken == []
+
+
+def test_a_rough_pass_tells_of_large_things_it_is_sure_of_and_of_nothing_else() -> None:
+    rough, fine = Pass(0.5, rough=True), Pass(0.5)
+    assert rough.believes(56, 90, 0.35)
+    assert not rough.believes(55, 90, 0.9)
+    assert not rough.believes(56, 90, 0.34)
+    assert fine.believes(9, 9, 0.1)
+
+
+def test_plan_and_attack_look_for_faces_that_fill_the_picture() -> None:
+    picture = Picture(1280, 720, Fraction(1))
+    assert [one.name for one in plan_passes(picture)] == ["1×", "2×", "0.5×", "0.25×", "0.175×"]
+    assert [one.rough for one in plan_passes(picture)] == [False, False, True, True, True]
+    mirrored = [one.name for one in attack_passes(picture) if one.rough and one.mirrored]
+    assert mirrored == ["0.5× mirrored", "0.25× mirrored", "0.175× mirrored"]
 
 
 def test_batches_of_large_pictures_are_small() -> None:

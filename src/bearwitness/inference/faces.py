@@ -1,6 +1,7 @@
 """Faces in pictures, by CenterFace at several scales.
 
-Recall comes of the union: native size finds blurred and dark faces, twice the size finds small ones.
+Recall comes of the union: native size finds blurred and dark faces, twice the size finds small ones, and a
+picture made small those that fill it, which the network does not know at their size.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ THRESHOLD: Final = 0.2
 SCALES: Final = (1.0, 2.0)
 _COLUMNS: Final = 15
 _BATCH_BYTES: Final = 64 << 20
+ROUGH_SIDES: Final = (640, 320, 224)  # longest sides, in pixels, in which large faces are looked for
+_ROUGH_MOST: Final = 0.6  # of the side that the other scales begin with: what is nearer shows nothing else
 AREA_MAX: Final = 4_200_000  # pixels of a picture times the square of the scale: what fits into memory
 
 
@@ -103,6 +106,15 @@ def fitting_scales(width: int, height: int) -> tuple[float, float]:
     while width * height * (2 * base) ** 2 > AREA_MAX:
         base /= 2
     return base, 2 * base
+
+
+def rough_scales(width: int, height: int) -> tuple[float, ...]:
+    """Return the scales at which faces are looked for that fill the picture, none for a small picture.
+
+    A face of 300 pixels and more is often missed at native size, at the edge of the picture or in bad light.
+    """
+    longest, base = max(width, height), fitting_scales(width, height)[0]
+    return tuple(round(side / longest, 4) for side in ROUGH_SIDES if side <= _ROUGH_MOST * longest * base)
 
 
 def _require_small(pictures: Sequence[NDArray[np.uint8]], scales: Sequence[float]) -> None:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from bearwitness.errors import ChildFailedError, RefusedError
-from bearwitness.inference.faces import MODEL, Faces, fitting_scales
+from bearwitness.inference.faces import MODEL, Faces, fitting_scales, rough_scales
 from bearwitness.inference.models import model
 from bearwitness.inference.persons import MODEL as PERSONS_MODEL
 from bearwitness.inference.persons import Person, Persons
@@ -18,13 +18,14 @@ from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame
 
 from .plan import PRECISIONS, Detector, Picture
-from .tracking import HEADS, WEAK, Detection
+from .tracking import HEADS, SURE, WEAK, Detection
 
 MODELS: Final = (MODEL, PERSONS_MODEL)
 BODIES: Final = "bodies"
 # Whoever is seen from behind has a head too, and the detector of persons can not tell: alone, a head does not
 # begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
 _CARRIES: Final = WEAK + 0.05
+_ROUGH_LEAST: Final = 28  # pixels of a face as the network is shown it: others see smaller ones better
 _AT_ONCE: Final = 4
 _BATCH_BYTES: Final = 24 << 20  # three batches are in memory at a time
 
@@ -42,10 +43,19 @@ class Looker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One way to look at a picture: how much it is enlarged, whether left and right are swapped."""
+    """One way to look at a picture: how much it is enlarged, whether left and right are swapped.
+
+    One that is `rough` looks for what is large, in a picture made small: of what it sees only that counts,
+    and only where it is sure.
+    """
 
     scale: float
     mirrored: bool = False
+    rough: bool = False
+
+    def believes(self, width: float, height: float, score: float) -> bool:
+        """Say whether what it saw, so large in the picture and so surely, is its to tell."""
+        return not self.rough or (score >= SURE and min(width, height) * self.scale >= _ROUGH_LEAST)
 
     @property
     def name(self) -> str:
@@ -54,14 +64,24 @@ class Pass:
 
 
 def plan_passes(picture: Picture) -> tuple[Pass, ...]:
-    """Return the passes a plan is made with: native size and twice, both halved for large pictures."""
-    return tuple(map(Pass, fitting_scales(picture.width, picture.height)))
+    """Return the passes of a plan: native size and twice, both halved for large pictures, and rough ones."""
+    rough = rough_scales(picture.width, picture.height)
+    return (
+        *map(Pass, fitting_scales(picture.width, picture.height)),
+        *(Pass(scale, rough=True) for scale in rough),
+    )
 
 
 def attack_passes(picture: Picture) -> tuple[Pass, ...]:
     """Return the passes of the attack: those of the plan mirrored, and a size of its own."""
     base, double = fitting_scales(picture.width, picture.height)
-    return Pass(base, mirrored=True), Pass(double, mirrored=True), Pass(0.75 * base)
+    rough = rough_scales(picture.width, picture.height)
+    return (
+        Pass(base, mirrored=True),
+        Pass(double, mirrored=True),
+        Pass(0.75 * base),
+        *(Pass(scale, mirrored=True, rough=True) for scale in rough),
+    )
 
 
 def batched(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -162,8 +182,11 @@ class FaceLooker:
             if len(answers) != len(frames):
                 raise RefusedError("a detector answered for other frames than it was given")
             for seen, answer in zip(found, answers, strict=True):
-                for box in answer:
-                    seen.append(Detection(box.x, box.y, box.w, box.h, box.score, f"faces {one.name}"))
+                seen += [
+                    Detection(box.x, box.y, box.w, box.h, box.score, f"faces {one.name}")
+                    for box in answer
+                    if one.believes(box.w, box.h, box.score)
+                ]
         if self._persons is not None:
             answered = self._persons.detect(pictures)
             if len(answered) != len(frames):

@@ -22,6 +22,7 @@ from .feeding import feed_rows, fold_colours
 _STREAMS_AREA: Final = 1_000_000  # larger pictures are worked on one by one, by all threads
 _REQUESTS_MAX: Final = 4
 _RESTING: Final = 0.4  # of what a compiled network takes at work is left while it rests
+_INPUT_SHARE: Final = 32  # pixels that are only read cost as much as one the network works on
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Network:
         """Return the network for BGR pictures of `size` (height, width), scaled to `wanted` inside it."""
         key = (*size, *wanted)
         if key not in self._compiled:
-            area = max(size[0] * size[1], wanted[0] * wanted[1])
+            area = wanted[0] * wanted[1] + size[0] * size[1] // _INPUT_SHARE
             if self._folded is None:
                 self._folded = how.rgb and fold_colours(self._model)
             prepared = _prepared(self._model.clone(), size, wanted, how, folded=self._folded)
