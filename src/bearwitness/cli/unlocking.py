@@ -76,12 +76,16 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
 
 
 def deliveries_named(at: Opened, beginning: str) -> list[str]:
-    """Return the deliveries whose ids begin so; raise UsageError where none does, unless it is empty."""
+    """Return the deliveries whose ids begin so; raise UsageError where none does, unless it is empty.
+
+    None is returned of those that the identities do not open: that there are such was said before.
+    """
     wanted = beginning.strip().lower().removesuffix("…")
     found = [
         name for name in (str(d["delivery"]) for d in at.catalogue.deliveries()) if name.startswith(wanted)
     ]
-    if wanted and not found:
+    closed = (name for kept in (VAULT, SOURCE) for name in at.ledger.closed_deliveries(kept))
+    if wanted and not found and not any(name.startswith(wanted) for name in closed):
         raise UsageError(f"no delivery begins with {beginning!r}", "ids are shown by: bearwitness list")
     return found
 
