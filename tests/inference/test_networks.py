@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bearwitness.errors import ChildFailedError
-from bearwitness.inference.faces import ROUGH_SIDES, FaceBox, Faces, fitting_scales, rough_scales
+from bearwitness.inference.faces import ROUGH_SIDES, FaceBox, Faces, View, fitting_scales, rough_scales
 from bearwitness.inference.inside.overlap import keep_best
 from bearwitness.inference.persons import KeyPoint, Person, Persons
 from bearwitness.inference.sensitive import Sensitive
@@ -44,15 +44,24 @@ def test_faces_of_the_corpus_are_found(name: str, worker: InferenceWorker, corpu
     assert all(0 <= mark[0] <= 700 for faces in found for face in faces for mark in face.landmarks[:3])
 
 
-def test_a_dark_face_that_is_larger_than_the_picture_is_seen_where_it_is_made_small(
-    worker: InferenceWorker,
-) -> None:
+@pytest.fixture(scope="session")
+def astronaut() -> Image.Image:
+    """Return a photograph with one face in it, from 180 to 265 across and 75 to 185 down."""
     spec = find_spec("skimage")
     assert spec is not None
     assert spec.submodule_search_locations
     with Image.open(Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png") as image:
-        close = image.convert("RGB").crop((150, 87, 300, 172)).resize((640, 360), Image.Resampling.BICUBIC)
-    dark = np.ascontiguousarray((np.asarray(close) * 0.12).astype(np.uint8)[:, :, ::-1])
+        return image.convert("RGB")
+
+
+def bgr(image: Image.Image, light: float = 1.0) -> NDArray[np.uint8]:
+    return np.ascontiguousarray((np.asarray(image) * light).astype(np.uint8)[:, :, ::-1])
+
+
+def test_a_dark_face_that_is_larger_than_the_picture_is_seen_where_it_is_made_small(
+    worker: InferenceWorker, astronaut: Image.Image
+) -> None:
+    dark = bgr(astronaut.crop((150, 87, 300, 172)).resize((640, 360), Image.Resampling.BICUBIC), 0.12)
     faces, usual, rough = Faces(worker), fitting_scales(640, 360), rough_scales(640, 360)
 
     def surest(scales: tuple[float, ...]) -> float:
@@ -60,6 +69,28 @@ def test_a_dark_face_that_is_larger_than_the_picture_is_seen_where_it_is_made_sm
 
     assert surest(rough) > 0.6
     assert surest(usual) < 0.35
+
+
+@pytest.mark.parametrize(("quarters", "mirrored"), [(1, False), (2, False), (3, False), (1, True), (3, True)])
+def test_a_face_in_a_turned_picture_is_told_where_it_lies_in_the_picture_itself(
+    worker: InferenceWorker, astronaut: Image.Image, quarters: int, mirrored: bool
+) -> None:
+    upright = bgr(astronaut.crop((60, 20, 380, 260)))
+    lying = np.ascontiguousarray(np.rot90(upright, -quarters))
+    lying = np.ascontiguousarray(lying[:, ::-1]) if mirrored else lying
+    faces = Faces(worker)
+    wanted = faces.detect([upright], (1.0,))[0][0]
+    found = faces.look([lying], [View(1.0, mirrored, quarters)])[0][0][0]
+    assert found.score == pytest.approx(wanted.score, abs=1e-6)
+    where = np.zeros(lying.shape[:2], bool)
+    x, y, w, h = map(round, box(found))
+    where[y : y + h, x : x + w] = True
+    back = np.rot90(where[:, ::-1] if mirrored else where, quarters)
+    left, top, wide, high = map(round, box(wanted))
+    assert back[top + 2 : top + high - 2, left + 2 : left + wide - 2].all()
+    assert back.sum() <= (wide + 2) * (high + 2)
+    assert x < found.landmarks[2][0] < x + w
+    assert y < found.landmarks[2][1] < y + h
 
 
 @pytest.mark.parametrize(
@@ -93,7 +124,7 @@ def test_the_same_pictures_give_the_same_boxes_alone_and_among_others(
 def test_a_mirrored_pass_finds_the_same_faces_where_they_are(worker: InferenceWorker, corpus: Path) -> None:
     pictures, _ = footage(corpus, "signer-bystander.mkv", 30)
     faces = Faces(worker)
-    plain, mirrored = faces.look(pictures, [(1.0, False), (1.0, True)])
+    plain, mirrored = faces.look(pictures, [View(1.0), View(1.0, mirrored=True)])
     assert plain == faces.detect(pictures, scales=(1.0,))
     flipped = faces.detect([np.ascontiguousarray(p[:, ::-1]) for p in pictures], scales=(1.0,))
     width = pictures[0].shape[1]

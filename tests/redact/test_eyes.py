@@ -37,9 +37,9 @@ class Poisoned(Idle):
         self.blind |= any((array >= 195).sum() > 200 for array in arrays)
         if ask == "precision":
             return [np.frombuffer(b"f32", np.uint8)]
-        if ask == "faces by pass":
+        if ask == "faces by view":
             rows = np.array([FACE] if self._tells("faces") else np.empty((0, 15)), np.float32)
-            return [rows] * (len(arrays) * len(head["passes"]))
+            return [rows] * (len(arrays) * len(head["views"]))
         if ask == "persons":
             return [np.empty((0, 56), np.float32)] * len(arrays)
         if ask == "find text":

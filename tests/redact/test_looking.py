@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bearwitness.errors import ChildFailedError
+from bearwitness.inference.faces import FaceBox
 from bearwitness.media.model import Frame
 from bearwitness.redact import plan_text
 from bearwitness.redact.looking import FaceLooker, Pass, attack_passes, batched, plan_passes
@@ -72,20 +73,25 @@ def test_a_worker_that_dies_in_a_later_batch_ends_the_looking() -> None:
     assert taken == []
 
 
-def test_a_rough_pass_tells_of_large_things_it_is_sure_of_and_of_nothing_else() -> None:
-    rough, fine = Pass(0.5, rough=True), Pass(0.5)
-    assert rough.believes(56, 90, 0.35)
-    assert not rough.believes(55, 90, 0.9)
-    assert not rough.believes(56, 90, 0.34)
-    assert fine.believes(9, 9, 0.1)
+def test_a_pass_for_what_is_large_tells_of_what_it_is_sure_of_and_of_nothing_else() -> None:
+    def face(width: float, score: float) -> FaceBox:
+        return FaceBox(0, 0, width, 90, score, ())
+
+    rough, fine = Pass(0.5, least=28), Pass(0.5)
+    assert rough.tells(face(56, 0.35))
+    assert not rough.tells(face(55, 0.9))
+    assert not rough.tells(face(56, 0.34))
+    assert fine.tells(face(9, 0.1))
 
 
-def test_plan_and_attack_look_for_faces_that_fill_the_picture() -> None:
+def test_plan_and_attack_look_for_faces_that_fill_the_picture_and_for_people_who_lie() -> None:
     picture = Picture(1280, 720, Fraction(1))
-    assert [one.name for one in plan_passes(picture)] == ["1×", "2×", "0.5×", "0.25×", "0.175×"]
-    assert [one.rough for one in plan_passes(picture)] == [False, False, True, True, True]
-    mirrored = [one.name for one in attack_passes(picture) if one.rough and one.mirrored]
-    assert mirrored == ["0.5× mirrored", "0.25× mirrored", "0.175× mirrored"]
+    more = ["0.5×", "0.25×", "0.175×", "0.5× turned 90°", "0.5× turned 270°"]
+    assert [one.name for one in plan_passes(picture)] == ["1×", "2×", *more]
+    assert all(one.least for one in plan_passes(picture)[2:])
+    assert [one.name for one in attack_passes(picture)] == [
+        "1× mirrored", "2× mirrored", "0.75×", *(f"{name} mirrored" for name in more[:3])
+    ]  # fmt: skip
 
 
 def test_batches_of_large_pictures_are_small() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bearwitness.redact.covering import regions
 from bearwitness.redact.geometry import Box, clipped, common
-from bearwitness.redact.tracking import Chain, Detection, link, merged
+from bearwitness.redact.tracking import HEADS, LYING_OFTEN, THRESHOLD, Chain, Detection, link, merged
 
 WIDTH, HEIGHT = 640, 360
 SECONDS = [n / 25 for n in range(60)]
@@ -99,3 +99,35 @@ def test_a_head_alone_begins_no_track_and_carries_none_for_ever() -> None:
     assert hidden([[head(100)] for _ in range(60)]) == {}
     once = [[face(100, 0.4)] if n == 5 else [head(100)] for n in range(60)]
     assert max(hidden(once)) < 20
+
+
+def lying(x: float, score: float = 0.7, side: float = 50) -> Detection:
+    return Detection(x, 200, side * 1.3, side, score, "faces 0.5× turned 90°", lying=True)
+
+
+def test_a_face_that_only_turned_pictures_show_is_hidden_once_it_is_there_for_some_frames() -> None:
+    found = hidden([[lying(100)] if 20 <= n < 20 + LYING_OFTEN else [] for n in range(60)])
+    for n in range(20, 20 + LYING_OFTEN):
+        assert any(common(lying(100).box, box) == lying(100).box.area for box in found[n]), n
+    assert hidden([[lying(100)] if 20 <= n < 19 + LYING_OFTEN else [] for n in range(60)]) == {}
+    assert hidden([[lying(100, 0.34)] for _ in range(60)]) == {}
+
+
+def test_in_a_single_picture_one_turned_look_is_enough() -> None:
+    (chain,) = link([merged([lying(100)])], [0.0], [0], THRESHOLD)
+    assert chain.seen[0].box == lying(100).box
+
+
+def test_a_turned_look_confirms_a_face_that_is_seen_upright_and_does_not_enlarge_it() -> None:
+    wide = Detection(90, 95, 80, 70, 0.9, "faces 0.5× turned 90°", lying=True)
+    (seen,) = merged([wide, face(100, 0.3)])
+    assert (seen.box, seen.score, seen.lying) == (face(100).box, 0.3, 0.9)
+    (unsure,) = merged([wide, face(100, 0.15)])
+    assert common(unsure.box, wide.box) == wide.box.area
+
+
+def test_a_turned_look_tells_where_a_head_is_better_than_shoulders_do() -> None:
+    head = Detection(90, 180, 60, 90, 0.15, HEADS)
+    (seen,) = merged([head, lying(95, 0.6)])
+    assert seen.box == lying(95).box
+    assert seen.by == {HEADS, "faces 0.5× turned 90°"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from bearwitness.triage.planning import gives_more
 from bearwitness.triage.registry import load
-from bearwitness.triage.seeing import FaceBoxes, PersonBoxes, on_canvas
+from bearwitness.triage.seeing import BRIEFLY, CLOSELY, USUALLY, FaceBoxes, PersonBoxes, on_canvas
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,54 @@ def test_a_thorough_look_at_what_is_short_is_no_job_but_for_faces() -> None:
     assert gives_more(thorough, None), "of what nobody knows it may be long"
     assert gives_more(faces, 10.0)
     assert not gives_more(faces, 0.0)
+
+
+class Rows:
+    """In the place of the worker: what it finds in each picture, by the first scale asked for."""
+
+    def __init__(self, found: dict[str, tuple[float, ...]]) -> None:
+        self.found, self.asked = found, [""]
+
+    def compute(self, ask: str, head: dict[str, Any], pictures: list[Any]) -> list[Any]:
+        views = [(view["scale"], view["turned"]) for view in head.get("views", [])]
+        scale, turned = views[0] if ask == "faces by view" else (head["scales"][0], "0")
+        self.asked.append(scale + f" turned {turned}" * (turned != "0"))
+        box = self.found.get(self.asked[-1])
+        rows = np.zeros((1 if box else 0, 15), np.float32)
+        if box:
+            rows[0, :5] = box
+        return [rows] * len(pictures)
+
+
+@pytest.mark.parametrize(
+    ("care", "asked"),
+    [
+        (BRIEFLY, ["0.35"]),
+        (USUALLY, ["0.5", "0.35", "0.5 turned 1", "0.5 turned 3"]),
+        (CLOSELY, ["0.5", "0.35", "0.5 turned 1", "0.5 turned 3"]),
+    ],
+)
+def test_a_face_that_fills_the_picture_is_seen_by_who_looks_at_a_small_one(
+    care: str, asked: list[str]
+) -> None:
+    weak, large, small = (
+        (90.0, 30.0, 300.0, 300.0, 0.2),
+        (80.0, 20.0, 320.0, 330.0, 0.9),
+        (5.0, 5.0, 40.0, 40.0, 0.9),
+    )
+    worker: Any = Rows({"1.0": weak, "0.35": large, "0.5": small})
+    laid = [on_canvas(np.zeros((360, 640, 3), np.uint8))]
+    (seen,) = FaceBoxes().see(worker, laid, care)
+    assert [box[4] for box in seen] == [0.9], (
+        "the weak box of the same face, or one too small for a rough look"
+    )
+    assert seen[0][0] == 80 / 640
+    assert worker.asked[-len(asked) :] == asked
+
+
+def test_where_a_face_was_surely_seen_in_long_footage_no_second_look_is_taken() -> None:
+    worker: Any = Rows({"1.0": (90.0, 30.0, 30.0, 30.0, 0.8)})
+    assert [
+        box[4] for box in FaceBoxes().see(worker, [on_canvas(np.zeros((360, 640, 3), np.uint8))], BRIEFLY)[0]
+    ] == [0.8]
+    assert worker.asked == ["", "1.0"]

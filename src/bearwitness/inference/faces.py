@@ -1,14 +1,15 @@
 """Faces in pictures, by CenterFace at several scales.
 
-Recall comes of the union: native size finds blurred and dark faces, twice the size finds small ones, and a
-picture made small those that fill it, which the network does not know at their size.
+Recall comes of the union: native size finds blurred and dark faces, twice the size finds small ones, a
+picture made small those that fill it, which the network does not know at their size, and a picture turned
+left and right those of people who lie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ _COLUMNS: Final = 15
 _BATCH_BYTES: Final = 64 << 20
 ROUGH_SIDES: Final = (640, 320, 224)  # longest sides, in pixels, in which large faces are looked for
 _ROUGH_MOST: Final = 0.6  # of the side that the other scales begin with: what is nearer shows nothing else
+ROUGH_LEAST: Final = 28  # pixels of a face as the network is shown it there: others see smaller ones better
+TURNED_SCALE: Final = 0.5  # of the smaller of the other scales
+TURNED_LEAST: Final = 14
+_SURE: Final = 0.35  # what is seen less surely in a small or turned picture is nothing
 AREA_MAX: Final = 4_200_000  # pixels of a picture times the square of the scale: what fits into memory
 
 
@@ -43,6 +48,17 @@ class FaceBox:
     landmarks: tuple[tuple[float, float], ...]
 
 
+class View(NamedTuple):
+    """How a picture is shown to the network: how much enlarged, left and right swapped, then turned.
+
+    `turned`: so many quarters against the clock.
+    """
+
+    scale: float
+    mirrored: bool = False
+    turned: int = 0
+
+
 class Faces:
     """Finds faces with a worker that has the model "centerface"."""
 
@@ -52,23 +68,24 @@ class Faces:
     def look(
         self,
         pictures: Sequence[NDArray[np.uint8]],
-        passes: Sequence[tuple[float, bool]],
+        views: Sequence[View],
         threshold: float = THRESHOLD,
     ) -> list[list[list[FaceBox]]]:
-        """Return for each pass what :meth:`detect` returns for one scale.
+        """Return for each view what :meth:`detect` returns for one scale.
 
-        A pass is a scale and whether the pictures are mirrored for it; boxes are those of the pictures as
-        they are, landmarks of a mirrored pass change sides with them. All passes share one way to the worker.
+        Boxes are those of the pictures as they are, landmarks of a mirrored view change sides with them. All
+        views share one way to the worker.
         """
-        _require_small(pictures, [scale for scale, _ in passes])
-        found: list[list[list[FaceBox]]] = [[] for _ in passes]
+        _require_small(pictures, [view.scale for view in views])
+        found: list[list[list[FaceBox]]] = [[] for _ in views]
         for batch in batches(pictures):
             listed: list[Json] = [
-                {"mirrored": mirrored, "scale": repr(float(scale))} for scale, mirrored in passes
+                {"mirrored": view.mirrored, "scale": repr(float(view.scale)), "turned": str(view.turned)}
+                for view in views
             ]
-            head: dict[str, Json] = {"passes": listed, "threshold": repr(float(threshold))}
-            rows = self._worker.compute("faces by pass", head, batch)
-            if [row.shape[1:] for row in rows] != [(_COLUMNS,)] * (len(batch) * len(passes)):
+            head: dict[str, Json] = {"threshold": repr(float(threshold)), "views": listed}
+            rows = self._worker.compute("faces by view", head, batch)
+            if [row.shape[1:] for row in rows] != [(_COLUMNS,)] * (len(batch) * len(views)):
                 raise ChildFailedError("the worker for faces answered for other pictures than it was given")
             for number, boxes in enumerate(found):
                 boxes += [_boxes(row) for row in rows[number * len(batch) : (number + 1) * len(batch)]]
@@ -115,6 +132,11 @@ def rough_scales(width: int, height: int) -> tuple[float, ...]:
     """
     longest, base = max(width, height), fitting_scales(width, height)[0]
     return tuple(round(side / longest, 4) for side in ROUGH_SIDES if side <= _ROUGH_MOST * longest * base)
+
+
+def counts(face: FaceBox, scale: float, least: int) -> bool:
+    """Say whether what was found in a small or turned picture is sure, and at least so many pixels there."""
+    return face.score >= _SURE and min(face.w, face.h) * scale >= least
 
 
 def _require_small(pictures: Sequence[NDArray[np.uint8]], scales: Sequence[float]) -> None:

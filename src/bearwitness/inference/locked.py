@@ -46,22 +46,22 @@ def _faces(inference: Inference, head: dict[str, Json], arrays: list[wire.Array]
     return list(centerface.detect(inference.networks["centerface"], arrays, scales, threshold))
 
 
-def _faces_by_pass(
+def _faces_by_view(
     inference: Inference, head: dict[str, Json], arrays: list[wire.Array]
 ) -> list[NDArray[Any]]:
-    """Answer with the faces of all pictures of the first pass, then of the next."""
+    """Answer with the faces of all pictures of the first view, then of the next."""
     threshold = float(canonical.text(head["threshold"]))
     found: list[NDArray[Any]] = []
-    for each in canonical.array(head["passes"]):
-        told = canonical.members(each, "a pass", "mirrored scale")
+    for each in canonical.array(head["views"]):
+        told = canonical.members(each, "a view", "mirrored scale turned")
         scale, mirrored = float(canonical.text(told["scale"])), told["mirrored"] is True
+        quarters = int(canonical.text(told["turned"]))
         shown = [centerface.mirrored(array) for array in arrays] if mirrored else arrays
+        shown = [centerface.turned(array, quarters) for array in shown] if quarters else shown
         rows = centerface.detect(inference.networks["centerface"], shown, [scale], threshold)
-        if mirrored:
-            rows = [
-                centerface.mirrored_back(row, array.shape[1]) for row, array in zip(rows, arrays, strict=True)
-            ]
-        found += rows
+        for row, array in zip(rows, arrays, strict=True):
+            upright = centerface.turned_back(row, quarters, array.shape) if quarters else row
+            found.append(centerface.mirrored_back(upright, array.shape[1]) if mirrored else upright)
     return found
 
 
@@ -135,7 +135,7 @@ _TOOLS: Final[Mapping[str, Callable[[bytes], Any]]] = {
 }
 ASKS: Final[Mapping[str, Ask]] = {
     "faces": _faces,
-    "faces by pass": _faces_by_pass,
+    "faces by view": _faces_by_view,
     "persons": _persons,
     "sensitive": _sensitive,
     "find text": _find_text,

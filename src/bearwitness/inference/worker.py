@@ -20,7 +20,7 @@ _LIMITS: Final = WorkerLimits(
     start_seconds=120, answer_seconds=300, memory_bytes=3 << 30, answer_bytes_max=256 << 20
 )
 QUESTION_BYTES_MAX: Final = 256 << 20
-KEPT_AREA: Final = 7_000_000  # all sizes at which an attack looks at 720p, by two threads: 1 GB
+KEPT_AREA: Final = 7_500_000  # all sizes at which an attack looks at 720p, by two threads: 1.1 GB
 _INBOX_BYTES: Final = 32 << 20  # four frames of Full HD; what is larger goes through the channel
 
 

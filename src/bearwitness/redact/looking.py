@@ -10,7 +10,18 @@ from typing import Final, Protocol
 import numpy as np
 
 from bearwitness.errors import ChildFailedError, RefusedError
-from bearwitness.inference.faces import MODEL, Faces, fitting_scales, rough_scales
+from bearwitness.inference.faces import (
+    MODEL,
+    ROUGH_LEAST,
+    TURNED_LEAST,
+    TURNED_SCALE,
+    FaceBox,
+    Faces,
+    View,
+    counts,
+    fitting_scales,
+    rough_scales,
+)
 from bearwitness.inference.models import model
 from bearwitness.inference.persons import MODEL as PERSONS_MODEL
 from bearwitness.inference.persons import Person, Persons
@@ -18,14 +29,13 @@ from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.model import Frame
 
 from .plan import PRECISIONS, Detector, Picture
-from .tracking import HEADS, SURE, WEAK, Detection
+from .tracking import HEADS, WEAK, Detection
 
 MODELS: Final = (MODEL, PERSONS_MODEL)
 BODIES: Final = "bodies"
 # Whoever is seen from behind has a head too, and the detector of persons can not tell: alone, a head does not
 # begin a track (it would cover every back of a head), it carries one on where the face detector blinks.
 _CARRIES: Final = WEAK + 0.05
-_ROUGH_LEAST: Final = 28  # pixels of a face as the network is shown it: others see smaller ones better
 _AT_ONCE: Final = 4
 _BATCH_BYTES: Final = 24 << 20  # three batches are in memory at a time
 
@@ -43,45 +53,51 @@ class Looker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One way to look at a picture: how much it is enlarged, whether left and right are swapped.
+    """One way to look at a picture: how much it is enlarged, left and right swapped, turned.
 
-    One that is `rough` looks for what is large, in a picture made small: of what it sees only that counts,
-    and only where it is sure.
+    `turned`: quarters against the clock. With `least`, what is seen counts only where it is sure and at least
+    so many pixels in the picture as it is shown: for what is looked for there alone.
     """
 
     scale: float
     mirrored: bool = False
-    rough: bool = False
-
-    def believes(self, width: float, height: float, score: float) -> bool:
-        """Say whether what it saw, so large in the picture and so surely, is its to tell."""
-        return not self.rough or (score >= SURE and min(width, height) * self.scale >= _ROUGH_LEAST)
+    turned: int = 0
+    least: int = 0
 
     @property
     def name(self) -> str:
         """How plans and reports call it."""
-        return f"{self.scale:g}×{' mirrored' if self.mirrored else ''}"
+        told = (" mirrored" if self.mirrored else "") + (
+            f" turned {90 * self.turned}°" if self.turned else ""
+        )
+        return f"{self.scale:g}×{told}"
+
+    def tells(self, face: FaceBox) -> bool:
+        """Say whether a face that it saw is its to tell."""
+        return not self.least or counts(face, self.scale, self.least)
 
 
 def plan_passes(picture: Picture) -> tuple[Pass, ...]:
-    """Return the passes of a plan: native size and twice, both halved for large pictures, and rough ones."""
-    rough = rough_scales(picture.width, picture.height)
-    return (
-        *map(Pass, fitting_scales(picture.width, picture.height)),
-        *(Pass(scale, rough=True) for scale in rough),
-    )
+    """Return the passes of a plan.
+
+    Native size and twice, both halved for large pictures; small ones for faces that fill the picture; and
+    turned left and right for people who lie.
+    """
+    base, double = fitting_scales(picture.width, picture.height)
+    turned = (Pass(TURNED_SCALE * base, turned=way, least=TURNED_LEAST) for way in (1, 3))
+    return (Pass(base), Pass(double), *_rough(picture, mirrored=False), *turned)
 
 
 def attack_passes(picture: Picture) -> tuple[Pass, ...]:
-    """Return the passes of the attack: those of the plan mirrored, and a size of its own."""
+    """Return the passes of the attack: those of the plan mirrored, none turned, and a size of its own."""
     base, double = fitting_scales(picture.width, picture.height)
-    rough = rough_scales(picture.width, picture.height)
-    return (
-        Pass(base, mirrored=True),
-        Pass(double, mirrored=True),
-        Pass(0.75 * base),
-        *(Pass(scale, mirrored=True, rough=True) for scale in rough),
-    )
+    own = Pass(base, mirrored=True), Pass(double, mirrored=True), Pass(0.75 * base)
+    return (*own, *_rough(picture, mirrored=True))
+
+
+def _rough(picture: Picture, *, mirrored: bool) -> Iterator[Pass]:
+    for scale in rough_scales(picture.width, picture.height):
+        yield Pass(scale, mirrored, least=ROUGH_LEAST)
 
 
 def batched(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -175,17 +191,19 @@ class FaceLooker:
     def _look_afresh(self, frames: Sequence[Frame]) -> list[tuple[Frame, list[Detection]]]:
         found: list[list[Detection]] = [[] for _ in frames]
         pictures = [frame.picture for frame in frames]
-        passes = [(one.scale, one.mirrored) for one in self._passes]
+        views = [View(one.scale, one.mirrored, one.turned) for one in self._passes]
         for one, answers in zip(
-            self._passes, self._faces.look(pictures, passes, self._threshold), strict=True
+            self._passes, self._faces.look(pictures, views, self._threshold), strict=True
         ):
             if len(answers) != len(frames):
                 raise RefusedError("a detector answered for other frames than it was given")
             for seen, answer in zip(found, answers, strict=True):
                 seen += [
-                    Detection(box.x, box.y, box.w, box.h, box.score, f"faces {one.name}")
+                    Detection(
+                        box.x, box.y, box.w, box.h, box.score, f"faces {one.name}", lying=bool(one.turned)
+                    )
                     for box in answer
-                    if one.believes(box.w, box.h, box.score)
+                    if one.tells(box)
                 ]
         if self._persons is not None:
             answered = self._persons.detect(pictures)

@@ -109,7 +109,7 @@ def _doubts(seen: Seen, chains: Sequence[Chain], detectors: int) -> Iterator[Dou
         for one in sightings:
             if (at, one.box) in kept:
                 continue
-            if one.score >= THRESHOLD:
+            if one.score >= THRESHOLD or one.lying >= SURE:
                 reasons.setdefault(at, ("a detector saw something once, unsurely; it is not hidden", one.box))
             if one.by == {HEADS}:
                 told = "a head is there without a face; it is not hidden (--heads hides it)"

@@ -20,6 +20,8 @@ SEEN_OFTEN: Final = 3  # … or so many of THRESHOLD
 THRESHOLD: Final = 0.2
 HEADS: Final = "heads"  # who says so where a person is seen and no face
 WEAK: Final = 0.1  # carries a track on, begins none
+LYING_OFTEN: Final = 5  # frames in which a turned picture shows a face: a single one is mostly none
+_LYING: Final = WEAK + 0.05  # how sure it is that somebody lies there, by one frame
 _SAME: Final = 0.25  # overlap of two detectors' boxes in one frame that makes them one
 _LINK: Final = 0.15
 _NEAR: Final = 1.0  # or middles this many box sides apart …
@@ -30,7 +32,10 @@ GROWTH_MAX: Final = 1.6  # … with sides that differ by no more than this
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What one detector saw in one frame: a rectangle in pixels, 0 to 1 how sure, who saw it."""
+    """What one detector saw in one frame: a rectangle in pixels, 0 to 1 how sure, who saw it.
+
+    `lying`: in a turned picture.
+    """
 
     x: float
     y: float
@@ -38,6 +43,7 @@ class Detection:
     h: float
     score: float
     by: str
+    lying: bool = False
 
     @property
     def box(self) -> Box:
@@ -47,11 +53,12 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What all detectors together saw at one place in one frame."""
+    """What all detectors together saw at one place in one frame; `lying`: how surely in a turned picture."""
 
     box: Box
     score: float
     by: frozenset[str]
+    lying: float = 0.0
 
     @property
     def only_carries(self) -> bool:
@@ -86,7 +93,10 @@ class Chain:
     def counts(self, sure: float) -> bool:
         """Say whether it was seen surely, with that score, or often enough to be hidden."""
         scores = [one.score for one in self.seen.values()]
-        return max(scores) >= sure or sum(score >= THRESHOLD for score in scores) >= SEEN_OFTEN
+        lying = sum(one.lying >= sure for one in self.seen.values())
+        often = sum(score >= THRESHOLD for score in scores) >= SEEN_OFTEN
+        # Where one picture is all there is, it has to do.
+        return max(scores) >= sure or often or lying >= (LYING_OFTEN if sure > THRESHOLD else 1)
 
     def expected(self, at: int, times: Sequence[float]) -> Box:
         """Return where it should be in frame `at`, had it moved on as over its last few sightings."""
@@ -107,16 +117,27 @@ class Chain:
 def merged(detections: Sequence[Detection]) -> list[Sighting]:
     """Return what was seen in one frame, boxes of several detectors around one thing as one."""
     found: list[Sighting] = []
-    for one in sorted(detections, key=lambda d: -d.score):
+    for one in sorted(detections, key=lambda d: (d.lying, -d.score)):
         for n, old in enumerate(found):
             if overlap(old.box, one.box) >= _SAME:
-                # A head's box is guessed from shoulders and ears: it confirms a face and does not enlarge it.
-                box = old.box if one.by == HEADS and one.score < THRESHOLD else around(old.box, one.box)
-                found[n] = Sighting(box, old.score, old.by | {one.by})
+                found[n] = _joined(old, one)
                 break
         else:
-            found.append(Sighting(one.box, one.score, frozenset((one.by,))))
+            score, lying = (_LYING, one.score) if one.lying else (one.score, 0.0)
+            found.append(Sighting(one.box, score, frozenset((one.by,)), lying))
     return found
+
+
+def _joined(old: Sighting, one: Detection) -> Sighting:
+    """Return what was seen with one detection more at its place."""
+    box = around(old.box, one.box)
+    if (one.by == HEADS and one.score < THRESHOLD) or (one.lying and old.score >= THRESHOLD):
+        # A head's box is guessed from shoulders and ears: it confirms a face and does not enlarge it. Nor
+        # does what a turned picture shows of a face that is seen upright.
+        box = old.box
+    elif one.lying and old.by == {HEADS}:
+        box = one.box
+    return Sighting(box, old.score, old.by | {one.by}, max(old.lying, one.score if one.lying else 0.0))
 
 
 def link(

@@ -23,7 +23,7 @@ from .registry import ANALYSERS, NETWORKS
 if TYPE_CHECKING:
     from bearwitness.inference.worker import InferenceWorker
 
-KEPT_AREA: Final = 2_600_000  # pixels: any canvas (seeing.py) at one and two times its size, by two threads
+KEPT_AREA: Final = 2_900_000  # pixels: any canvas (seeing.py) at all sizes it is looked at, by two threads
 
 
 class EarlyWorker:

@@ -61,6 +61,25 @@ def mirrored_back(rows: Rows, width: int) -> Rows:
     return out
 
 
+def turned(picture: NDArray[np.uint8], quarters: int) -> NDArray[np.uint8]:
+    """Return a picture turned so many quarters against the clock."""
+    return np.ascontiguousarray(np.rot90(picture, quarters))
+
+
+def turned_back(rows: Rows, quarters: int, shape: tuple[int, ...]) -> Rows:
+    """Return the rows found in a turned picture in pixels of the picture itself, which has this shape."""
+    out = rows
+    for done in range(quarters):
+        # One quarter with the clock, out of a picture that is so high.
+        high = shape[1] if (quarters - done) % 2 else shape[0]
+        before, out = out, out.copy()
+        out[:, 0], out[:, 1] = high - before[:, 1] - before[:, 3], before[:, 0]
+        out[:, 2], out[:, 3] = before[:, 3], before[:, 2]
+        for point in range(5, COLUMNS, 2):
+            out[:, point], out[:, point + 1] = high - before[:, point + 1], before[:, point]
+    return out
+
+
 def _rounded(size: tuple[int, ...], scale: float) -> tuple[int, int]:
     height, width = (max(_STEP, int(np.ceil(side * scale / _STEP)) * _STEP) for side in size)
     return height, width
