@@ -163,8 +163,8 @@ class FaceBoxes(_Seeing):
     Twice the size finds faces of ten pixels and takes four times as long. Short videos are looked at so where
     the first look hints at a small face, for those come in company; images, and the thorough, always. Of
     pictures of long ones a quarter at most is enlarged, where most of the hints are (closer.py). Faces that
-    fill the picture are looked for in a small one, of long videos where no other was surely seen; those of
-    people who lie in pictures turned, but not in long videos unless one is thorough.
+    fill the picture are looked for in small ones, those of people who lie in pictures turned, but not in long
+    videos unless one is thorough: it would take a tenth longer.
     """
 
     name = "faces"
@@ -194,23 +194,19 @@ class FaceBoxes(_Seeing):
             again, finder.detect([laid[n].canvas for n in again], faces.SCALES, lowest), strict=True
         ):
             found[number] = each
-        self._add_more(finder, laid, found, care)
+        if care != BRIEFLY:
+            self._add_more(finder, laid, found)
         return [_boxes(faces_of, each) for faces_of, each in zip(found, laid, strict=True)]
 
-    def _add_more(
-        self, finder: faces.Faces, laid: Sequence[Laid], found: list[list[FaceBox]], care: str
-    ) -> None:
+    def _add_more(self, finder: faces.Faces, laid: Sequence[Laid], found: list[list[FaceBox]]) -> None:
         """Add to what was `found` the faces that fill their pictures, and those of people who lie."""
+        lying = [(faces.View(faces.TURNED_SCALE, turned=n), faces.TURNED_LEAST) for n in (1, 3)]
         jobs: dict[tuple[faces.View, int], list[int]] = {}
-        for number, seen in enumerate(found):
-            if care != BRIEFLY or all(face.score < self.threshold for face in seen):
-                rows, columns = laid[number].canvas.shape[:2]
-                rough = [
-                    (faces.View(scale), faces.ROUGH_LEAST) for scale in faces.rough_scales(columns, rows)
-                ]
-                lying = [(faces.View(faces.TURNED_SCALE, turned=n), faces.TURNED_LEAST) for n in (1, 3)]
-                for job in rough[-1:] if care == BRIEFLY else (*rough, *lying):
-                    jobs.setdefault(job, []).append(number)
+        for number, each in enumerate(laid):
+            rows, columns = each.canvas.shape[:2]
+            rough = [(faces.View(scale), faces.ROUGH_LEAST) for scale in faces.rough_scales(columns, rows)]
+            for job in (*rough, *lying):
+                jobs.setdefault(job, []).append(number)
         for (view, least), numbers in jobs.items():
             (answers,) = finder.look([laid[n].canvas for n in numbers], [view])
             for number, seen in zip(numbers, answers, strict=True):
