@@ -17,12 +17,12 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from bearwitness.containers.answer import ANSWER_BYTES_MAX as INDEX_BYTES_MAX
 from bearwitness.errors import BearwitnessError, ChildFailedError, MalformedError, SandboxError
 from bearwitness.sandbox.client import Sandbox, Session
+from bearwitness.sandbox.closing import Closes
 from bearwitness.sandbox.limits import Limits
 from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
@@ -75,7 +75,7 @@ class Medium:
     sector_bytes: int = 512
 
 
-class DiskImage:
+class DiskImage(Closes):
     """An image or device that is open for reading."""
 
     def __init__(self, sandbox: Sandbox, medium: Medium, limits: Limits = LIMITS) -> None:
@@ -85,14 +85,6 @@ class DiskImage:
         self._bad, self._unstable = Ranges(), Ranges()
         self._layout: Layout | None = None
         self._lost_seconds = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End this process's child; the next question would start another."""

@@ -17,11 +17,10 @@ import socket
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 from bearwitness.errors import ChildFailedError, SandboxError
 
+from .closing import Closes
 from .conversation import Conversation
 from .launch import ZygoteProcess
 from .limits import Limits
@@ -30,7 +29,7 @@ from .scratch import Scratch
 from .wire import CALL, FILES_MAX, NO_SOURCE, QUESTION_BYTES_MAX, REQUEST_BYTES_MAX, SESSION, Request
 
 
-class Sandbox:
+class Sandbox(Closes):
     """Runs the tasks of one module in locked children of a zygote that starts when first needed."""
 
     def __init__(
@@ -43,14 +42,6 @@ class Sandbox:
     ) -> None:
         # The layers and more places to look for tasks are for the tests of the sandbox alone.
         self._zygote = ZygoteProcess(tasks, accept_weak, _layers, tuple(_folders))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def prepare(self) -> None:
         """Have the zygote load while other things are done: the first call waits for it; raise SandboxError.
@@ -160,20 +151,12 @@ class Sandbox:
         return conversation
 
 
-class Session:
+class Session(Closes):
     """A child that stays and answers questions. For one thread at a time."""
 
     def __init__(self, conversation: Conversation, scratch: Scratch | None = None) -> None:
         self._conversation, self._scratch = conversation, scratch
         self._posted = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def closed(self) -> bool:

@@ -12,11 +12,11 @@ import select
 import signal
 import socket
 import time
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from bearwitness.errors import ChildFailedError, SandboxError
 
+from .closing import Closes
 from .limits import Limits
 from .ranges import Ranges, RangesRefusedError
 from .wire import (
@@ -37,7 +37,7 @@ _GRACE_SECONDS: Final = 1
 """So much longer than the child's own alarm the parent waits: the alarm gives the better reason."""
 
 
-class Conversation:
+class Conversation(Closes):
     """One child: what it sends comes out of :meth:`receive`, untrusted. Closing it kills the child."""
 
     def __init__(
@@ -50,14 +50,6 @@ class Conversation:
         self._poll.register(status, select.POLLIN)
         self._deadline = 0.0
         channel.settimeout(0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def closed(self) -> bool:

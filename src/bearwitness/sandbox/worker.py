@@ -21,12 +21,12 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from bearwitness.errors import BearwitnessError, ChildFailedError, SandboxError
 
 from . import status
+from .closing import Closes
 from .conversation import Conversation, printable
 from .launch import ENVIRONMENT, HOME, SIGNALS_TO_RESET
 from .limits import Limits
@@ -88,7 +88,7 @@ def _ending_of(pid: int) -> int:
     return 0
 
 
-class Worker:
+class Worker(Closes):
     """One locked process that answers questions for as long as it is wanted."""
 
     def __init__(
@@ -126,14 +126,6 @@ class Worker:
         It is the worker's until the question is answered.
         """
         return memoryview(b"") if self._inbox is None else memoryview(self._inbox.memory)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the worker; the next question would start another."""

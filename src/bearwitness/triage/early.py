@@ -11,12 +11,12 @@ import contextlib
 import os
 import signal
 from collections.abc import Collection, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from bearwitness import media
 from bearwitness.errors import BearwitnessError
 from bearwitness.sandbox.client import Sandbox
+from bearwitness.sandbox.closing import Closes
 
 from .registry import ANALYSERS, NETWORKS
 
@@ -75,20 +75,12 @@ class EarlyWorker:
             os.close(self._claim)
 
 
-class Early:
+class Early(Closes):
     """What was begun; all of it ends with the block."""
 
     def __init__(self) -> None:
         self.sandbox: Sandbox | None = None  # for media
         self._worker: EarlyWorker | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End what was begun."""
