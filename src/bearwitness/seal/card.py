@@ -81,5 +81,8 @@ def write(path: Path, vault: Vault, closed: Closed, form: CustodyForm, how: str)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(page)
+    except FileExistsError as error:
+        raise storage_error(error, str(path)) from error
     except OSError as error:
+        path.unlink(missing_ok=True)  # half a card is none
         raise storage_error(error, str(path)) from error
