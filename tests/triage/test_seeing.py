@@ -61,20 +61,22 @@ def test_a_thorough_look_at_what_is_short_is_no_job_but_for_faces() -> None:
 
 
 class Rows:
-    """In the place of the worker: what it finds in each picture, by the first scale asked for."""
+    """In the place of the worker: what it finds in each picture, by how it is shown, and what was asked."""
 
     def __init__(self, found: dict[str, tuple[float, ...]]) -> None:
-        self.found, self.asked = found, [""]
+        self.found, self.asked = found, list[str]()
 
     def compute(self, ask: str, head: dict[str, Any], pictures: list[Any]) -> list[Any]:
-        views = [(view["scale"], view["turned"]) for view in head.get("views", [])]
-        scale, turned = views[0] if ask == "faces by view" else (head["scales"][0], "0")
-        self.asked.append(scale + f" turned {turned}" * (turned != "0"))
-        box = self.found.get(self.asked[-1])
-        rows = np.zeros((1 if box else 0, 15), np.float32)
-        if box:
-            rows[0, :5] = box
-        return [rows] * len(pictures)
+        if ask == "faces by view":
+            views = [f"{view['scale']} turned {view['turned']}" for view in head["views"]]
+        else:
+            views = ["+".join(head["scales"])]
+        self.asked += views
+        boxes = [[self.found[view]] if view in self.found else [] for view in views]
+        rows = [np.zeros((len(each), 15), np.float32) for each in boxes]
+        for row, each in zip(rows, boxes, strict=True):
+            row[:, :5] = each or np.empty((0, 5))
+        return [row for row in rows for _ in pictures]
 
 
 @pytest.mark.parametrize("care", [USUALLY, CLOSELY])
@@ -84,18 +86,20 @@ def test_a_face_that_fills_the_picture_is_seen_by_who_looks_at_a_small_one(care:
         (80.0, 20.0, 320.0, 330.0, 0.9),
         (5.0, 5.0, 40.0, 40.0, 0.9),
     )
-    worker: Any = Rows({"1.0": weak, "0.35": large, "0.5": small})
+    worker: Any = Rows({"1.0": weak, "0.35 turned 0": large, "0.5 turned 0": small})
     laid = [on_canvas(np.zeros((360, 640, 3), np.uint8))]
     (seen,) = FaceBoxes().see(worker, laid, care)
     assert [box[4] for box in seen] == [0.9], (
         "the weak box of the same face, or one too small for a rough look"
     )
     assert seen[0][0] == 80 / 640
-    assert worker.asked[-4:] == ["0.5", "0.35", "0.5 turned 1", "0.5 turned 3"]
+    assert worker.asked[-4:] == [
+        f"{view[0]} turned {view[1]}" for view in (("0.5", 0), ("0.35", 0), ("0.5", 1), ("0.5", 3))
+    ]
 
 
 def test_of_long_footage_no_second_look_is_taken_at_small_or_turned_pictures() -> None:
     worker: Any = Rows({"1.0": (90.0, 30.0, 30.0, 30.0, 0.8)})
     laid = [on_canvas(np.zeros((360, 640, 3), np.uint8))]
     assert [box[4] for box in FaceBoxes().see(worker, laid, BRIEFLY)[0]] == [0.8]
-    assert worker.asked == ["", "1.0"]
+    assert worker.asked == ["1.0"]

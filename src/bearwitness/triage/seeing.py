@@ -200,18 +200,15 @@ class FaceBoxes(_Seeing):
 
     def _add_more(self, finder: faces.Faces, laid: Sequence[Laid], found: list[list[FaceBox]]) -> None:
         """Add to what was `found` the faces that fill their pictures, and those of people who lie."""
-        lying = [(faces.View(faces.TURNED_SCALE, turned=n), faces.TURNED_LEAST) for n in (1, 3)]
-        jobs: dict[tuple[faces.View, int], list[int]] = {}
-        for number, each in enumerate(laid):
-            rows, columns = each.canvas.shape[:2]
-            rough = [(faces.View(scale), faces.ROUGH_LEAST) for scale in faces.rough_scales(columns, rows)]
-            for job in (*rough, *lying):
-                jobs.setdefault(job, []).append(number)
-        for (view, least), numbers in jobs.items():
-            (answers,) = finder.look([laid[n].canvas for n in numbers], [view])
-            for number, seen in zip(numbers, answers, strict=True):
-                more = [face for face in seen if faces.counts(face, view.scale, least)]
-                found[number] = closer.joined(found[number], more)
+        for rows, columns in dict.fromkeys(each.canvas.shape[:2] for each in laid):
+            numbers = [n for n, each in enumerate(laid) if each.canvas.shape[:2] == (rows, columns)]
+            views = [(faces.View(scale), faces.ROUGH_LEAST) for scale in faces.rough_scales(columns, rows)]
+            views += [(faces.View(faces.TURNED_SCALE, turned=n), faces.TURNED_LEAST) for n in (1, 3)]
+            answers = finder.look([laid[n].canvas for n in numbers], [view for view, _ in views])
+            for (view, least), answer in zip(views, answers, strict=True):
+                for number, seen in zip(numbers, answer, strict=True):
+                    more = [face for face in seen if faces.counts(face, view.scale, least)]
+                    found[number] = closer.joined(found[number], more)
 
     def settled(self, seen: Sequence[Any], aspect: float) -> list[Any]:
         """Return the faces that are sure or continue a sure one; how far and large is measured in heights."""
