@@ -21,9 +21,7 @@ from ..model import BACKWARDS, BROKEN, CORRUPT, HIDDEN, LOST
 from .opening import Bytes, bytes_of, count_hidden, open_container, reason_of
 
 _GAP_SECONDS: Final = Fraction(1, 50)  # smaller steps are rounding of times in milliseconds
-_GAP: Final = float(
-    _GAP_SECONDS
-)  # the next float above it: to compare with a fraction costs as much as decoding
+_GAP: Final = float(_GAP_SECONDS)  # the next above it; to compare with a fraction costs as much as decoding
 _GATHERED: Final = 1 << 16  # samples that are mixed at once
 _SAMPLES_MAX: Final = 1 << 21  # of one record
 
