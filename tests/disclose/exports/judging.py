@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import rdflib.plugin
+import rdflib.query
 from rdflib.plugins.sparql import prepareQuery
 from rdflib.plugins.sparql.processor import SPARQLProcessor
-
-_query = SPARQLProcessor.query
 
 
 @cache
@@ -19,14 +19,17 @@ def _prepared(text: str, names: tuple[tuple[str, Any], ...], base: str | None) -
     return prepareQuery(text, dict(names), base)
 
 
-def _ask(
-    self: Any, asked: Any, bindings: Any = None, names: Any = None, base: Any = None, *rest: Any, **more: Any
-) -> Any:
-    if isinstance(asked, str):
-        asked = _prepared(asked, tuple(sorted((names or {}).items())), base)
-    return _query(self, asked, bindings, names, base, *rest, **more)
+class Preparing(SPARQLProcessor):
+    """Parses each text once."""
+
+    def query(
+        self, asked: Any, bindings: Any = None, names: Any = None, base: Any = None, *rest: Any, **more: Any
+    ) -> Any:
+        if isinstance(asked, str):
+            asked = _prepared(asked, tuple(sorted((names or {}).items())), base)
+        return super().query(asked, bindings, names, base, *rest, **more)
 
 
 def prepare_queries() -> None:
     """Have all queries of this process parsed once."""
-    SPARQLProcessor.query = _ask  # type: ignore[method-assign]
+    rdflib.plugin.register("sparql", rdflib.query.Processor, __name__, Preparing.__name__)
