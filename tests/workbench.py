@@ -38,6 +38,9 @@ BIN = Path(sys.executable).parent
 PATIENCE_SECONDS = 120  # how long a condition may take to come true before a test gives up
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+needs_age = pytest.mark.skipif(
+    shutil.which("age") is None, reason="the age command is not installed (Debian package age)"
+)
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from hashlib import sha256
@@ -23,6 +22,7 @@ from hypothesis import strategies as st
 from bearwitness.crypto import age
 from bearwitness.errors import KeyUnlockError, MalformedError
 from scale import ALL, examples, sample
+from workbench import needs_age
 
 CHUNK = age.CHUNK_BYTES
 EDGES = sorted(
@@ -67,7 +67,7 @@ def test_what_we_encrypt_others_decrypt_and_the_reverse(size: int) -> None:
     assert len(ours) == len(age.start(MINE.recipient)[0]) + size + max(1, -(-size // CHUNK)) * 16
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the command age is not installed")
+@needs_age
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
 def test_the_command_age_opens_our_files_and_we_open_its(size: int, tmp_path: Path) -> None:
     data, key = data_of(size), tmp_path / "key"

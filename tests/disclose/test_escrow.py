@@ -13,7 +13,7 @@ import pytest
 
 from forging import Forged, failed
 from studio import Studio
-from workbench import recipient_of, run, verify
+from workbench import needs_age, recipient_of, run, verify
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_copy_with_packets_of_the_original_is_refused_where_nothing_may_be_exa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+@needs_age
 def test_the_escrow_is_the_one_that_the_release_names_and_it_proves_exactly(
     studio: Studio, tmp_path: Path
 ) -> None:
@@ -64,7 +64,7 @@ def test_the_escrow_is_the_one_that_the_release_names_and_it_proves_exactly(
     assert (bad.code, "the release names" in bad.out) == (1, True)
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+@needs_age
 def test_a_court_redoes_a_copy_from_the_escrow_alone_and_a_forged_plan_is_noticed(
     studio: Studio, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from bearwitness.disclose import policies
 from bearwitness.errors import MalformedError, RefusedError, UsageError
 from footage_free import released_fields, statement
-from workbench import Bench, fill, recipient_of, run, verify, wav
+from workbench import Bench, fill, needs_age, recipient_of, run, verify, wav
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,7 @@ def test_a_court_gets_one_encrypted_file_with_everything_accounted_for(bench: Be
     assert set(entered["recipients"]) == digests
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+@needs_age
 def test_the_age_command_opens_an_encrypted_release(bench: Bench, tmp_path: Path) -> None:
     item = bench.items()["a.txt"]["item"]
     bench.do("release", tmp_path / "out.age", "--item", item, "--to", recipient_of(bench.anna))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import zipfile
 from hashlib import sha256
@@ -21,7 +20,7 @@ from people import PURPOSE, Group
 from redact import clips
 from redact.conftest import Blind, Deaf
 from studio import FINE, exchange_detectors
-from workbench import Done, recipient_of, run, verify
+from workbench import Done, needs_age, recipient_of, run, verify
 
 FORBIDDEN = ("size", "sha256", "mtime", "stat", "path", "tracks", "content", "origin")
 
@@ -130,7 +129,7 @@ def test_nothing_in_it_can_be_looked_up_on_a_list_of_what_was_copied(room: Newsr
     assert json.loads(plan)["ends"]["salt"].encode() not in whole
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+@needs_age
 def test_the_court_opens_the_escrow_and_has_the_exact_proofs(room: Newsroom, told: Path) -> None:
     opened = told / "court.zip"
     age = ["age", "-d", "-i", room.anna, "-o", opened, told / "court.age"]

@@ -13,12 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from workbench import Bench, recipient_of, run, snapshot
+from workbench import Bench, needs_age, recipient_of, run, snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_age = pytest.mark.skipif(
-    shutil.which("age") is None, reason="the age command is not installed (Debian package age)"
-)
 
 
 def printed_script() -> str:

@@ -16,7 +16,7 @@ from bearwitness.vault import redactions
 from bearwitness.vault.marks import Mark, mark_of
 from people import Group
 from studio import exchange_detectors
-from workbench import Done, recipient_of, run, verify
+from workbench import Done, needs_age, recipient_of, run, verify
 
 from . import clips
 from .test_rendering import GROUPS
@@ -133,7 +133,7 @@ def test_it_goes_to_its_recipient_alone(room: Room, tmp_path: Path) -> None:
         assert not (tmp_path / f"{number}.age").exists()
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+@needs_age
 def test_the_release_says_everywhere_that_there_is_a_mark_and_nowhere_whose(
     room: Room, tmp_path: Path
 ) -> None:
@@ -155,7 +155,7 @@ def test_the_release_says_everywhere_that_there_is_a_mark_and_nowhere_whose(
     assert abs(told["copies"][1]["score"]) < told["threshold"]
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="the age command is not installed")
+@needs_age
 def test_the_escrow_holds_the_very_copy_that_goes_out_and_not_another_of_the_item(
     room: Room, tmp_path: Path
 ) -> None:
