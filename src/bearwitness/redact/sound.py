@@ -96,7 +96,7 @@ def _track(
         silent = _silence(track)
         if silent is not None:
             quiet = [replace(p, data=silent) if n in exchange else p for n, p in enumerate(packets)]
-            return replace(track, packets=quiet), f"{name} copied but for {len(exchange)} packets of silence"
+            return replace(track, packets=quiet), f"{name} copied but for {len(exchange)} silent packet(s)"
     made = _encoded(footage, stream, plan, container, change)
     voices = f", {len(plan.changed)} utterance(s) in another voice" if plan.changed else ""
     kind = made.codec if made else "nothing: it is empty"
