@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 
+from astronaut import photograph
 from priority import stay_ordinary
 from scale import ALL
 
@@ -25,3 +27,9 @@ def corpus() -> Path:
     if not (folder / "corpus.json").is_file():
         pytest.skip(f"the corpus is not at {folder}; BEARWITNESS_CORPUS can name another place")
     return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Image.Image:
+    """Return a photograph with one face in it."""
+    return photograph()

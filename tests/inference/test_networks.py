@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from astronaut import bgr
 from bearwitness.errors import ChildFailedError
-from bearwitness.inference.faces import ROUGH_SIDES, FaceBox, Faces, View, fitting_scales, rough_scales
+from bearwitness.inference.faces import FaceBox, Faces, View, fitting_scales, views_of_large, views_of_lying
 from bearwitness.inference.inside.overlap import keep_best
 from bearwitness.inference.persons import KeyPoint, Person, Persons
 from bearwitness.inference.sensitive import Sensitive
@@ -44,25 +44,12 @@ def test_faces_of_the_corpus_are_found(name: str, worker: InferenceWorker, corpu
     assert all(0 <= mark[0] <= 700 for faces in found for face in faces for mark in face.landmarks[:3])
 
 
-@pytest.fixture(scope="session")
-def astronaut() -> Image.Image:
-    """Return a photograph with one face in it, from 180 to 265 across and 75 to 185 down."""
-    spec = find_spec("skimage")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    with Image.open(Path(spec.submodule_search_locations[0]) / "data" / "astronaut.png") as image:
-        return image.convert("RGB")
-
-
-def bgr(image: Image.Image, light: float = 1.0) -> NDArray[np.uint8]:
-    return np.ascontiguousarray((np.asarray(image) * light).astype(np.uint8)[:, :, ::-1])
-
-
 def test_a_dark_face_that_is_larger_than_the_picture_is_seen_where_it_is_made_small(
     worker: InferenceWorker, astronaut: Image.Image
 ) -> None:
     dark = bgr(astronaut.crop((150, 87, 300, 172)).resize((640, 360), Image.Resampling.BICUBIC), 0.12)
-    faces, usual, rough = Faces(worker), fitting_scales(640, 360), rough_scales(640, 360)
+    faces, usual = Faces(worker), fitting_scales(640, 360)
+    rough = tuple(sought.view.scale for sought in views_of_large(640, 360))
 
     def surest(scales: tuple[float, ...]) -> float:
         return max((face.score for face in faces.detect([dark], scales)[0]), default=0.0)
@@ -99,9 +86,9 @@ def test_a_face_in_a_turned_picture_is_told_where_it_lies_in_the_picture_itself(
 def test_large_faces_are_looked_for_in_pictures_far_smaller_than_those_for_small_ones(
     size: tuple[int, int],
 ) -> None:
-    rough, longest = rough_scales(*size), max(size)
-    sides = [round(scale * longest) for scale in rough]
-    assert sides == pytest.approx([side for side in ROUGH_SIDES if side in sides], abs=1)
+    longest = max(size)
+    sides = [round(sought.view.scale * longest) for sought in views_of_large(*size)]
+    assert sides == pytest.approx([640, 320, 224][3 - len(sides) :], abs=1)
     assert all(side <= 0.6 * longest * fitting_scales(*size)[0] for side in sides)
     assert bool(sides) == (longest > 373)
 
@@ -290,6 +277,22 @@ def test_pictures_of_two_shapes_in_turn_show_the_same_faces_every_time(
         assert any(expected[0])
         for _ in range(3):
             assert [faces.detect([each], scales=(1.0,)) for each in (picture, tall)] == expected
+
+
+def test_pictures_of_six_sizes_one_after_the_other_do_not_wear_a_worker_out(astronaut: Image.Image) -> None:
+    sizes = [(16, 16), (32, 4096), (4096, 32), (1080, 1920), (2400, 3000), (2, 2)]
+    face = bgr(astronaut.resize((300, 300)))
+    with InferenceWorker(["centerface", "movenet-multipose"]) as worker:
+        for height, width in sizes:
+            picture = np.zeros((height, width, 3), np.uint8)
+            picture[:300, :300] = face[:height, :width]
+            views = [View(scale) for scale in fitting_scales(width, height)]
+            views += [
+                sought.view for sought in (*views_of_large(width, height), *views_of_lying(width, height))
+            ]
+            seen = Faces(worker).look([picture], views)
+            assert any(found[0] for found in seen) == (min(height, width) >= 300)
+            assert len(Persons(worker).detect([picture])) == 1
 
 
 def test_a_worker_that_rested_is_smaller_and_finds_the_same(worker: InferenceWorker, corpus: Path) -> None:

@@ -98,6 +98,13 @@ def test_batches_of_large_pictures_are_small() -> None:
     assert [len(batch) for batch in batched(frames(5, side=3000))] == [1, 1, 1, 1, 1]
 
 
+def test_a_batch_has_pictures_of_one_shape() -> None:
+    mixed = [*frames(2), *frames(1, side=32), *frames(6)]
+    batches = list(batched(mixed))
+    assert [len(batch) for batch in batches] == [2, 1, 4, 2]
+    assert [frame for batch in batches for frame in batch] == mixed
+
+
 def test_the_plan_says_which_numbers_were_used_and_is_read_back_so() -> None:
     detectors = looker(Worker()).detectors
     assert [one.precision for one in detectors] == ["bf16"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
+import os
 import stat
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +105,28 @@ def test_where_no_card_can_be_written_nothing_is_sealed_and_no_card_is_overwritt
     assert "never overwritten" in refused.err
     assert run("seal", source, "--vault", bench.vault, "--card", tmp_path / "no/card.html").code == 1
     assert bench.do("check")["checked"] == before
+
+
+def test_a_card_that_does_not_fit_is_not_left_half_written(
+    bench: Bench, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, opened = tmp_path / "card.html", os.fdopen
+
+    def full(_: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def half(descriptor: int, *how: Any, **more: Any) -> Any:
+        file = opened(descriptor, *how, **more)
+        if os.readlink(f"/proc/self/fd/{descriptor}") == str(card):
+            file.write("<!doctype html>")
+            file.flush()
+            monkeypatch.setattr(file, "write", full)
+        return file
+
+    monkeypatch.setattr(os, "fdopen", half)
+    sealed = bench.seal(source, "--card", card, codes=(3,))
+    assert any("no card was written" in told for told in sealed["warnings"])
+    assert not card.exists()
 
 
 def test_a_seal_is_told_of_even_if_its_card_can_not_be_written(

@@ -7,7 +7,7 @@ frame counts if it is sure, a less sure one if it lasts. Text is looked for once
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -17,6 +17,7 @@ import numpy as np
 from bearwitness.inference import faces as of_faces
 from bearwitness.inference import persons as of_persons
 from bearwitness.inference import speech as of_speech
+from bearwitness.inference.faces import FaceBox, Sought, View, joined
 from bearwitness.inference.texts import FINDER, READER, Texts
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.frames import frames
@@ -30,12 +31,13 @@ from bearwitness.signals.overlays import cut
 from bearwitness.signals.speech import RATE, SpeechFinder
 
 MODELS: Final = (of_faces.MODEL, of_persons.MODEL, of_speech.MODEL, FINDER, READER)
-TOOL: Final = "bearwitness look 1 (centerface, movenet-multipose, silero-vad, ocr)"
+TOOL: Final = "bearwitness look 2 (centerface, movenet-multipose, silero-vad, ocr)"
 # As the attack on redacted files has it: one face so sure, or one so likely in three frames on end.
 _SURE: Final = 0.65
 _LIKELY: Final = 0.5
 _PERSON: Final = 0.3
 _LASTS: Final = 3
+_LYING_LASTS: Final = 5  # as a plan has it: what one turned picture shows is often nothing
 _AT_ONCE: Final = 4
 _TEXT_EVERY: Final = Fraction(2)
 _TEXT_SURE: Final = 0.6
@@ -60,6 +62,19 @@ class Lasting:
             self.most = max(self.most, min(self._last))
 
 
+class _Counts:
+    """Who is seen in some pictures: in a picture that is all there is, or in frames one after the other.
+
+    `sure`: what one frame is enough for. `lying` counts those too who are seen in turned pictures alone.
+    """
+
+    def __init__(self, *, alone: bool) -> None:
+        self.sure = _LIKELY if alone else _SURE
+        self.faces, self.lying, self.persons = (
+            Lasting(1 if alone else lasts) for lasts in (_LASTS, _LYING_LASTS, _LASTS)
+        )
+
+
 class Watcher:
     """Looks at one file; what it found is in its members. Raises MediaError, ChildFailedError."""
 
@@ -71,18 +86,14 @@ class Watcher:
         """Look at a picture file, at each of its pictures."""
         first = still(self._sandbox, source, upright=True)
         rest = (still(self._sandbox, source, upright=True, frame=n) for n in range(1, first.frames))
-        for one in (first, *rest):
-            faces, persons = Lasting(1), Lasting(1)
-            self._look([one.picture], faces, persons, sure=_LIKELY)
-            self.faces, self.persons = max(self.faces, faces.most), max(self.persons, persons.most)
-            self._read(one.picture)
+        self.pages(one.picture for one in (first, *rest))
 
-    def pages(self, pictures: Sequence[Picture]) -> None:
-        """Look at the pages of a document, each by itself."""
+    def pages(self, pictures: Iterable[Picture]) -> None:
+        """Look at pictures, or the pages of a document, each by itself."""
         for picture in pictures:
-            faces, persons = Lasting(1), Lasting(1)
-            self._look([picture], faces, persons, sure=_LIKELY)
-            self.faces, self.persons = max(self.faces, faces.most), max(self.persons, persons.most)
+            counts = _Counts(alone=True)
+            self._look([picture], counts)
+            self._count(counts)
             self._read(picture)
 
     def footage(self, source: Source) -> None:
@@ -95,36 +106,54 @@ class Watcher:
 
     def _frames(self, source: Source, stream: int) -> None:
         troubles: list[DecodeTrouble] = []
-        faces, persons = Lasting(), Lasting()
+        counts = _Counts(alone=False)
         batch: list[Picture] = []
         read: Fraction | None = None
         count = 0
         decoded = frames(self._sandbox, source, stream=stream, troubles=troubles, upright=True, edits=False)
         for frame in _whole(decoded, troubles, source.name):
             count += 1
+            if batch and batch[0].shape != frame.picture.shape:
+                self._look(batch, counts)
+                batch = []
             batch.append(frame.picture)
             if read is None or frame.time - read >= _TEXT_EVERY:
                 read = frame.time
                 self._read(frame.picture)
             if len(batch) == _AT_ONCE:
-                self._look(batch, faces, persons)
+                self._look(batch, counts)
                 batch = []
         if not count:
             raise MediaError(f"no frame of stream {stream} of {source.name} can be looked at")
-        self._look(batch, faces, persons)
-        self.faces, self.persons = max(self.faces, faces.most), max(self.persons, persons.most)
+        self._look(batch, counts)
+        self._count(counts)
 
-    def _look(self, pictures: list[Picture], faces: Lasting, persons: Lasting, sure: float = _SURE) -> None:
+    def _count(self, counts: _Counts) -> None:
+        self.faces = max(self.faces, counts.faces.most, counts.lying.most)
+        self.persons = max(self.persons, counts.persons.most)
+
+    def _look(self, pictures: Sequence[Picture], counts: _Counts) -> None:
         given = [np.ascontiguousarray(picture) for picture in pictures]
         if not given:
             return
         height, width = given[0].shape[:2]
-        scales = of_faces.fitting_scales(width, height)
-        for found in of_faces.Faces(self._worker).detect(given, scales, _LIKELY):
-            faces.take(len(found))
-            self.faces = max(self.faces, sum(face.score >= sure for face in found))
+        upright = [Sought(View(scale), 0) for scale in of_faces.fitting_scales(width, height)]
+        upright += of_faces.views_of_large(width, height)
+        lying = of_faces.views_of_lying(width, height)
+        views = (*upright, *lying)
+        answers = of_faces.Faces(self._worker).look(given, [each.view for each in views], _LIKELY)
+        for number in range(len(given)):
+            told = [[*filter(each.tells, seen[number])] for each, seen in zip(views, answers, strict=True)]
+            found: list[FaceBox] = []
+            for some in told[: len(upright)]:
+                found = joined(found, some)
+            self.faces = max(self.faces, sum(face.score >= counts.sure for face in found))
+            counts.faces.take(len(found))
+            for some in told[len(upright) :]:
+                found = joined(found, some)
+            counts.lying.take(len(found))
         for seen in of_persons.Persons(self._worker).detect(given, threshold=_PERSON):
-            persons.take(len(seen))
+            counts.persons.take(len(seen))
 
     def _read(self, picture: Picture) -> None:
         grey = np.ascontiguousarray(picture.mean(axis=2).astype(np.uint8))

@@ -24,12 +24,13 @@ THRESHOLD: Final = 0.2
 SCALES: Final = (1.0, 2.0)
 _COLUMNS: Final = 15
 _BATCH_BYTES: Final = 64 << 20
-ROUGH_SIDES: Final = (640, 320, 224)  # longest sides, in pixels, in which large faces are looked for
+_ROUGH_SIDES: Final = (640, 320, 224)  # longest sides, in pixels, in which large faces are looked for
 _ROUGH_MOST: Final = 0.6  # of the side that the other scales begin with: what is nearer shows nothing else
-ROUGH_LEAST: Final = 28  # pixels of a face as the network is shown it there: others see smaller ones better
-TURNED_SCALE: Final = 0.5  # of the smaller of the other scales
-TURNED_LEAST: Final = 14
+_ROUGH_LEAST: Final = 28  # pixels of a face as the network is shown it there: others see smaller ones better
+_TURNED_SCALE: Final = 0.5  # of the smaller of the other scales
+_TURNED_LEAST: Final = 14
 _SURE: Final = 0.35  # what is seen less surely in a small or turned picture is nothing
+_OVERLAP_MAX: Final = 0.3  # shared area over the area of both: beyond it two boxes are one face
 AREA_MAX: Final = 4_200_000  # pixels of a picture times the square of the scale: what fits into memory
 
 
@@ -57,6 +58,17 @@ class View(NamedTuple):
     scale: float
     mirrored: bool = False
     turned: int = 0
+
+
+class Sought(NamedTuple):
+    """A view for faces that others miss, and how many pixels they have in it at `least`."""
+
+    view: View
+    least: int
+
+    def tells(self, face: FaceBox) -> bool:
+        """Say whether a face seen in it is sure, and large enough to be its to tell."""
+        return counts(face, self.view.scale, self.least)
 
 
 class Faces:
@@ -125,18 +137,44 @@ def fitting_scales(width: int, height: int) -> tuple[float, float]:
     return base, 2 * base
 
 
-def rough_scales(width: int, height: int) -> tuple[float, ...]:
-    """Return the scales at which faces are looked for that fill the picture, none for a small picture.
+def views_of_large(width: int, height: int, *, mirrored: bool = False) -> tuple[Sought, ...]:
+    """Return the views in which faces are looked for that fill the picture, none for a small picture.
 
     A face of 300 pixels and more is often missed at native size, at the edge of the picture or in bad light.
     """
     longest, base = max(width, height), fitting_scales(width, height)[0]
-    return tuple(round(side / longest, 4) for side in ROUGH_SIDES if side <= _ROUGH_MOST * longest * base)
+    sides = (side for side in _ROUGH_SIDES if side <= _ROUGH_MOST * longest * base)
+    return tuple(Sought(View(round(side / longest, 4), mirrored), _ROUGH_LEAST) for side in sides)
+
+
+def views_of_lying(width: int, height: int) -> tuple[Sought, ...]:
+    """Return the views, turned left and right, in which faces are looked for of people who lie.
+
+    In one picture alone what is seen there is often nothing.
+    """
+    scale = _TURNED_SCALE * fitting_scales(width, height)[0]
+    return tuple(Sought(View(scale, turned=way), _TURNED_LEAST) for way in (1, 3))
 
 
 def counts(face: FaceBox, scale: float, least: int) -> bool:
     """Say whether what was found in a small or turned picture is sure, and at least so many pixels there."""
     return face.score >= _SURE and min(face.w, face.h) * scale >= least
+
+
+def joined(some: Sequence[FaceBox], others: Sequence[FaceBox]) -> list[FaceBox]:
+    """Return the faces of both by falling score, none that overlaps a surer one."""
+    kept: list[FaceBox] = []
+    for face in sorted([*some, *others], key=lambda each: -each.score):
+        if all(_overlap(face, other) < _OVERLAP_MAX for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(one: FaceBox, other: FaceBox) -> float:
+    wide = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
+    high = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
+    shared = max(0.0, wide) * max(0.0, high)
+    return shared / max(1e-9, one.w * one.h + other.w * other.h - shared)
 
 
 def _require_small(pictures: Sequence[NDArray[np.uint8]], scales: Sequence[float]) -> None:

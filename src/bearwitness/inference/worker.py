@@ -17,10 +17,14 @@ from . import wire
 from .models import model
 
 _LIMITS: Final = WorkerLimits(
-    start_seconds=120, answer_seconds=300, memory_bytes=3 << 30, answer_bytes_max=256 << 20
+    start_seconds=120, answer_seconds=300, memory_bytes=6 << 30, answer_bytes_max=256 << 20
 )
 QUESTION_BYTES_MAX: Final = 256 << 20
 KEPT_AREA: Final = 7_500_000  # all sizes at which an attack looks at 720p, by two threads: 1.1 GB
+_OF_PICTURES: Final = ("faces", "faces by view", "persons")  # asks for which networks are compiled by size
+# Networks compiled for other sizes leave memory behind even when they are dropped, and one large size takes
+# 2 GB alone: a worker that holds more than this is not given another size on top.
+_ANEW_ABOVE: Final = 1_500_000_000
 _INBOX_BYTES: Final = 32 << 20  # four frames of Full HD; what is larger goes through the channel
 
 
@@ -70,6 +74,7 @@ class InferenceWorker(Worker):
         )
         self.names = tuple(names)
         self._asking = threading.Lock()
+        self._shape: tuple[int, ...] = ()
         self._expected: dict[str, Json] = {}
         self.use(threads or len(os.sched_getaffinity(0)))
 
@@ -114,6 +119,8 @@ class InferenceWorker(Worker):
             return self._compute(ask, head, arrays)
 
     def _compute(self, ask: str, head: dict[str, Json], arrays: Sequence[wire.Array]) -> list[wire.Array]:
+        if ask in _OF_PICTURES and arrays:
+            self._change_to(arrays[0].shape)
         self.start()
         question = wire.encode({**head, "ask": ask}, arrays, self.inbox)
         if len(question) > QUESTION_BYTES_MAX:
@@ -124,3 +131,11 @@ class InferenceWorker(Worker):
         except MalformedError as error:
             self.close()
             raise ChildFailedError(f"the worker for {ask} answered nonsense: {error.message}") from None
+
+    def _change_to(self, shape: tuple[int, ...]) -> None:
+        """End a worker that earlier sizes made large before pictures of another one come: it starts anew."""
+        if shape != self._shape and self.memory_bytes() > _ANEW_ABOVE:
+            self.close()
+            self._expected = {}
+            self.use(self._threads)
+        self._shape = shape

@@ -12,15 +12,14 @@ import numpy as np
 from bearwitness.errors import ChildFailedError, RefusedError
 from bearwitness.inference.faces import (
     MODEL,
-    ROUGH_LEAST,
-    TURNED_LEAST,
-    TURNED_SCALE,
     FaceBox,
     Faces,
+    Sought,
     View,
     counts,
     fitting_scales,
-    rough_scales,
+    views_of_large,
+    views_of_lying,
 )
 from bearwitness.inference.models import model
 from bearwitness.inference.persons import MODEL as PERSONS_MODEL
@@ -84,27 +83,32 @@ def plan_passes(picture: Picture) -> tuple[Pass, ...]:
     turned left and right for people who lie.
     """
     base, double = fitting_scales(picture.width, picture.height)
-    turned = (Pass(TURNED_SCALE * base, turned=way, least=TURNED_LEAST) for way in (1, 3))
-    return (Pass(base), Pass(double), *_rough(picture, mirrored=False), *turned)
+    large, lying = (views(picture.width, picture.height) for views in (views_of_large, views_of_lying))
+    return (Pass(base), Pass(double), *map(_pass, (*large, *lying)))
 
 
 def attack_passes(picture: Picture) -> tuple[Pass, ...]:
     """Return the passes of the attack: those of the plan mirrored, none turned, and a size of its own."""
     base, double = fitting_scales(picture.width, picture.height)
     own = Pass(base, mirrored=True), Pass(double, mirrored=True), Pass(0.75 * base)
-    return (*own, *_rough(picture, mirrored=True))
+    return (*own, *map(_pass, views_of_large(picture.width, picture.height, mirrored=True)))
 
 
-def _rough(picture: Picture, *, mirrored: bool) -> Iterator[Pass]:
-    for scale in rough_scales(picture.width, picture.height):
-        yield Pass(scale, mirrored, least=ROUGH_LEAST)
+def _pass(sought: Sought) -> Pass:
+    return Pass(*sought.view, sought.least)
 
 
 def batched(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """Yield all frames in order, in batches of bounded size and number, none empty."""
+    """Yield all frames in order, in batches of bounded size and number, none empty, each of one shape.
+
+    The pages of a document may all differ, and each shape that is looked at takes memory of the worker.
+    """
     batch: list[Frame] = []
     taken = 0
     for frame in frames:
+        if batch and frame.picture.shape != batch[0].picture.shape:
+            yield batch
+            batch, taken = [], 0
         batch.append(frame)
         taken += frame.picture.nbytes
         if len(batch) == _AT_ONCE or taken >= _BATCH_BYTES:

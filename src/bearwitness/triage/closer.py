@@ -16,7 +16,6 @@ from PIL import Image
 from bearwitness.inference.faces import FaceBox
 from bearwitness.media.model import Picture
 
-_OVERLAP_MAX: Final = 0.3  # shared area over the area of both: beyond it two boxes are one face
 _EDGE: Final = 2.0  # enlarged pixels: what touches the edge of a window is half a face
 
 
@@ -69,19 +68,3 @@ def window(picture: Picture, hints: Sequence[FaceBox]) -> Window:
     return Window(
         np.asarray(part.resize((2 * columns, 2 * rows), Image.Resampling.BILINEAR)), left, top, inner
     )
-
-
-def joined(some: Sequence[FaceBox], others: Sequence[FaceBox]) -> list[FaceBox]:
-    """Return the faces of both by falling score, none that overlaps a surer one."""
-    kept: list[FaceBox] = []
-    for face in sorted([*some, *others], key=lambda each: -each.score):
-        if all(_overlap(face, other) < _OVERLAP_MAX for other in kept):
-            kept.append(face)
-    return kept
-
-
-def _overlap(one: FaceBox, other: FaceBox) -> float:
-    wide = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
-    high = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
-    shared = max(0.0, wide) * max(0.0, high)
-    return shared / max(1e-9, one.w * one.h + other.w * other.h - shared)

@@ -188,7 +188,7 @@ class FaceBoxes(_Seeing):
             windows = [closer.window(laid[n].canvas, hints) for n, hints in zip(again, small, strict=True)]
             seen = finder.detect([each.picture for each in windows], faces.SCALES[:1], lowest)
             for number, window, more in zip(again, windows, seen, strict=True):
-                found[number] = closer.joined(found[number], window.back(more))
+                found[number] = faces.joined(found[number], window.back(more))
             again = []
         for number, each in zip(
             again, finder.detect([laid[n].canvas for n in again], faces.SCALES, lowest), strict=True
@@ -202,13 +202,11 @@ class FaceBoxes(_Seeing):
         """Add to what was `found` the faces that fill their pictures, and those of people who lie."""
         for rows, columns in dict.fromkeys(each.canvas.shape[:2] for each in laid):
             numbers = [n for n, each in enumerate(laid) if each.canvas.shape[:2] == (rows, columns)]
-            views = [(faces.View(scale), faces.ROUGH_LEAST) for scale in faces.rough_scales(columns, rows)]
-            views += [(faces.View(faces.TURNED_SCALE, turned=n), faces.TURNED_LEAST) for n in (1, 3)]
-            answers = finder.look([laid[n].canvas for n in numbers], [view for view, _ in views])
-            for (view, least), answer in zip(views, answers, strict=True):
+            sought = (*faces.views_of_large(columns, rows), *faces.views_of_lying(columns, rows))
+            answers = finder.look([laid[n].canvas for n in numbers], [each.view for each in sought])
+            for each, answer in zip(sought, answers, strict=True):
                 for number, seen in zip(numbers, answer, strict=True):
-                    more = [face for face in seen if faces.counts(face, view.scale, least)]
-                    found[number] = closer.joined(found[number], more)
+                    found[number] = faces.joined(found[number], list(filter(each.tells, seen)))
 
     def settled(self, seen: Sequence[Any], aspect: float) -> list[Any]:
         """Return the faces that are sure or continue a sure one; how far and large is measured in heights."""

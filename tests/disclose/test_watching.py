@@ -1,0 +1,102 @@
+"""What the gates see of people: faces of every size, and of people who lie, in pictures and in footage."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from astronaut import bgr
+from bearwitness import media
+from bearwitness.disclose.watching import MODELS, Watcher
+from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media.source import held_in_memory
+from bearwitness.sandbox.client import Sandbox
+
+Picture = NDArray[np.uint8]
+GREY = np.full((360, 480, 3), 90, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Sandbox]:
+    with Sandbox(media.TASKS) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[InferenceWorker]:
+    with InferenceWorker(MODELS, exact=False) as worker:
+        yield worker
+
+
+@pytest.fixture
+def watcher(decoders: Sandbox, worker: InferenceWorker) -> Watcher:
+    return Watcher(decoders, worker)
+
+
+def lying(astronaut: Image.Image, way: int = 1) -> Picture:
+    """Return a picture of somebody out of focus who lies, whom nothing sees that is shown it upright."""
+    face = astronaut.crop((160, 60, 290, 200)).filter(ImageFilter.GaussianBlur(4)).resize((200, 215))
+    turned = np.rot90(bgr(face, 0.6), way)
+    picture = GREY.copy()
+    picture[20 : 20 + turned.shape[0], 80 : 80 + turned.shape[1]] = turned
+    return picture
+
+
+@pytest.mark.parametrize("way", [1, 3])
+def test_a_face_of_somebody_who_lies_is_counted_in_a_picture(
+    watcher: Watcher, astronaut: Image.Image, way: int
+) -> None:
+    watcher.pages([lying(astronaut, way)])
+    assert watcher.faces == 1
+
+
+def test_a_face_that_is_larger_than_the_picture_is_counted(watcher: Watcher, astronaut: Image.Image) -> None:
+    close = astronaut.crop((150, 87, 300, 172)).resize((640, 360), Image.Resampling.BICUBIC)
+    watcher.pages([bgr(close, 0.12)])
+    assert watcher.faces == 1
+
+
+def test_upright_and_lying_faces_of_one_picture_are_counted_together_and_none_twice(
+    watcher: Watcher, astronaut: Image.Image
+) -> None:
+    both = np.concatenate([lying(astronaut), bgr(astronaut.crop((100, 20, 420, 380)))], axis=1)
+    watcher.pages([both, GREY])
+    assert watcher.faces == 2
+
+
+def test_who_lies_in_some_frames_is_counted_and_what_is_seen_turned_in_fewer_is_not(
+    watcher: Watcher, astronaut: Image.Image
+) -> None:
+    watch(watcher, [GREY] * 3 + [lying(astronaut)] * 4 + [GREY] * 5)
+    assert watcher.faces == 0
+    watch(watcher, [GREY] * 3 + [lying(astronaut)] * 5 + [GREY] * 4)
+    assert watcher.faces == 1
+
+
+def test_where_nobody_is_nobody_is_counted(watcher: Watcher) -> None:
+    watch(watcher, [GREY] * 12)
+    watcher.pages([GREY])
+    assert (watcher.faces, watcher.persons) == (0, 0)
+
+
+def watch(watcher: Watcher, pictures: Sequence[Picture]) -> None:
+    out = io.BytesIO()
+    with av.open(out, "w", format="avi") as container:
+        stream: Any = container.add_stream("mjpeg", rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuvj420p"
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with held_in_memory(out.getvalue(), "frames.avi") as source:
+        watcher.footage(source)
