@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DRIVE ?=
-# How many processes run tests: auto is one a processor.
-WORKERS ?= auto
+# How many processes run tests: one more than there are processors, for many a test waits for a child.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 # Each process takes its part of the files, whose fixtures are then made once; who is done takes from another.
 TESTS := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 # What is imported is compiled once, also where the environment says otherwise: tests start many a Python.

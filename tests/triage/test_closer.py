@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bearwitness.inference.faces import FaceBox
-from bearwitness.triage.closer import joined, window
+from bearwitness.triage.closer import window
 
 HIGH, WIDE = 384, 640
 spots = st.tuples(st.integers(0, WIDE - 20), st.integers(0, HIGH - 20), st.floats(0.15, 1))
@@ -66,8 +66,3 @@ def test_half_a_face_at_the_edge_of_a_window_is_none_but_at_the_edge_of_the_pict
     assert made.top == 0
     assert made.back([face(0, 100, side=40)]) == []
     assert len(made.back([face(100, 0, side=40)])) == 1
-
-
-def test_of_two_boxes_of_one_face_the_surer_one_is_kept() -> None:
-    unsure, sure, other = face(100, 100, 0.3), face(101, 100, 0.8), face(200, 100, 0.5)
-    assert joined([unsure, other], [sure]) == [sure, other]
