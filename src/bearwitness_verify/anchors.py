@@ -18,6 +18,8 @@ from .note import VerifierKey
 
 T = TypeVar("T")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
+_DIGITS = re.compile(r"[0-9a-f]{8,}\Z")
+_KEY = re.compile(r"[^+]+\+[0-9a-f]{8}\+")
 _ANCHOR_BYTES_MAX = 1 << 20
 
 
@@ -74,11 +76,17 @@ def _cosigner(text: str) -> VerifierKey:
 
 
 def _text(value: str) -> str:
-    """Return the text of a key: the argument itself, or the first line of the file it names."""
+    """Return the text of a key: the argument itself, or the first line of the file it names.
+
+    What looks like a key or a fingerprint is never taken for the name of a file: whoever forges a release
+    knows both, can guess how they are cut off, and can send files of such names along.
+    """
+    if _FINGERPRINT.match(_hex(value)) or _KEY.match(value.strip()):
+        return value.strip()
+    if _DIGITS.match(_hex(value)):
+        raise AnchorError(f"{value} is no whole fingerprint, which has 64 digits; a file is named ./{value}")
     if "+" in value and not os.path.exists(value):  # says no, unlike Path, to what is too long for a name
         return value.strip()
-    if _FINGERPRINT.match(_hex(value)):
-        return value
     if not os.path.exists(value):
         raise AnchorError(
             f"{value} is neither a key, nor a fingerprint of 64 digits, nor a file that is there"

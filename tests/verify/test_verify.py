@@ -942,3 +942,19 @@ def test_the_scene_is_what_these_tests_think_it_is(scene: Scene) -> None:
     shown = json.loads((scene.court / "release.json").read_text())
     assert [bool(d["import"]) for d in shown["deliveries"]] == [False, True]
     assert len(shown["deliveries"][0]["items"]) == 3
+def test_a_file_that_bears_the_name_of_a_key_is_not_read_in_its_place(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A forger knows the vault's key, and can send a file of that name, with their own key in it, along."""
+    right = SigningKey.generate("bearwitness/3f").verifier
+    monkeypatch.chdir(tmp_path)
+    for text in (right.encode(), right.encode()[:-1], right.fingerprint[:16], right.fingerprint[:-1]):
+        (tmp_path / text).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / text).write_text(scene.made["vault_key"])
+        wanted = 1 if text == right.encode() else 2
+        assert main([str(scene.court), "--vault-key", text]) == wanted, text
+        assert main([str(scene.court), "--cosigner", text]) == 2, text
+    assert main([str(scene.court), "--vault-key", f"./{right.fingerprint[:16]}"]) == 0
+    capsys.readouterr()
+
+
