@@ -62,7 +62,10 @@ def _chain(
 
 
 def check_anchors(shown: Release, anchors: Anchors, report: Report) -> None:
-    """Steps 8 and 9: all keys, cosigners and checkpoints given; `report` is anchored if each holds."""
+    """Steps 8 and 9: all keys, cosigners and checkpoints given; `report` is anchored if each holds.
+
+    They must bear what is shown, too: see :func:`_without_key`.
+    """
     held = []
     if anchors.vault_keys:
         held.append(_known_key(shown, anchors, report))
@@ -74,6 +77,27 @@ def check_anchors(shown: Release, anchors: Anchors, report: Report) -> None:
     report.anchored = bool(held) and all(held)
     if not held:
         report.note(9, f"the release names the vault {shown.vault.fingerprint}")
+    signed_by = {checkpoint.origin for _, checkpoint, _ in anchors.checkpoints}
+    if report.anchored and not anchors.vault_keys and shown.vault.name not in signed_by:
+        report.anchored = _without_key(shown, report)
+
+
+def _without_key(shown: Release, report: Report) -> bool:
+    """Say whether cosigners, and checkpoints of kits' logs, are enough for what is shown; tell why not.
+
+    They know a vault by its name alone, and anybody can make a key of that name, sign the same checkpoint
+    with it, and then other things. So they vouch for deliveries and items, and for nothing that is bound by
+    the vault's key without them: redacted copies, stills, answers, and what is only said.
+    """
+    signer = f"the key that signed this release, {shown.vault.fingerprint}, for which nothing given vouches"
+    items = [item for delivery in shown.deliveries for item in delivery.items]
+    if shown.answers or any(item.stills or item.copies for item in items):
+        report.note(
+            9, f"redacted copies, stills, corrections and recalls rest on {signer}: give the vault's key, too"
+        )
+        return False
+    report.note(9, f"what is said besides the proofs is the word of whoever holds {signer}")
+    return True
 
 
 def _known_key(shown: Release, anchors: Anchors, report: Report) -> bool:
@@ -89,6 +113,9 @@ def _vault_proofs(shown: Release, delivery: ShownDelivery) -> list[LogProof]:
 
 
 def _cosigned(shown: Release, cosigner: VerifierKey, report: Report) -> bool:
+    if not shown.deliveries:
+        report.note(8, f"no delivery is shown that {cosigner.name} could have cosigned; give the vault's key")
+        return False
     for number, delivery in enumerate(shown.deliveries, start=1):
         times, reason = [], "no checkpoint of the vault's is shown"
         try:
@@ -104,11 +131,14 @@ def _cosigned(shown: Release, cosigner: VerifierKey, report: Report) -> bool:
             return False
         seen = datetime.fromtimestamp(min(times), UTC).isoformat()
         report.ok(8, f"delivery {number}: its checkpoint was seen by {cosigner.name} on {seen}")
-    return bool(shown.deliveries)
+    return True
 
 
 def _at_checkpoint(shown: Release, path: str, known: Checkpoint, signed: note.Note, report: Report) -> bool:
     """Check that every delivery is in the very tree of a checkpoint the reader holds, of whichever log."""
+    if not shown.deliveries:
+        report.note(9, f"{path}: no delivery is shown that could be in that checkpoint; give the vault's key")
+        return False
     try:
         for number, delivery in enumerate(shown.deliveries, start=1):
             _same_tree(number, delivery, known, signed)
@@ -116,7 +146,7 @@ def _at_checkpoint(shown: Release, path: str, known: Checkpoint, signed: note.No
         report.fail(9, f"{path}: {printable(str(error))}")
         return False
     report.ok(9, f"every delivery is in the checkpoint of {path}, size {known.size} of {known.origin}")
-    return bool(shown.deliveries)
+    return True
 
 
 def _same_tree(number: int, delivery: ShownDelivery, known: Checkpoint, signed: note.Note) -> None:

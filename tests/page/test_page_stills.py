@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from bearwitness.custody.signing import SigningKey
+from bearwitness_verify.checkpoint import LogProof
+from bearwitness_verify.note import COSIGNATURE, parse
 from bearwitness_verify.still_picture import picture
 from bearwitness_verify.stills import Layout, parse_frame
 from browser import Tab, needs_chromium
 from forging import Forged
-from reader import Reader
+from reader import Reader, python_says
 from workbench import SEED, scaled
 
 pytestmark = needs_chromium
@@ -82,6 +85,38 @@ def test_both_agree_on_a_recall_that_shows_nothing(reader: Reader, footage: Foot
     for bad in ([], [{**made.statement["answers"][0], "reason": ""}], None):
         made.statement["answers"] = bad
         assert agree(reader, made.write(), made.key, f"answers {bad}") == "failed"
+
+
+def test_neither_cosigner_nor_checkpoint_vouches_for_a_recall_that_shows_nothing(
+    reader: Reader, footage: Footage, tmp_path: Path
+) -> None:
+    """Whoever makes a vault of their own can recall anything in its name."""
+    old = statement(footage.folder / "stills")["answers"][0]["release"]
+    footage.do("release", tmp_path / "recall", "--recalls", f"{old}=withdrawn")
+    desk = SigningKey.generate("desk.example", COSIGNATURE).verifier.encode()
+    assert reader.check(tmp_path / "recall", desk).state == "consistent"
+    assert python_says(tmp_path / "recall", cosigners=[desk]).verdict.name == "CONSISTENT_ONLY"
+    seen = footage.vault / "log/vault/notes/1.note"
+    assert reader.check(tmp_path / "recall", "", [seen]).state == "consistent"
+    assert python_says(tmp_path / "recall", checkpoints=[seen]).verdict.name == "CONSISTENT_ONLY"
+    both = reader.check(tmp_path / "recall", f"{desk}\n{footage.made['vault_key']}")
+    assert both.state == "consistent"
+
+
+def test_a_still_rests_on_the_vaults_key_and_on_no_cosigner_alone(
+    reader: Reader, footage: Footage, tmp_path: Path
+) -> None:
+    made = Forged(footage.folder / "stills", footage.vault, tmp_path)
+    desk = SigningKey.generate("desk.example", COSIGNATURE)
+    for delivery in made.statement["deliveries"]:
+        proof = LogProof.parse(delivery["log"]["proof"])
+        signed = proof.note + desk.sign(parse(proof.note).text, 1_700_000_000).line().encode()
+        delivery["log"]["proof"] = LogProof(proof.index, proof.hashes, signed).encode()
+    package, key = made.write(), desk.verifier.encode()
+    assert reader.check(package, key).state == "consistent"
+    assert python_says(package, cosigners=[key]).verdict.name == "CONSISTENT_ONLY"
+    assert reader.check(package, f"{key}\n{made.key}").state == "verified"
+    assert python_says(package, [made.key], [key]).verdict.name == "VERIFIED"
 
 
 @pytest.fixture(scope="module")

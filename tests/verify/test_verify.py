@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from bearwitness.custody.entries import Body
 from bearwitness.custody.signing import SigningKey
-from bearwitness_verify import anchors, archive, note
+from bearwitness.disclose import proofs
+from bearwitness_verify import anchors, archive, canonical, leaves, note
 from bearwitness_verify.__main__ import main
 from bearwitness_verify.anchors import Anchors
 from bearwitness_verify.canonical import b64, unb64
@@ -849,6 +851,101 @@ def test_a_checkpoint_that_somebody_else_signed_is_no_anchor(forged: Make) -> No
     assert failed(made.verify(Anchors(checkpoints=(("seen", elsewhere, signed),)))) == {9}
 
 
+def third_version(made: Forged) -> Forged:
+    """Have the statement say nothing more, in version 3."""
+    made.statement |= {"v": "3", "account": None, "conditions": {}, "statements": []}
+    for delivery in made.statement["deliveries"]:
+        delivery["withheld"] = None
+        for item in delivery["items"]:
+            item["clips"] = []
+    return made
+
+
+def taken_over(made: Forged) -> Forged:
+    """Have somebody with a key of the vault's name sign the release, and what the vault signed in it."""
+    made.signer, log = SigningKey.generate(made.signer.name), made.own["log"]
+    proof = LogProof.parse(log["proof"])
+    signed = note.parse(proof.note)
+    own = made.signer.sign(signed.text)
+    again = note.Note(signed.text, (own, *signed.signatures[1:])).encode()
+    log["proof"] = LogProof(proof.index, proof.hashes, again).encode()
+    log |= {"key": made.signer.verifier.encode(), "stamps": [], "further": []}
+    made.statement["vault"] = made.signer.verifier.encode()
+    return made
+
+
+def with_a_copy(made: Forged) -> Forged:
+    """Show of an item a "redacted copy" that its signer entered in a log of this one entry."""
+    item = made.statement["deliveries"][0]["items"][0]
+    leaf = leaves.hash_leaf("item", unb64(item["salt"]), leaves.item_payload(unb64(item["root"])))
+    data = b"what somebody would like to be seen"
+    made.put("exhibits/77.txt", data)
+    redaction: Any = {"build": "1", "container": "txt", "copy": sha256(data).hexdigest(), "detectors": []}
+    redaction |= {"plan": "ab" * 32, "tool": "bearwitness redact", "version": "2"}
+    body = Body({"kind": "derived", "item": leaves.item_id(leaf), "redaction": redaction})
+    root, fields = body.shown()
+    zeros, tree = b64(bytes(32)), leaves.TreeRef("entry-field", 5, root).to_json()
+    payload: Any = {"ciphertext": zeros, "effect": zeros, "fields": tree}
+    entry = {**payload, "salt": zeros, "shown": proofs.shown_fields(fields, fields)}
+    top = leaves.hash_leaf("entry", bytes(32), canonical.dumps(payload))
+    head = Checkpoint(made.signer.name, 1, top)
+    proof = LogProof(0, (), made.signer.sign_note(head.text())).encode()
+    log = {"further": [], "key": made.signer.verifier.encode(), "proof": proof, "stamps": []}
+    copy = {"approvals": "9", "copied": None, "entry": entry, "file": "exhibits/77.txt", "log": log}
+    item["redacted"] = [copy]
+    return made
+
+
+def test_a_cosigner_alone_does_not_vouch_for_what_a_key_of_the_vaults_name_signed(forged: Make) -> None:
+    """A cosigner signs the text of a checkpoint, in which the log's key does not stand, only its name."""
+    desk = SigningKey.generate("desk.example", COSIGNATURE)
+    given = Anchors(cosigners=(desk.verifier,))
+    right = forged().signer.verifier.encode()
+    for takes_over in (False, True):
+        made = third_version(only(forged(), "own"))
+        cosign(made, desk, 1_700_000_000, made.own["log"])
+        if takes_over:
+            taken_over(made)
+        report = made.verify(given)
+        assert report.verdict == Verdict.VERIFIED, report
+        assert any("nothing given vouches" in f.text for f in report.findings if f.step == 9)
+        assert made.verify(Anchors((right,), cosigners=(desk.verifier,))).failed == takes_over
+        made.statement["answers"] = [{"act": "recalls", "reason": "forget it", "release": "00" * 32}]
+        assert made.verify(given).verdict == Verdict.CONSISTENT_ONLY
+        del made.statement["answers"]
+        report = with_a_copy(made).verify(given)
+        assert (report.verdict, report.altered) == (Verdict.CONSISTENT_ONLY, True), report
+        own = made.signer.verifier.encode()
+        assert made.verify(Anchors((own,), cosigners=(desk.verifier,))).verdict == Verdict.VERIFIED
+
+
+def test_a_checkpoint_of_the_kits_log_does_not_vouch_for_the_vaults_key(forged: Make) -> None:
+    made = third_version(only(forged(), "kits"))
+    head, signed = head_of(made.kits["log"]["proof"])
+    given = Anchors(checkpoints=(("seen", head, signed),))
+    assert made.verify(given).verdict == Verdict.VERIFIED
+    with_a_copy(made)
+    assert made.verify(given).verdict == Verdict.CONSISTENT_ONLY
+    seen, signed = head_of(made.kits["import"]["log"]["proof"])
+    vaults = ("seen too", seen, signed)
+    assert made.verify(Anchors(checkpoints=(*given.checkpoints, vaults))).verdict == Verdict.VERIFIED
+
+
+def test_where_no_delivery_is_shown_neither_cosigner_nor_checkpoint_vouches(forged: Make) -> None:
+    made = third_version(only(forged(), "own"))
+    head, signed = head_of(made.own["log"]["proof"])
+    made.statement["deliveries"] = []
+    made.statement["files"] = [f for f in made.statement["files"] if f["name"] == "VERIFY.txt"]
+    made.files = {"VERIFY.txt": made.files["VERIFY.txt"]}
+    made.statement["answers"] = [{"act": "recalls", "reason": "forget it", "release": "00" * 32}]
+    desk = SigningKey.generate("desk.example", COSIGNATURE)
+    assert made.verify().verdict == Verdict.VERIFIED
+    for given in (Anchors(cosigners=(desk.verifier,)), Anchors(checkpoints=(("seen", head, signed),))):
+        report = made.verify(given)
+        assert report.verdict == Verdict.CONSISTENT_ONLY, report
+        assert not any(finding.status == "ok" and finding.step > 6 for finding in report.findings)
+
+
 def test_one_anchor_that_fails_refuses_the_release_whatever_the_others_say(forged: Make) -> None:
     made = forged()
     right, stranger = made.signer.verifier.encode(), SigningKey.generate("desk.example", COSIGNATURE).verifier
@@ -903,6 +1000,22 @@ def test_the_command_takes_keys_from_files(
     capsys.readouterr()
 
 
+def test_a_file_that_bears_the_name_of_a_key_is_not_read_in_its_place(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A forger knows the vault's key, and can send a file of that name, with their own key in it, along."""
+    right = SigningKey.generate("bearwitness/3f").verifier
+    monkeypatch.chdir(tmp_path)
+    for text in (right.encode(), right.encode()[:-1], right.fingerprint[:16], right.fingerprint[:-1]):
+        (tmp_path / text).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / text).write_text(scene.made["vault_key"])
+        wanted = 1 if text == right.encode() else 2
+        assert main([str(scene.court), "--vault-key", text]) == wanted, text
+        assert main([str(scene.court), "--cosigner", text]) == 2, text
+    assert main([str(scene.court), "--vault-key", f"./{right.fingerprint[:16]}"]) == 0
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     "option",
     [
@@ -942,19 +1055,3 @@ def test_the_scene_is_what_these_tests_think_it_is(scene: Scene) -> None:
     shown = json.loads((scene.court / "release.json").read_text())
     assert [bool(d["import"]) for d in shown["deliveries"]] == [False, True]
     assert len(shown["deliveries"][0]["items"]) == 3
-def test_a_file_that_bears_the_name_of_a_key_is_not_read_in_its_place(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A forger knows the vault's key, and can send a file of that name, with their own key in it, along."""
-    right = SigningKey.generate("bearwitness/3f").verifier
-    monkeypatch.chdir(tmp_path)
-    for text in (right.encode(), right.encode()[:-1], right.fingerprint[:16], right.fingerprint[:-1]):
-        (tmp_path / text).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / text).write_text(scene.made["vault_key"])
-        wanted = 1 if text == right.encode() else 2
-        assert main([str(scene.court), "--vault-key", text]) == wanted, text
-        assert main([str(scene.court), "--cosigner", text]) == 2, text
-    assert main([str(scene.court), "--vault-key", f"./{right.fingerprint[:16]}"]) == 0
-    capsys.readouterr()
-
-

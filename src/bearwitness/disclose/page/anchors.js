@@ -21,7 +21,7 @@ function parseAnchors(text, notes) {
   return anchors;
 }
 
-/** Check everything that was given; set `report.anchored` if there is something and all of it holds. */
+/** Check everything that was given; set `report.anchored` if there is something, all holds, and bears what is shown. */
 async function checkAnchors(shown, anchors, report) {
   const held = [];
   if (anchors.vaults.length) {
@@ -33,9 +33,26 @@ async function checkAnchors(shown, anchors, report) {
   for (const known of anchors.checkpoints) held.push(await checkKnownCheckpoint(shown, known, report));
   report.anchored = held.length > 0 && held.every(Boolean);
   if (!held.length) report.add("note", 9, "f.noAnchor", { print: shown.vault.fingerprint });
+  const keyKnown = anchors.vaults.length || anchors.checkpoints.some(({ checkpoint }) => checkpoint.origin === shown.vault.name);
+  if (report.anchored && !keyKnown) report.anchored = withoutKey(shown, report);
+}
+
+/**
+ * Say whether cosigners, and checkpoints of kits' logs, are enough for what is shown. They know a vault by its name alone,
+ * and anybody can make a key of that name: they vouch for deliveries and items, not for what the key alone binds.
+ */
+function withoutKey(shown, report) {
+  const items = shown.deliveries.flatMap((delivery) => delivery.items);
+  const enough = !shown.answers.length && !items.some((item) => item.stills.length || item.copies.length);
+  report.add("note", 9, enough ? "f.saidWithoutKey" : "f.shownWithoutKey", { print: shown.vault.fingerprint });
+  return enough;
 }
 
 async function checkCosigner(shown, cosigner, report) {
+  if (!shown.deliveries.length) {
+    report.add("note", 8, "f.nothingCosigned", { name: cosigner.name });
+    return false;
+  }
   for (const [at, delivery] of shown.deliveries.entries()) {
     const times = [];
     for (const { key, proof } of allProofs(delivery)) {
@@ -57,6 +74,10 @@ async function checkCosigner(shown, cosigner, report) {
 }
 
 async function checkKnownCheckpoint(shown, known, report) {
+  if (!shown.deliveries.length) {
+    report.add("note", 9, "f.nothingInCheckpoint", { name: known.name });
+    return false;
+  }
   try {
     for (const [at, delivery] of shown.deliveries.entries()) await checkSameTree(at + 1, delivery, known);
   } catch (error) {
