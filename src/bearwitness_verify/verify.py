@@ -68,7 +68,7 @@ def _statement(package: Package, report: Report) -> Release:
     report.ok(1, "the statement is well formed")
     try:
         _signed(shown, data, signature)
-        report.ok(2, f"the statement is signed by the vault it names, {shown.vault.name}")
+        report.ok(2, f"the statement is signed by the vault it names, {printable(shown.vault.name)}")
     except VerifyError as error:
         report.fail(2, printable(str(error)))
     return shown

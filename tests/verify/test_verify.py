@@ -731,6 +731,15 @@ def test_what_is_no_release_at_all_is_refused(tmp_path: Path) -> None:
 # --- Stamps, cosigners, anchors ------------------------------------------------------------------
 
 
+def test_the_name_of_a_vault_can_not_move_the_cursor_or_turn_a_line_around(forged: Make) -> None:
+    made = forged()
+    made.signer = SigningKey.generate("bearwitness/\u202e\x9b2K\x7f\u200b")
+    made.statement["vault"] = made.signer.verifier.encode()
+    report = made.verify()
+    assert any(finding.step == 2 and finding.status == "ok" for finding in report.findings)
+    assert all(finding.text.isprintable() for finding in report.findings)
+
+
 def only(forged: Forged, *parts: str) -> Forged:
     """Leave only the vault's own delivery, or only the kit's."""
     keep = forged.own if "own" in parts else forged.kits
