@@ -122,7 +122,7 @@ def verify_chain(
        or it was renewed, by the latest reckoning of the renewal's clock, before that expiry, by a stamp
        that is good `now` in the same sense.
 
-    The earliest `time` returned is the one that counts: the checkpoint existed *not later than* then.
+    The earliest `latest` returned is the one that counts: the checkpoint existed *not later than* then.
     Raises SignatureError at the first stamp that is not good, so that none is passed over in silence; to
     judge independent stamps one by one, hand over each with its renewals (:func:`apart`). Whether a stamp
     held when it was made can be asked with `now` set to a time before the expiry.

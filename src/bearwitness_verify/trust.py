@@ -49,7 +49,7 @@ def _chain(
     times: list[datetime],
     reasons: list[str],
 ) -> None:
-    """Judge one stamp with its renewals; add its time, or the reason why it does not hold."""
+    """Judge one stamp with its renewals; add the latest moment it may mean, or why it does not hold."""
     try:
         stamped = stamps.verify_chain(files, plain, anchors.roots)
     except VerifyError as error:
@@ -58,7 +58,7 @@ def _chain(
     for stamp in stamped:
         revoked = "" if stamp.revocation_checked else "; whether it was revoked is not known"
         report.ok(7, f"{name}: stamped {stamp.time.isoformat()} by {printable(stamp.authority)}{revoked}")
-        times.append(stamp.time)
+        times.append(stamp.latest)
 
 
 def check_anchors(shown: Release, anchors: Anchors, report: Report) -> None:

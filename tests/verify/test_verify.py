@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tsa
 from bearwitness.custody.entries import Body
 from bearwitness.custody.signing import SigningKey
 from bearwitness.disclose import proofs
@@ -24,6 +26,7 @@ from bearwitness_verify.canonical import b64, unb64
 from bearwitness_verify.checkpoint import Checkpoint, LogProof
 from bearwitness_verify.note import COSIGNATURE, VerifierKey
 from bearwitness_verify.report import Report, Verdict
+from bearwitness_verify.stamps import StampFile
 from bearwitness_verify.verify import verify
 from forging import Forged, failed, field
 from scale import sample
@@ -728,9 +731,6 @@ def test_what_is_no_release_at_all_is_refused(tmp_path: Path) -> None:
         assert report.verdict == Verdict.FAILED
 
 
-# --- Stamps, cosigners, anchors ------------------------------------------------------------------
-
-
 def test_the_name_of_a_vault_can_not_move_the_cursor_or_turn_a_line_around(forged: Make) -> None:
     made = forged()
     made.signer = SigningKey.generate("bearwitness/\u202e\x9b2K\x7f\u200b")
@@ -738,6 +738,9 @@ def test_the_name_of_a_vault_can_not_move_the_cursor_or_turn_a_line_around(forge
     report = made.verify()
     assert any(finding.step == 2 and finding.status == "ok" for finding in report.findings)
     assert all(finding.text.isprintable() for finding in report.findings)
+
+
+# --- Stamps, cosigners, anchors ------------------------------------------------------------------
 
 
 def only(forged: Forged, *parts: str) -> Forged:
@@ -773,6 +776,18 @@ def test_a_stamp_that_was_altered_fails_and_not_before_authorities_are_given(
         stamp["reply"] = stamp["reply"][:-4] + ("AAAA" if stamp["reply"][-4:] != "AAAA" else "BBBB")
     assert 7 in failed(made.verify(Anchors(roots=roots)))
     assert made.verify().verdict == Verdict.VERIFIED
+
+
+def test_a_stamp_is_not_later_than_the_clock_of_its_authority_may_have_meant(forged: Make) -> None:
+    made, world = only(forged(), "own"), tsa.world()
+    plain = note.parse(LogProof.parse(made.own["log"]["proof"]).note).plain(made.signer.verifier)
+    accuracy = tsa.seq(tsa.integer(90))
+    reply = tsa.forge(world.rsa, plain.encode(), time=tsa.NOW, accuracy=accuracy)
+    stamp = StampFile(reply, (world.middle.der,), (), plain).encode()
+    made.own["log"] |= {"stamps": [json.loads(stamp)], "further": []}
+    report = made.verify(Anchors(roots=world.roots))
+    latest = (tsa.NOW + timedelta(seconds=90)).isoformat()
+    assert any(finding.text.endswith(f"not later than {latest}") for finding in report.findings), report
 
 
 def cosign(made: Forged, key: SigningKey, time: int, proof: dict[str, Any]) -> None:
