@@ -60,7 +60,7 @@ const fromLittle = (bytes) => bytes.reduceRight((value, byte) => value * 256 + b
 
 /** Return the end of an archive: central directory and end records. */
 function zipTail(centrals, at) {
-  const directory = joined(...centrals);
+  const directory = joinedList(centrals);
   const count = centrals.length;
   const parts = [directory];
   if (count >= 0xffff || directory.length >= FULL32 || at >= FULL32) {

@@ -24,7 +24,10 @@ const utf8 = (text) => new TextEncoder().encode(text);
 const fromUtf8 = (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 
 /** Return one array of all bytes of `parts`. */
-function joined(...parts) {
+const joined = (...parts) => joinedList(parts);
+
+/** As joined(), for lists longer than a call can have arguments: some 100,000. */
+function joinedList(parts) {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

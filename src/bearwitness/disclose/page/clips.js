@@ -128,7 +128,7 @@ class PlainPackets {
 
   close() {
     const row = this.rows[this.at];
-    const bytes = joined(...this.parts);
+    const bytes = joinedList(this.parts);
     const exact = row.leaves ? row.offset + row.size === bytes.length : row.size === 0;
     if (!exact || (row.leaves && row.offset > HEAD_BYTES_MAX)) throw new Refusal("e.clipSegments");
     this.done.push(row.leaves ? bytes.subarray(row.offset) : bytes);

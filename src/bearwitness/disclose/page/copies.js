@@ -78,10 +78,10 @@ async function copiedPackets(fields, { proof, lengths }, track, raw, leaves) {
   const digests = [];
   for (let at = 0; at < lengths.length; at += 1) {
     packets.take(proof.indices[at], await source.read(lengths[at]));
-    digests.push(...packets.ready().map((packet) => hex(sha256(packet))));
+    for (const packet of packets.ready()) digests.push(hex(sha256(packet)));
   }
   packets.finish();
-  digests.push(...packets.ready().map((packet) => hex(sha256(packet))));
+  for (const packet of packets.ready()) digests.push(hex(sha256(packet)));
   return new Map(order.map((row, at) => [row, digests[at]]));
 }
 

@@ -91,7 +91,7 @@ function sampleTable({ track, deltas, offsets }, places, base) {
   const rows = track.played;
   const runs = (values, write) => {
     const found = runsOf(values);
-    return joined(unsigned(4, found.length), ...found.map(([count, value]) => joined(unsigned(4, count), write(4, value))));
+    return joinedList([unsigned(4, found.length), ...found.map(([count, value]) => joined(unsigned(4, count), write(4, value)))]);
   };
   const parts = [
     fullBox("stsd", 0, 0, unsigned(4, 1), sampleEntry(track)),
@@ -111,7 +111,7 @@ function sampleTable({ track, deltas, offsets }, places, base) {
 }
 
 /** As unsigned(), for lists longer than a call can have arguments. */
-const unsignedList = (width, values) => joined(...values.map((value) => unsigned(width, value)));
+const unsignedList = (width, values) => joinedList(values.map((value) => unsigned(width, value)));
 
 const SAMPLE_CHILDREN = {
   avc1: "avcC", avc2: "avcC", avc3: "avcC", avc4: "avcC", hvc1: "hvcC", hev1: "hvcC", dvh1: "hvcC", dvhe: "hvcC",

@@ -34,7 +34,7 @@ function planAvi(tracks, order) {
     pad = zeros(row.size & 1);
     at += 8 + row.size + pad.length;
   }
-  const tail = joined(pad, chunk("idx1", ...index));
+  const tail = joined(pad, chunk("idx1", joinedList(index)));
   const movi = joined(ascii("LIST"), littleWords(at), ascii("movi"));
   const size = 4 + header.length + 8 + at + tail.length - pad.length;
   const head = joined(ascii("RIFF"), littleWords(size), ascii("AVI "), header, movi);

@@ -48,7 +48,7 @@ class TransportPackets {
   }
 
   close(track) {
-    checkCells(joined(...track.parts), track.rows[track.at], this.stride, this.skip);
+    checkCells(joinedList(track.parts), track.rows[track.at], this.stride, this.skip);
     track.at += 1;
     track.parts = [];
     track.length = 0;
@@ -73,7 +73,7 @@ function checkCells(bytes, row, stride, skip) {
     if ((cell[3] & 0x30) === 0x10) return cell.subarray(4);
     return (cell[3] & 0x30) === 0x30 ? cell.subarray(5 + cell[4]) : new Uint8Array();
   });
-  const payload = joined(...payloads);
+  const payload = joinedList(payloads);
   const { body, pts, dts } = parsePes(payload);
   const size = payload.length - body;
   const length = bigEndian(payload.subarray(4, 6));
