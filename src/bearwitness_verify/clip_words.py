@@ -8,7 +8,7 @@ from fractions import Fraction
 from .account import WHOLE, Statement
 from .clip_proof import ProvenClip
 from .report import printable
-from .rows import KEY
+from .rows import KEY, Track
 
 
 def described(name: str, item: str, found: ProvenClip) -> Iterator[str]:
@@ -23,14 +23,25 @@ def described(name: str, item: str, found: ProvenClip) -> Iterator[str]:
         hidden = (
             f"; {leading} pictures before it, kept behind its key frame, are not shown" if leading else ""
         )
+        if _goes_back(track):
+            hidden = (
+                f"; {leading} pictures timed before its first are NOT SHOWN, some of them BETWEEN shown "
+                "ones: the recording's clock goes back"
+            )
         if track.media == "video" and not track.rows[0].flags & KEY:
             hidden += "; it does not begin with a key frame"
         if track.edits is None:
             hidden += "; its edit list is not shown"
         yield (
-            f"{name}: track {track.number}, {track.media} {track.codec}, {len(track.played)} packets, "
-            f"{clock(begin)} to {clock(end)} of the recording's clock{hidden}"
+            f"{name}: track {track.number}, {track.media} {printable(track.codec, 60)}, "
+            f"{len(track.played)} packets, {clock(begin)} to {clock(end)} of the recording's clock{hidden}"
         )
+
+
+def _goes_back(track: Track) -> bool:
+    """Say whether pictures timed before the first follow shown ones: no key frame keeps them there."""
+    leading = [track.is_leading(row) for row in track.rows[1:]]
+    return leading != sorted(leading, reverse=True)
 
 
 def stated(statement: Statement) -> str:

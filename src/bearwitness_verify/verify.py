@@ -188,7 +188,7 @@ class _Verification:
             self._report.fail(6, f"{names[-1]}: {printable(str(error))}")
             return
         for line in clip_words.described(names[-1], proven.item, found):
-            self._report.ok(6, printable(line))
+            self._report.ok(6, printable(line, 1000))
 
     def _copy(self, copy: Copy, proven: evidence.ProvenItem) -> None:
         self._report.altered = True

@@ -66,3 +66,18 @@ def test_the_page_and_python_make_the_same_plan_of_an_hour(tab: Tab, container: 
     before = [piece for _, piece in zip(rows, plan.before, strict=False)]
     wanted = sha256(b"".join([plan.head, *before, plan.tail])).hexdigest()
     assert tab.do(_PLAN % json.dumps([fields, PACKETS])) == wanted
+
+
+def test_pictures_of_a_clock_that_goes_back_are_not_called_pictures_from_before_the_clip(tab: Tab) -> None:
+    told = """((times) => {
+      const rows = times.map((time) => ({ flags: 1, time: BigInt(time), lasts: 0n }));
+      const track = { number: 1, media: "video", codec: "avc1", edits: [], rows, timeOf: (row) => row.time };
+      track.played = rows.filter((row) => row.time >= rows[0].time);
+      track.span = [[0n, 1n], [1n, 1n]];
+      const report = new Report();
+      Verification.prototype.track.call({ report }, "exhibits/01.ts", track);
+      return report.findings.map((found) => found.key);
+    })(%s)"""
+    assert tab.do(told % [300, 100, 200, 600, 400]) == ["f.track", "f.leading"]
+    assert tab.do(told % [300, 100, 400, 500, 0, 100, 600]) == ["f.track", "f.goesBack"]
+    assert tab.do(told % [300, 400, 500]) == ["f.track"]

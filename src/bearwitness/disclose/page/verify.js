@@ -297,7 +297,9 @@ class Verification {
     if (track.media === "video" && !(track.rows[0].flags & FLAG_KEY)) {
       this.report.add("note", 6, "f.noKey", { name, track: String(track.number) });
     }
-    if (leading) this.report.add("note", 6, "f.leading", { name, track: String(track.number), count: String(leading) });
+    const early = track.rows.slice(1).map((row) => track.media === "video" && track.timeOf(row) < track.timeOf(track.rows[0]));
+    const goesBack = early.some((is, at) => is && !early[at - 1] && at > 0); // no key frame keeps them there
+    if (leading) this.report.add("note", 6, goesBack ? "f.goesBack" : "f.leading", { name, track: String(track.number), count: String(leading) });
   }
 
   /** Step 5 for what the vault says besides: it is signed, and about items that are proven. */
