@@ -112,10 +112,11 @@ def _packets(
 
 def _rows_of_samples(copied: Copied, count: int) -> dict[int, int]:
     """Return for each copied sample the number of its packet; raise ProofError where a run has a hole."""
-    samples = list(chain.from_iterable(range(first, first + n) for first, n in copied.samples))
     places = copied.table.proof.indices[len(copied.table.fields) :]
-    if len(samples) != len(places) or not samples or samples[-1] >= count:
+    first, length = copied.samples[-1] if copied.samples else (0, 0)
+    if not length or sum(n for _, n in copied.samples) != len(places) or first + length > count:
         raise ProofError("more or fewer samples are said to be copied than there are packets")
+    samples = list(chain.from_iterable(range(first, first + n) for first, n in copied.samples))
     at = 0
     for _, length in copied.samples:
         if places[at + length - 1] - places[at] != length - 1:

@@ -78,6 +78,8 @@ def test_an_altered_picture_can_not_be_passed_off_as_copied(forged: Forged) -> N
     assert copied["samples"] == "AAAAMgAAAAo"  # ten, from number 50 on
     copied["samples"] = "AAAAKAAAAAo"  # from number 40 on
     assert "shown at another time" in reasons(forged)
+    copied["samples"] = "AAAAMv____8"  # four thousand million, for which no memory is taken
+    assert "more or fewer samples" in reasons(forged)
 
 
 def test_the_plan_and_the_item_are_those_of_the_log(studio: Studio, forged: Forged, tmp_path: Path) -> None:
