@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -180,6 +182,27 @@ def test_an_older_checkpoint_is_not_signed_again(state: CosignerState) -> None:
         == BAD_REQUEST
     )
     assert state.latest("vault.example") == log_of(*range(5)).checkpoint
+
+
+def test_nobody_else_cosigns_between_the_look_and_the_note_of_it(
+    state: CosignerState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two requests at once could both continue the last checkpoint, and be the two sides of a fork."""
+    waiting: list[str] = []
+
+    def while_held(name: str) -> None:
+        other = os.open(tmp_path / "seen", os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+        waiting.append(name)
+
+    latest, remember = state.latest, state.remember
+    monkeypatch.setattr(state, "latest", lambda *given: (while_held("look"), latest(*given))[1])
+    monkeypatch.setattr(state, "remember", lambda *given: (remember(*given), while_held("note"))[0])
+    ask(log_of(0, 1), 0, state)
+    assert waiting == ["look", "note"]
+    assert CosignerState(tmp_path / "seen").latest("vault.example") == log_of(0, 1).checkpoint
 
 
 def test_a_first_checkpoint_comes_without_a_proof(state: CosignerState) -> None:

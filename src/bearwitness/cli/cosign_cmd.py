@@ -135,11 +135,12 @@ def _sign(options: argparse.Namespace, out: Output) -> int:
     state = cosigner.CosignerState(options.state)
     if options.log_key:
         log_key = VerifierKey.parse(options.log_key)
-        known = state.key_of(log_key.name)
-        if known not in (None, log_key):
-            raise RefusedError(f"another key is known for the log {log_key.name}")
-        if known is None:
-            state.remember(log_key, None)
+        with state.alone():
+            known = state.key_of(log_key.name)
+            if known not in (None, log_key):
+                raise RefusedError(f"another key is known for the log {log_key.name}")
+            if known is None:
+                state.remember(log_key, None)
     line = cosigner.cosign(_read(_file(options)), key, state).decode()
     out.result({"cosignature": line}, line.rstrip("\n"))
     return EXIT_DONE

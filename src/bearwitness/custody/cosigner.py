@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from bearwitness.errors import BearwitnessError, MalformedError, RefusedError
-from bearwitness.store.local import LocalStore
+from bearwitness.errors import BearwitnessError, MalformedError, RefusedError, storage_error
+from bearwitness.store.local import LocalStore, make_folder
 from bearwitness_verify import merkle, note
 from bearwitness_verify.checkpoint import PROOF_HASHES_MAX, Checkpoint, number
 from bearwitness_verify.note import Note, VerifierKey
@@ -92,6 +95,25 @@ class CosignerState:
     def _path(self, origin: str) -> str:
         return f"{sha256(origin.encode()).hexdigest()[:32]}.json"
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have whoever else cosigns with this folder wait: two at once could sign both sides of a fork."""
+        folder = self._store.root
+        try:
+            make_folder(folder)
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except BaseException:
+                os.close(lock)
+                raise
+        except OSError as error:
+            raise storage_error(error, str(folder)) from error
+        try:
+            yield
+        finally:
+            os.close(lock)
+
     def key_of(self, origin: str) -> VerifierKey | None:
         """Return the key of the log called `origin`, None if it is not known."""
         try:
@@ -128,8 +150,9 @@ def cosign(data: bytes, key: SigningKey, state: CosignerState, now: int | None =
         log_key.verify(request.signed)
     except BearwitnessError as error:
         raise CosignRefusedError(FORBIDDEN, str(error)) from None
-    _must_continue(request, checkpoint, state.latest(checkpoint.origin))
-    state.remember(log_key, checkpoint)
+    with state.alone():
+        _must_continue(request, checkpoint, state.latest(checkpoint.origin))
+        state.remember(log_key, checkpoint)
     moment = int(time.time()) if now is None else now
     return key.sign(request.signed.text, moment).line().encode()
 
