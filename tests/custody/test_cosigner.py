@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import fcntl
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -351,6 +352,29 @@ def test_a_witness_that_does_not_sign_says_why_and_is_not_asked_for_ever(
 def test_a_witness_that_claims_to_have_seen_more_than_there_is_is_told_apart() -> None:
     with serving(lambda data: (409, b"99\n")) as (url, _), pytest.raises(RefusedError, match="older log"):
         witness.add_checkpoint(url, log_of(*range(3)), 0)
+
+
+@pytest.mark.parametrize("garbage", [b"no http\r\n\r\n", b"HTTP/1.0 x\x1b[2J\r\n\r\n", b""])
+def test_a_witness_learns_nothing_of_our_software_and_its_garbage_is_an_error_with_a_sentence(
+    garbage: bytes,
+) -> None:
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(1 << 16))
+                connection.sendall(garbage)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(BearwitnessError, match="can not be reached") as caught:
+            witness.add_checkpoint(f"http://127.0.0.1:{server.getsockname()[1]}", log_of(0), 0)
+        thread.join()
+    assert caught.value.message.isprintable()
+    assert asked[0].startswith(b"POST /add-checkpoint ")
+    assert b"user-agent" not in asked[0].lower()
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x", "example.org", "", "data:text/plain,x"])

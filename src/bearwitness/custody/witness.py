@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 from typing import Final
@@ -33,10 +34,14 @@ def add_checkpoint(url: str, log: Log, old_size: int) -> bytes:
 
 def _post(place: str, data: bytes) -> tuple[int, bytes]:
     request = urllib.request.Request(place, data=data, method="POST")  # noqa: S310 - scheme checked above
+    opener = urllib.request.build_opener()
+    opener.addheaders = []  # no User-Agent: it would tell who runs this software
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             return int(answer.status), bytes(answer.read(_ANSWER_BYTES_MAX))
     except urllib.error.HTTPError as error:
         return error.code, error.read(_ANSWER_BYTES_MAX)
-    except OSError as error:
-        raise BearwitnessError(f"the witness at {place} can not be reached: {error}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise BearwitnessError(
+            f"the witness at {place} can not be reached: {printable(str(error))}"
+        ) from None
