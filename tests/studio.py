@@ -143,9 +143,20 @@ def _stuffed(copy: bytes, packets: bytes) -> bytes:
     return copy + struct.pack(">I4s", 12, b"free") + b"more"
 
 
+def _faster(copy: bytes, packets: bytes) -> bytes:
+    del packets
+    return patched(copy, within(copy, b"mvhd") + 32, struct.pack(">I", 4 << 16))
+
+
+def _media_elsewhere(copy: bytes, packets: bytes) -> bytes:
+    del packets
+    return patched(copy, within(copy, b"vide", b"dref", b"url "), bytes(4))  # not in this file
+
+
 FORGERIES: dict[str, Callable[[bytes, bytes], bytes]] = {
     "retimed": _retimed, "resized": _resized, "turned": _turned, "other parameters": _other_parameters,
     "other keys": _other_keys, "a copied picture altered": _flipped_copied, "stuffed": _stuffed,
+    "faster": _faster, "media elsewhere": _media_elsewhere,
 }  # fmt: skip
 
 

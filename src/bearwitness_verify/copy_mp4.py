@@ -16,6 +16,9 @@ from .errors import MalformedError, ProofError
 INDEX_BYTES_MAX: Final = 1 << 28
 SAMPLES_MAX: Final = 1 << 24
 _IDENTITY: Final = (65_536, 0, 0, 0, 65_536, 0, 0, 0, 1 << 30)
+_ONE: Final = 1 << 16
+_HERE: Final = bytes.fromhex("0000001c 64726566 00000000 00000001 0000000c 75726c20 00000001")
+"""Content of a `dinf` that says of all samples that they stand in the file itself (ISO/IEC 14496-12, 8.7)."""
 
 
 class Sample(NamedTuple):
@@ -104,6 +107,8 @@ def _movie(moov: bytes) -> tuple[CopyTrack, ...]:
     header = boxes[0][1]
     if len(header) != 112 or header[0] != 1 or struct.unpack_from(">9i", header, 48) != _IDENTITY:
         raise ProofError("the copy turns or distorts all of its pictures")
+    if struct.unpack_from(">I", header, 32)[0] != _ONE:
+        raise ProofError("the copy asks to be played at another speed than the original's")
     tracks = tuple(_track(content) for _, content in boxes[1:])
     kinds = [track.handler for track in tracks]
     if kinds != [b"vide"] + [b"soun"] * (len(kinds) - 1):
@@ -118,6 +123,8 @@ def _track(trak: bytes) -> CopyTrack:
     if handler == b"vide" and "edts" in parts:
         raise ProofError("the pictures of the copy have an edit list")
     inner = _only(media["minf"], "vmhd" if handler == b"vide" else "smhd", "dinf", "stbl")
+    if inner["dinf"] != _HERE:
+        raise ProofError("the copy says that its media stand in another file")
     table = _only(inner["stbl"], "stsd", "stts", "ctts?", "stss?", "stsc", "stsz", "co64")
     tkhd, mdhd = parts["tkhd"], media["mdhd"]
     if len(tkhd) != 96 or tkhd[0] != 1 or len(mdhd) != 36 or mdhd[0] != 1:

@@ -67,7 +67,7 @@ def test_forged_copies_that_the_vault_entered_are_refused(studio: Studio, told: 
         "retimed": "another time", "resized": "stretches", "turned": "turns its pictures",
         "other parameters": "parameters that the original's pictures decode with",
         "other keys": "not the packet", "a copied picture altered": "differs from the original's",
-        "stuffed": "longer",
+        "stuffed": "longer", "faster": "another speed", "media elsewhere": "in another file",
     }  # fmt: skip
     for name, made in forged_copies(studio, studio.folder / "out", tmp_path):
         assert wanted[name] in reasons(made), name

@@ -3,6 +3,8 @@
 const COPY_INDEX_MAX = 2 ** 28;
 const COPY_SAMPLES_MAX = 2 ** 24;
 const IDENTITY_MATRIX = [65536, 0, 0, 0, 65536, 0, 0, 0, 2 ** 30];
+// Content of a `dinf` that says of all samples that they stand in the file itself (ISO/IEC 14496-12, 8.7).
+const DATA_HERE = [0, 0, 0, 28, 100, 114, 101, 102, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 12, 117, 114, 108, 32, 0, 0, 0, 1];
 const latin = (bytes) => String.fromCharCode(...bytes);
 const u32 = (bytes, at) => bigEndian(bytes.subarray(at, at + 4));
 const i32 = (bytes, at) => u32(bytes, at) | 0;
@@ -68,6 +70,7 @@ function copyMovie(moov) {
   expectCopy(head && head[0] === "mvhd" && traks.every(([kind]) => kind === "trak"));
   const numbers = IDENTITY_MATRIX.map((_, at) => i32(head[1], 48 + 4 * at));
   expectCopy(head[1].length === 112 && head[1][0] === 1 && IDENTITY_MATRIX.every((number, at) => numbers[at] === number));
+  expectCopy(u32(head[1], 32) === 65536);
   const tracks = traks.map(([, content]) => copyTrack(content));
   expectCopy(tracks.length && tracks.every((track, at) => track.handler === (at ? "soun" : "vide")));
   return tracks;
@@ -80,6 +83,7 @@ function copyTrack(trak) {
   const pictures = handler === "vide";
   expectCopy(!(pictures && parts.edts));
   const inner = onlyBoxes(media.minf, `${pictures ? "vmhd" : "smhd"} dinf stbl`);
+  expectCopy(same(inner.dinf, DATA_HERE));
   const table = onlyBoxes(inner.stbl, "stsd stts ctts? stss? stsc stsz co64");
   const { tkhd } = parts;
   expectCopy(tkhd.length === 96 && tkhd[0] === 1 && media.mdhd.length === 36 && media.mdhd[0] === 1);
