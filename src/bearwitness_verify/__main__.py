@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -92,12 +93,13 @@ def _as_json(report: Report) -> str:
             "verdict": Verdict(report.verdict).name.lower().replace("_", " "),
         },
         indent=2,
-        ensure_ascii=False,
     )
 
 
 def entry() -> None:
     """Run as a program."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks must not end us with 1, "refused"
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except BrokenPipeError:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
@@ -1055,6 +1058,18 @@ def test_an_anchor_that_can_not_be_used_ends_the_command_before_it_starts(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("bearwitness-verify: ")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_terminal_that_lacks_a_letter_does_not_make_a_release_refused(scene: Scene, encoding: str) -> None:
+    command = [sys.executable, "-m", "bearwitness_verify", str(scene.court), "--vault-key", scene.fingerprint]
+    setting = {**os.environ, "PYTHONIOENCODING": encoding}
+    for more in ([], ["--json"]):
+        done = subprocess.run([*command, *more], check=False, capture_output=True, env=setting)
+        assert (done.returncode, done.stderr) == (0, b"")
+        wanted = "кит.bin" if encoding == "utf-8" and not more else r"\u043a\u0438\u0442.bin"
+        assert wanted in done.stdout.decode(encoding)
+        assert not more or json.loads(done.stdout)["verdict"] == "verified"
 
 
 def test_the_key_of_a_log_is_no_cosigner(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
