@@ -15,6 +15,9 @@ import numpy as np
 from bearwitness.signals.arrays import Doubles, Floats
 
 HOP = Fraction(1, 10)
+LONGEST = 7 * 86_400
+"""Seconds that sound may last with its pauses: a number is kept of each tenth, and files tell of years."""
+
 _AT_ONCE = 4096  # windows of which medians are taken at once: each is copied
 SILENCE = -70.0
 """LUFS of what is not heard; also reported for digital silence, which has no logarithm."""
@@ -90,7 +93,8 @@ class LoudnessMeter:
     def add(self, samples: Floats, time: Fraction) -> None:
         """Take samples (n,) or (n, channels), -1 to 1, that start at `time` seconds.
 
-        Raises ValueError if they start more than a tenth of a second before the last ones ended.
+        Raises ValueError if they start more than a tenth of a second before the last ones ended, or LONGEST
+        after the first.
         """
         sound = np.atleast_2d(samples.T).T.astype(np.float32)
         if self._start is None:
@@ -98,9 +102,20 @@ class LoudnessMeter:
         gap = round((time - self._start) * self._rate) - self._taken
         if gap < -self._hop:
             raise ValueError(f"the sound at {time} s overlaps what came before; hand blocks in by time")
+        if self._taken + gap > LONGEST * self._rate:
+            raise ValueError(f"the sound at {float(time):.3f} s comes after pauses that are too long to keep")
         if gap > self._hop:
-            self._take(np.zeros((gap, sound.shape[1]), dtype=np.float32))
+            self._pause(gap, sound.shape[1])
         self._take(sound)
+
+    def _pause(self, count: int, channels: int) -> None:
+        """Take so many samples of silence without making them: files may tell of pauses of years."""
+        begun = (0 if self._rest is None else -len(self._rest)) % self._hop
+        self._take(np.zeros((begun, channels), dtype=np.float32))
+        whole, left = divmod(count - begun, self._hop)
+        self._power += [0.0] * whole
+        self._taken += whole * self._hop
+        self._take(np.zeros((left, channels), dtype=np.float32))
 
     def _take(self, sound: Floats) -> None:
         self._taken += len(sound)

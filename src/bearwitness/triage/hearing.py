@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from bearwitness.errors import MalformedError
 from bearwitness.media.model import Sound
 from bearwitness.signals.loudness import LoudnessMeter
 
@@ -34,7 +35,10 @@ class _Loud(Analysis):
         self._meter, self._heard = LoudnessMeter(_RATE), False
 
     def sound(self, sound: Sound) -> None:
-        self._meter.add(sound.samples, sound.time)
+        try:
+            self._meter.add(sound.samples, sound.time)
+        except ValueError as error:
+            raise MalformedError(f"the sound can not be followed: {error}") from None
         self._heard = self._heard or len(sound.samples) > 0
 
     def finish(self) -> Result:
