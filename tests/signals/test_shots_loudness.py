@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.signals import scenes
 from tests.signals.conftest import frames
 
-from bearwitness.signals.loudness import SILENCE, Loudness, LoudnessMeter
+from bearwitness.signals.loudness import LONGEST, SILENCE, Loudness, LoudnessMeter
 from bearwitness.signals.shots import Shot, ShotFinder
 
 RATE = 48_000
@@ -57,6 +58,13 @@ def test_frames_out_of_order_are_refused() -> None:
     finder.add(np.zeros((9, 16), np.uint8), Fraction(1))
     with pytest.raises(ValueError, match="by time"):
         finder.add(np.zeros((9, 16), np.uint8), Fraction(1))
+
+
+def test_frames_further_apart_than_keyframes_are_shots_whatever_years_they_tell_of() -> None:
+    for seconds in (100, 10**13):
+        video = [(Fraction(i * seconds), picture) for i, (_, picture) in enumerate(scenes.film(1, 1, 1)[:3])]
+        (shot,) = shots(video)
+        assert shot.keyframes == tuple(time for time, _ in video)
 
 
 def test_three_hard_cuts_of_dark_footage(corpus: Path) -> None:
@@ -113,3 +121,26 @@ def test_overlapping_sound_is_refused() -> None:
     made = meter(np.zeros(RATE))
     with pytest.raises(ValueError, match="overlaps"):
         made.add(np.zeros(10, np.float32), Fraction(0))
+
+
+def test_a_pause_is_as_loud_as_the_same_silence_recorded() -> None:
+    noise = np.random.default_rng(3).normal(0, 0.1, RATE).astype(np.float32)
+    for pause in (RATE // 7, RATE + 11, 3 * RATE):
+        made = LoudnessMeter(RATE)
+        made.add(noise[:-7], Fraction(0))
+        made.add(noise, Fraction(RATE - 7 + pause, RATE))
+        recorded = meter(np.concatenate([noise[:-7], np.zeros(pause, np.float32), noise]))
+        assert np.array_equal(made.finish().momentary, recorded.finish().momentary)
+
+
+def test_a_pause_of_days_takes_little_memory_and_one_of_years_is_refused() -> None:
+    noise = np.random.default_rng(3).normal(0, 0.1, 16_000).astype(np.float32)
+    made = LoudnessMeter(16_000)
+    made.add(noise, Fraction(0))
+    tracemalloc.start()
+    made.add(noise, Fraction(LONGEST - 10))  # as samples it would be 38 GB
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200 << 20
+    with pytest.raises(ValueError, match="too long"):
+        made.add(noise, Fraction(10**9))

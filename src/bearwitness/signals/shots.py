@@ -163,7 +163,7 @@ class ShotFinder:
     def _keyframes(self, first: int, last: int) -> tuple[Fraction, ...]:
         """The sharpest frame of each part of at most `_LONG` seconds, not from its edges, where fades are."""
         length = float(self._times[last - 1] - self._times[first])
-        parts = max(1, int(np.ceil(length / _LONG)))
+        parts = min(max(1, int(np.ceil(length / _LONG))), last - first)  # no part without a frame
         edges = np.linspace(first, last, parts + 1).astype(int).tolist()
         chosen = []
         for low, high in pairwise(edges):
