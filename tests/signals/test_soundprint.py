@@ -85,6 +85,26 @@ def test_one_bang_alone_is_like_any_other() -> None:
     assert match(*bangs) == []
 
 
+def test_what_comes_after_a_pause_is_heard_at_its_time() -> None:
+    sound = event(6, 60)
+    for pause in (3 * RATE + 77, 5 * RATE):
+        torn = Printer()
+        torn.add(sound[: 20 * RATE].astype(np.float32), Fraction(7))
+        torn.add(sound[20 * RATE + pause :].astype(np.float32), 7 + Fraction(20 * RATE + pause, RATE))
+        silent = sound.copy()
+        silent[20 * RATE : 20 * RATE + pause] = 0
+        assert np.array_equal(torn.finish(), printed(silent))
+
+
+def test_sound_that_goes_back_or_pauses_for_days_gives_no_print() -> None:
+    block = event(6, 10).astype(np.float32)
+    for time, reason in ((5, "before"), (10**12, "too long")):
+        made = Printer()
+        made.add(block, Fraction(0))
+        with pytest.raises(ValueError, match=reason):
+            made.add(block, Fraction(time))
+
+
 def test_too_little_sound_is_no_evidence() -> None:
     sound = event(5)
     assert match(printed(sound), printed(sound[: 2 * RATE])) == []

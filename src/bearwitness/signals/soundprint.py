@@ -28,6 +28,8 @@ _EDGES: Final = (150, 300, 500, 800, 1200, 1800, 2700, 4000, 7000)  # hertz
 _FLOOR: Final = 1e-4  # of full scale squared: what is quieter is no onset
 _AROUND: Final = 100  # columns over which the level is taken away
 _CLIP: Final = 4.0
+_OVERLAP_MAX: Final = RATE // 10  # samples that may be told to come before the last ones ended
+_PAUSES_MAX: Final = 6 * 3600 * RATE
 
 PIECE_SECONDS: Final = 60.0
 _PIECES_MAX: Final = 6
@@ -54,11 +56,38 @@ class Printer:
         bins = np.fft.rfftfreq(_WINDOW, 1 / RATE)
         self._cuts = np.searchsorted(bins, _EDGES)
         self.start: Fraction | None = None
+        self._taken = self._paused = 0  # samples, pauses included, and those of pauses
 
     def add(self, samples: NDArray[np.float32], time: Fraction) -> None:
-        """Take mono samples at RATE; `time` is that of the first, in seconds."""
+        """Take mono samples at RATE; `time` is that of the first, in seconds.
+
+        A pause before them counts as silence, so that times stay true. Raises ValueError if they come more
+        than a tenth of a second before the last ones ended, or if all pauses together are too long to keep.
+        """
         if self.start is None:
             self.start = time
+        gap = round((time - self.start) * RATE) - self._taken
+        if gap < -_OVERLAP_MAX:
+            raise ValueError(f"the sound at {float(time):.3f} s comes before what came before it ended")
+        if gap >= _HOP:
+            self._pause(gap)
+        elif gap <= -_HOP:
+            samples = samples[-gap:]
+        self._take(samples)
+
+    def _pause(self, count: int) -> None:
+        self._paused += count
+        if self._paused > _PAUSES_MAX:
+            raise ValueError("the pauses of the sound are too long to keep")
+        begun = min(count, 2 * _WINDOW)  # after that only silence is left over
+        self._take(np.zeros(begun, np.float32))
+        columns, left = divmod(count - begun, _HOP)
+        self._columns.append(np.full((BANDS, columns), np.log(_FLOOR), np.float32))
+        self._taken += columns * _HOP
+        self._take(np.zeros(left, np.float32))
+
+    def _take(self, samples: NDArray[np.float32]) -> None:
+        self._taken += len(samples)
         data = np.concatenate([self._left, samples])
         count = max(0, (len(data) - _WINDOW) // _HOP + 1)
         if count:

@@ -39,7 +39,7 @@ class SoundPrint(Analyser):
     """Keeps when energy sets in, in eight bands, a hundred times a second."""
 
     name = "soundprint"
-    version = "1"
+    version = "2"
     kinds = frozenset({VIDEO, SOUND})
     wants = (Samples(RATE),)
 
@@ -53,7 +53,10 @@ class _Printing(Analysis):
         self._printer = Printer()
 
     def sound(self, sound: Sound) -> None:
-        self._printer.add(sound.samples, sound.time)
+        try:
+            self._printer.add(sound.samples, sound.time)
+        except ValueError as error:
+            raise MalformedError(f"the sound can not be followed: {error}") from None
 
     def finish(self) -> Result:
         if self._printer.start is None:
