@@ -85,9 +85,13 @@ def run_program(
     except OSError as error:
         raise SandboxError(f"{Path(program.path).name} can not be started ({error.strerror})") from error
     name = Path(program.path).name
+    until = time.monotonic() + limits.wall_seconds
     with _ended(process):
-        answer = _exchange(name, process, iter(source), limits)
-        code = process.wait()
+        answer = _exchange(name, process, iter(source), limits, until)
+        try:
+            code = process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise _too_late(name, limits) from None
     if code == _NOT_LOCKED:
         raise SandboxError(f"{name} can not be locked up on this machine")
     if code < 0:
@@ -109,20 +113,25 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
                 pipe.close()
 
 
-def _exchange(name: str, process: subprocess.Popen[bytes], source: Iterator[bytes], limits: Limits) -> bytes:
+def _too_late(name: str, limits: Limits) -> ChildFailedError:
+    return ChildFailedError(f"{name} took more than {limits.wall_seconds:.0f} s")
+
+
+def _exchange(
+    name: str, process: subprocess.Popen[bytes], source: Iterator[bytes], limits: Limits, until: float
+) -> bytes:
     """Feed the process and take what it says, both at once, until it says no more."""
     if process.stdin is None or process.stdout is None:
         raise AssertionError("it was started with pipes")
     out, left, ended = bytearray(), memoryview(b""), False
     os.set_blocking(process.stdin.fileno(), False)
-    until = time.monotonic() + limits.wall_seconds
     poll = select.poll()
     poll.register(process.stdout, select.POLLIN)
     poll.register(process.stdin, select.POLLOUT)
     while True:
         rest = until - time.monotonic()
         if rest <= 0:
-            raise ChildFailedError(f"{name} took more than {limits.wall_seconds:.0f} s")
+            raise _too_late(name, limits)
         for descriptor, event in poll.poll(rest * 1000):
             if descriptor == process.stdout.fileno():
                 piece = os.read(descriptor, _PIECE)
