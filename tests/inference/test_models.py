@@ -103,6 +103,13 @@ def test_no_byte_of_an_answer_can_do_more_than_be_refused(at: int, value: int) -
     assert sum(array.nbytes for array in arrays) == 24
 
 
+def test_an_empty_array_whose_other_sides_are_endless_is_refused() -> None:
+    data = bytes(wire.encode({}, [np.zeros((0, 2, 2, 2), "<f4")]))
+    head = data[4:].replace(b'["0","2","2","2"]', b'["0","2147483648","2147483648","2147483648"]')
+    with pytest.raises(MalformedError, match="larger than any"):
+        wire.decode(struct.pack("<I", len(head)) + head)
+
+
 def test_numbers_that_are_none_are_refused() -> None:
     for bad in (np.nan, np.inf):
         with pytest.raises(MalformedError, match="no number"):

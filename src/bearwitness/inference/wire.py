@@ -28,6 +28,7 @@ _TYPES: Final = {name: np.dtype(name) for name in ("<f4", "<i4", "<i8", "|u1")}
 _HEAD_BYTES_MAX: Final = 1 << 20
 _ARRAYS_MAX: Final = 4_096
 _DIMENSIONS_MAX: Final = 6
+_SIDES_MAX: Final = 1 << 40  # all sides but those of 0 multiplied: NumPy shapes no larger ones, though empty
 
 
 def encode(head: dict[str, Json], arrays: Sequence[Array], memory: memoryview | None = None) -> bytearray:
@@ -98,4 +99,7 @@ def _kind(value: Json) -> tuple[np.dtype[Any], tuple[int, ...]]:
     kind = _TYPES.get(canonical.text(got["type"]))
     if kind is None or len(shape) > _DIMENSIONS_MAX:
         raise MalformedError("a worker sent an array of unknown type")
-    return kind, tuple(canonical.integer(side, "a side of an array", 0, 1 << 31) for side in shape)
+    sides = tuple(canonical.integer(side, "a side of an array", 0, 1 << 31) for side in shape)
+    if math.prod(side for side in sides if side) > _SIDES_MAX:
+        raise MalformedError("a worker sent an array larger than any")
+    return kind, sides
