@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bearwitness.errors import StorageError
 from bearwitness.jobs.model import Job, Lease, job_id
 from bearwitness.jobs.queue import Queue
 from bearwitness_verify.canonical import Json
@@ -120,6 +122,34 @@ def test_a_job_is_given_up_after_its_last_attempt_and_told_with_the_reason(
     assert queue.counts().given_up == 2
     queue.finish(["a", "b"])
     assert queue.given_up() == []
+
+
+def test_what_was_kept_from_ending_was_not_tried(queue: Queue) -> None:
+    queue.add(jobs("a", "b", item="one"))
+    for _ in range(5):
+        lease = leased(queue, "local")
+        assert ([job.job for job in lease.jobs], lease.attempt) == (["a", "b"], 1)
+        queue.give_back("local")
+    assert not queue.holds(lease, "a")
+    held = leased(queue, "other")
+    queue.give_back("local")
+    assert queue.holds(held, "a"), "what another holds is left to it"
+    assert queue.given_up() == []
+
+
+def test_a_full_disk_is_told_as_one_and_nothing_is_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "work.db"
+    queue = Queue(path, KEY)
+    queue.add(jobs("a"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        with pytest.raises(StorageError):
+            queue.add(jobs(*(f"job {n}" for n in range(2000))))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [job.job for job in leased(queue).jobs] == ["a"]
+    queue.close()
 
 
 def test_adding_a_job_again_changes_nothing(queue: Queue) -> None:

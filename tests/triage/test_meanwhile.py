@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.errors import BearwitnessError
 from bearwitness.jobs.executor import Step
 from bearwitness.jobs.model import Ended, Lease
-from bearwitness.triage import registry
+from bearwitness.jobs.queue import ATTEMPTS_MAX
+from bearwitness.triage import registry, running
 from bearwitness.triage.planning import plan
 from bearwitness.triage.running import Report, Triage
 from bearwitness.triage.work import STEP
@@ -18,6 +20,7 @@ from bearwitness.vault import keyring
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.opening import open_vault
 from triaged import Triaged
+from workbench import Bench, fill, run
 
 
 class Inline:
@@ -51,6 +54,11 @@ class Inline:
 
 def triage_with(bench: Triaged, meanwhile: Callable[[Lease], None]) -> Report:
     """Run triage of documents with something happening after each item."""
+    return triage_by(bench, lambda steps: Inline(steps, meanwhile))
+
+
+def triage_by(bench: Triaged, make: Callable[[dict[str, Step]], Inline]) -> Report:
+    """Run triage of documents with this executor."""
     vault = open_vault(bench.vault)
     unlocked = keyring.unlock(vault, keyring.load_given([str(bench.anna)], str))
     ledger = Ledger(vault, unlocked)
@@ -58,7 +66,7 @@ def triage_with(bench: Triaged, meanwhile: Callable[[Lease], None]) -> Report:
     catalogue.refresh(ledger)
     deliveries = [str(delivery["delivery"]) for delivery in catalogue.deliveries()]
     made = plan(ledger, catalogue, registry.load(["document"]), deliveries, again=False)
-    report = Triage(vault, unlocked, catalogue, made).run(lambda steps: Inline(steps, meanwhile))
+    report = Triage(vault, unlocked, catalogue, made).run(make)
     catalogue.close()
     return report
 
@@ -115,3 +123,79 @@ def test_what_somebody_else_entered_first_is_not_entered_twice(bench: Triaged, i
     entered = {result["job"] for result in derived}
     assert len(bench.do("find", "prisoners")["found"]) == 1
     assert len(entered) == len(derived)
+
+
+def test_who_only_looks_meanwhile_does_not_have_the_work_begun_anew(
+    bench: Triaged, ids: dict[str, str], tmp_path: Path
+) -> None:
+    bench.triage("--only", "proxies")
+    rounds: list[None] = []
+
+    def look(lease: Lease) -> None:
+        bench.do("view", tmp_path / f"seen meanwhile {lease.item}", "--item", ids["photo.jpg"])
+
+    def make(steps: dict[str, Step]) -> Inline:
+        rounds.append(None)
+        return Inline(steps, look)
+
+    report = triage_by(bench, make)
+    assert report.entered["done"] == 3
+    assert len(rounds) == 1
+
+
+class Beside(Inline):
+    """One that works on many items at once and comes to the end of `slow` last."""
+
+    def __init__(self, steps: dict[str, Step], meanwhile: Callable[[Lease], None], slow: str) -> None:
+        super().__init__(steps, meanwhile)
+        self._slow, self._held = slow, list[Lease]()
+
+    @property
+    def free(self) -> int:
+        return 2 * ATTEMPTS_MAX - len(self._held)
+
+    def submit(self, lease: Lease) -> None:
+        self._held.append(lease)
+
+    def collect(self, timeout: float) -> list[Ended]:
+        for lease in sorted(self._held, key=lambda each: each.item == self._slow)[:1]:
+            self._held.remove(lease)
+            self._lease = lease
+        return super().collect(timeout)
+
+    def close(self) -> None:
+        self._held.clear()
+
+
+def test_work_that_others_keep_from_ending_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_SECONDS_AT_MOST", -1.0)  # what is done is entered at once
+    made = Bench(tmp_path / "bench")
+    made.seal(fill(made.folder / "drive", {f"{n}.txt": b"number %d" % n for n in range(ATTEMPTS_MAX + 3)}))
+    bench = Triaged(made, made.vault)
+    bench.triage("--only", "probe")  # for the note
+    item, keys = bench.id_of("0.txt"), ["--identity", bench.anna, "--identity", bench.ben]
+
+    def stop_and_go(_: Lease) -> None:
+        bench.do("freeze", "--item", item)
+        run("thaw", "--vault", bench.vault, *keys, "--item", item, "--ground", "x").ok()
+
+    slow = bench.id_of("1.txt")
+    report = triage_by(bench, lambda steps: Beside(steps, stop_and_go, slow))
+    assert report.failures == []
+    assert report.entered["done"] == ATTEMPTS_MAX + 3
+
+
+def test_a_run_that_somebody_stops_does_not_count_against_the_files(bench: Triaged) -> None:
+    bench.triage("--only", "probe")  # for the note
+
+    def stop(_: Lease) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(ATTEMPTS_MAX + 1):
+        with pytest.raises(KeyboardInterrupt):
+            triage_with(bench, stop)
+    attempts: list[int] = []
+    assert triage_with(bench, lambda lease: attempts.append(lease.attempt)).failures == []
+    assert set(attempts) == {1}

@@ -6,6 +6,7 @@ what was done stands in the log, what is to be done is planned again. One that i
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlcipher3 import dbapi2
+
+from bearwitness.errors import BearwitnessError, VaultBusyError, VaultError, storage_error
 
 from .model import Job, Lease
 
@@ -64,10 +67,11 @@ class Queue:
         self._path, self._key, self._clock, self._attempts_max = path, key, clock, attempts_max
         try:
             self._database = self._open()
-        except dbapi2.DatabaseError:
-            discard(
-                path
-            )  # of another version or key, or damaged: nothing in it is not in the log, or planned again
+        except dbapi2.DatabaseError as error:
+            if _is_outside(error):
+                raise _failure(error, path) from None
+            # Of another version or key, or damaged: nothing in it is not in the log, or planned again.
+            discard(path)
             self._database = self._open()
 
     def _open(self) -> Any:
@@ -95,13 +99,18 @@ class Queue:
 
     @contextmanager
     def _at_once(self) -> Iterator[Any]:
-        self._database.execute("BEGIN IMMEDIATE")
+        """Give the database for a change that is whole or not at all; raise StorageError, VaultError."""
         try:
-            yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        except dbapi2.DatabaseError as error:
+            raise _failure(error, self._path) from None
 
     def add(self, jobs: Iterable[Job]) -> int:
         """Have `jobs` done; those the queue knows stay as they are. Return how many were new."""
@@ -170,6 +179,14 @@ class Queue:
         with self._at_once() as database:
             self._expire(database, self._clock(), worker)
 
+    def give_back(self, worker: str) -> None:
+        """Take back what `worker` holds and was kept from ending: it counts as if it had not been tried."""
+        with self._at_once() as database:
+            database.execute(
+                "UPDATE jobs SET state = ?, attempts = attempts - 1 WHERE state = ? AND worker = ?",
+                (_WAITING, _LEASED, worker),
+            )
+
     def renew(self, lease: Lease, seconds: float) -> bool:
         """Hold a lease longer; False if it is not held any more."""
         with self._at_once() as database:
@@ -227,6 +244,25 @@ class Queue:
         left = sum(weight for state, _, weight in rows if state in (_WAITING, _LEASED))
         waiting, leased, done, given_up = (number.get(s, 0) for s in (_WAITING, _LEASED, _DONE, _GIVEN_UP))
         return Counts(waiting, leased, done, given_up, left)
+
+
+def _is_outside(error: Exception) -> bool:
+    """Say whether not the database is to blame, but a full disk or another command."""
+    return any(word in str(error) for word in ("full", "locked", "disk I/O"))
+
+
+def _failure(error: Exception, path: Path) -> BearwitnessError:
+    """Return what a failure of the database means."""
+    if "full" in str(error):
+        return storage_error(OSError(errno.ENOSPC, ""), str(path))
+    if "disk I/O" in str(error):
+        return storage_error(OSError(errno.EIO, ""), str(path))
+    if "locked" in str(error):
+        return VaultBusyError(f"another command is using {path}", "wait until it has ended")
+    return VaultError(
+        f"the list of work at {path} was damaged ({error}); nothing is lost",
+        "run the same command again: it goes on where it stopped",
+    )
 
 
 def discard(path: Path) -> None:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from bearwitness import media
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.custody import entries
-from bearwitness.errors import VaultBusyError
+from bearwitness.errors import BearwitnessError, VaultBusyError
 from bearwitness.jobs.executor import Executor, LocalExecutor, Step
 from bearwitness.jobs.model import Ended, Job, Lease
 from bearwitness.jobs.queue import Counts, Queue
@@ -31,6 +31,7 @@ from bearwitness.sandbox.client import Sandbox
 from bearwitness.vault.change import Change
 from bearwitness.vault.delivery import OpenDelivery
 from bearwitness.vault.derivatives import FAILED, Derivation, next_numbers, put
+from bearwitness.vault.freezing import FOLDER
 from bearwitness.vault.keyring import Unlocked, require_vault
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.vault import Vault
@@ -92,7 +93,7 @@ class Triage:
         self._since = 0.0
         self._opened: dict[str, OpenDelivery] = {}
         self._ledger = Ledger(vault, unlocked)
-        self._size = vault.log.size
+        self._size, self._files = vault.log.size, vault.expected_files()
         self._numbers = next_numbers(vault.log.effects())
         self._accept_weak = False
         self._early: EarlyWorker | None = None  # for the first round
@@ -125,8 +126,13 @@ class Triage:
             begun = early.sandbox if early is not None else None
             with self._sandboxes(begun, accept_weak=accept_weak) as sandboxes:
                 self._accept_weak = accept_weak
-                while self._round(queue, make_executor, sandboxes, progress):
-                    queue.reclaim(_WORKER)
+                try:
+                    while self._round(queue, make_executor, sandboxes, progress):
+                        queue.give_back(_WORKER)
+                except KeyboardInterrupt:  # who stops the run in the morning does not say that a file is bad
+                    with contextlib.suppress(BearwitnessError):
+                        queue.give_back(_WORKER)
+                    raise
         self._catalogue.refresh(Ledger(self._vault, self._unlocked))
         return self.report
 
@@ -243,12 +249,15 @@ class Triage:
         self._vault.log.refresh()
         if self._vault.log.size == self._size:
             return
+        effects, known = self._vault.log.effects(), self._files
         self._ledger = Ledger(self._vault, self._unlocked)
         self._catalogue.refresh(self._ledger)
-        self._numbers = next_numbers(self._vault.log.effects())
+        self._numbers = next_numbers(effects)
         self._opened.clear()
-        self._size = self._vault.log.size
-        self._stale = True
+        # What only adds to the vault, as somebody's look at an item, takes nothing from under the workers.
+        fresh = [path for effect in effects[self._size :] for path in effect]
+        self._stale |= any(path in known or path.startswith(f"{FOLDER}/") for path in fresh)
+        self._size, self._files = self._vault.log.size, self._vault.expected_files()
 
     def _commit(self, queue: Queue) -> None:
         """Enter what is finished, one entry an item, all under one checkpoint."""
