@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlcipher3 import dbapi2
 
-from bearwitness.catalogue import schema
+from bearwitness.catalogue import schema, search
 from bearwitness.catalogue.search import snippet
 from bearwitness.catalogue.stems import query, stems
 from triaged import FILES, Triaged
@@ -39,6 +39,13 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Triaged:
         ('"beaten in cell"', {"report.txt"}),
         ('"cell in beaten"', set()),
         ("prison*", {"report.txt"}),
+        ("prisoner*", {"report.txt"}),
+        ("заключённ*", {"протокол.docx", "cp1251.txt"}),
+        ("beaten-in-ce*", {"report.txt"}),
+        ("ce* prisoner*", {"report.txt"}),
+        ("prisonerz*", set()),
+        ("phot*", {"photo.jpg", "copy of photo.jpg"}),
+        ("copy phot*", {"copy of photo.jpg"}),
         ("Фирма", {"photo.jpg"}),
         ("протокол", {"протокол.docx", "cp1251.txt"}),
         ("photo", {"photo.jpg", "copy of photo.jpg"}),
@@ -73,7 +80,16 @@ def test_conditions_narrow(looked: Triaged) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["--clock", "yesterday"], ["--clock", "x..y"], ["--fact", "maker"], ["--kind", "smell"]]
+    "words",
+    [
+        [],
+        ["--faces", "9" * 30],
+        ["--faces", "-1"],
+        ["--clock", "yesterday"],
+        ["--clock", "x..y"],
+        ["--fact", "maker"],
+        ["--kind", "smell"],
+    ],
 )
 def test_a_question_that_is_none_is_refused_with_a_sentence(looked: Triaged, words: list[str]) -> None:
     done = run("find", *words, "--vault", looked.vault, "--identity", looked.anna)
@@ -145,3 +161,33 @@ def test_a_snippet_shows_the_word_with_what_stands_around_it() -> None:
     assert shown.startswith("… ")
     assert shown.endswith(" …")
     assert len(shown) < 200
+
+
+def test_of_more_matches_than_are_shown_every_item_is_found(
+    looked: Triaged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_MATCHES_MAX", 1)
+    hits = looked.do("find", "заключённые")["found"]
+    assert {hit["path"] for hit in hits} == {"протокол.docx", "cp1251.txt"}
+    assert sorted(len(hit["passages"]) for hit in hits) == [0, 1]
+
+
+def test_equal_files_that_were_looked_at_twice_do_not_hide_one_that_was_not(
+    looked: Triaged, tmp_path: Path
+) -> None:
+    bench = Triaged(looked, Path(shutil.copytree(looked.vault, tmp_path / "vault")))
+    before = footage(bench)
+    assert before > 0
+    told = bench.seal(fill(tmp_path / "more", {"talk.wav": FILES["talk.wav"]}))
+    bench.triage("--delivery", told["delivery"])
+    bench.seal(fill(tmp_path / "last", {"never looked at.txt": b"something said later"}))
+    assert bench.do("find", "prisoners")["not_triaged"] == 1
+    assert footage(bench) == before
+
+
+def footage(bench: Triaged) -> float:
+    return float(bench.triage("--only", "probe", "--delivery", deliveries(bench)[0])["footage_seconds"])
+
+
+def deliveries(bench: Triaged) -> list[str]:
+    return [delivery["delivery"] for delivery in bench.do("list")["deliveries"]]

@@ -26,13 +26,15 @@ def coverage(catalogue: Catalogue, kinds: Sequence[str] = ()) -> Coverage:
 
     Equal bytes count once, for triage looks at them once.
     """
-    items, results, frozen = schema.items.c, schema.results.c, schema.frozen
+    items, results, frozen = schema.items.c, schema.results, schema.frozen
     with catalogue.connect() as connection:
         held = select(items.sha256).where(
             items.bytes > 0, items.sha256.is_not(None), items.item.not_in(select(frozen.c.item))
         )
         count = connection.execute(select(func.count()).select_from(held.distinct().subquery())).scalar_one()
-        query = select(func.count(results.item.distinct()))
+        query = select(func.count(items.sha256.distinct())).join_from(
+            results, schema.items, results.c.item == items.item
+        )
         if kinds:
-            query = query.where(results.kind.in_(kinds))
+            query = query.where(results.c.kind.in_(kinds))
         return Coverage(int(count), int(connection.execute(query).scalar_one()))

@@ -6,7 +6,7 @@ bytes, for triage looks at equal bytes once: :attr:`Hit.copies` names the others
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from bearwitness.errors import UsageError
 
 from . import schema
 from .catalogue import Catalogue, ItemRow
-from .stems import query, stems
+from .stems import Asked, asked, query, stem, stems, words
 
 MEDIA: Final = ("video", "sound", "image", "document", "other")  # values of the fact `media`
 SNIPPET_LENGTH: Final = 160
@@ -125,8 +125,9 @@ def _having(connection: Connection, name: str, value: str) -> set[str]:
     return {row.item for row in rows if row.exact.casefold() == value.casefold()}
 
 
-def _by_words(connection: Connection, words: str) -> dict[str, list[Passage]]:
-    wanted = query(words)
+def _by_words(connection: Connection, typed: str) -> dict[str, list[Passage]]:
+    """Return the items in whose texts all the words stand, with the best passages of them."""
+    wanted = query(typed)
     if not wanted:
         return {}
     texts = schema.texts.c
@@ -135,7 +136,7 @@ def _by_words(connection: Connection, words: str) -> dict[str, list[Passage]]:
         {"wanted": wanted, "most": _MATCHES_MAX},
     ).all()
     found: dict[str, list[Passage]] = {}
-    looked = set(stems(words))
+    looked = set(stems(typed))
     for row in rows:
         one = connection.execute(
             select(texts.field, texts.text, texts.start, texts.end).where(
@@ -145,6 +146,10 @@ def _by_words(connection: Connection, words: str) -> dict[str, list[Passage]]:
         if one is not None:
             passage = Passage(one.field, snippet(one.text, looked), one.start, one.end)
             found.setdefault(row.item, []).append(passage)
+    if len(rows) == _MATCHES_MAX:  # passages of so many are shown, and items are found all the same
+        every = sql("SELECT DISTINCT item FROM words WHERE words MATCH :wanted")
+        for item in connection.execute(every, {"wanted": wanted}).scalars():
+            found.setdefault(str(item), [])
     return found
 
 
@@ -161,14 +166,27 @@ def snippet(text: str, looked: set[str]) -> str:
     return ("… " if first else "") + cut + (" …" if len(cut) < len(line) else "")
 
 
-def _by_name(catalogue: Catalogue, words: str) -> Iterable[str]:
+def _by_name(catalogue: Catalogue, typed: str) -> Iterable[str]:
     """Yield the items whose names have all the words; a name's parts are words, too."""
-    wanted = set(stems(words))
+    wanted = asked(typed)
     if not wanted:
         return
     for row in catalogue.items():
-        if wanted <= set(stems(row.path.decode("utf-8", "replace"))):
+        if _fits(wanted, words(row.path.decode("utf-8", "replace"))):
             yield row.item
+
+
+def _fits(wanted: Iterable[Asked], there: Sequence[str]) -> bool:
+    """Say whether all that is wanted is among words, in whatever order."""
+    known = set(map(stem, there))
+    return all(
+        known.issuperset(each.stems[:-1])
+        and (
+            each.stems[-1] in known
+            or bool(each.beginning and any(word.startswith(each.beginning) for word in there))
+        )
+        for each in wanted
+    )
 
 
 def _facts_of(connection: Connection, items: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -229,9 +247,16 @@ def most(catalogue: Catalogue, item: str, name: str) -> float | None:
 
 def footage_seconds(catalogue: Catalogue) -> float:
     """Return how long all footage and sound is that triage has looked at, copies counted once."""
-    facts = schema.facts.c
+    facts, items = schema.facts, schema.items
+    one = (
+        select(func.max(facts.c.value).label("seconds"))
+        .join_from(facts, items, facts.c.item == items.c.item)
+        .where(facts.c.name == "duration")
+        .group_by(items.c.sha256)
+        .subquery()
+    )
     with catalogue.connect() as connection:
-        query = select(func.coalesce(func.sum(facts.value), 0.0)).where(facts.name == "duration")
+        query = select(func.coalesce(func.sum(one.c.seconds), 0.0))
         return float(connection.execute(query).scalar_one())
 
 

@@ -6,6 +6,7 @@ import importlib
 import re
 import threading
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -33,24 +34,48 @@ def stem(word: str) -> str:
     return short
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Words that a person wants to stand one after the other.
+
+    `beginning` is how the last of them begins, empty where it is that word; its stem is the last of `stems`.
+    """
+
+    stems: list[str]
+    beginning: str
+
+
+def words(text: str) -> list[str]:
+    """Return all words of `text` in small letters, in order."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("ё", "е"))
+
+
 def stems(text: str) -> list[str]:
     """Return the stems of all words of `text`, in order."""
-    usual = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
-    return [stem(word) for word in _WORD.findall(usual)]
+    return [stem(word) for word in words(text)]
 
 
-def query(wanted: str) -> str:
-    """Return the FTS5 query for what a person typed: all words, in any order; in quotation marks a phrase.
+def asked(wanted: str) -> list[Asked]:
+    """Return what a person typed: words, and in quotation marks phrases.
 
     A word that ends in ``*`` stands for all that begin so. Empty where nothing was typed that can be found.
     """
-    parts = []
+    found = []
     for phrase, word in _WANTED.findall(wanted):
-        found = stems(phrase or word.rstrip("*"))
-        if not found:
-            continue
-        prefix = "*" if not phrase and word.endswith("*") else ""
-        if prefix:  # a stem is not the beginning of all its words: take what was typed
-            found[-1] = unicodedata.normalize("NFKC", word.rstrip("*")).casefold().replace("ё", "е")
-        parts.append('"' + " ".join(found) + '"' + prefix)
-    return " ".join(parts)
+        typed = words(phrase or word.rstrip("*"))
+        if typed:
+            beginning = typed[-1] if not phrase and word.endswith("*") else ""
+            found.append(Asked([stem(each) for each in typed], beginning))
+    return found
+
+
+def query(wanted: str) -> str:
+    """Return the FTS5 query for what a person typed: all of it, in any order; empty for nothing."""
+    parts = []
+    for each in asked(wanted):
+        part = '"' + " ".join(each.stems) + '"'
+        if each.beginning:  # the stem of a word may be shorter than what was typed of it
+            begun = '"' + " ".join([*each.stems[:-1], each.beginning]) + '"*'
+            part = f"({part} OR {begun})"
+        parts.append(part)
+    return " AND ".join(parts)

@@ -37,6 +37,7 @@ EXAMPLES = """
   bearwitness find --fact maker=Apple --vault vault --identity anna.key --json
 """
 _PASSAGES_SHOWN = 3
+_FACES_MAX = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +76,8 @@ def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     if options.sensitivity is not None and not 0 <= options.sensitivity <= 1:
         raise UsageError(f"--sensitivity {options.sensitivity:g} is not between 0 and 1")
+    if options.faces is not None and not 0 <= options.faces <= _FACES_MAX:
+        raise UsageError(f"--faces {options.faces} is no number of faces")
     wish = Wish(
         words=" ".join(options.words),
         kind=options.kind,
