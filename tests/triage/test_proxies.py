@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +15,14 @@ import av
 import numpy as np
 import pytest
 
+from bearwitness.cli import view_cmd
+from bearwitness.errors import StorageError
 from bearwitness.triage.analyser import Material
 from bearwitness.triage.looking import look
 from bearwitness.triage.proxies import Proxies
 from bearwitness.vault.derivatives import DONE
 from triaged import Triaged, jpeg
-from workbench import Bench, run, wav
+from workbench import Bench, fill, run, wav
 
 Make = Callable[[bytes], Material]
 
@@ -134,3 +138,35 @@ def test_what_was_not_made_or_would_overwrite_a_file_is_refused(film: Triaged, t
     (tmp_path / "there").write_bytes(b"mine")
     assert run("view", tmp_path / "there", *words).code == 1
     assert (tmp_path / "there").read_bytes() == b"mine"
+
+
+def test_a_copy_that_the_disk_has_no_room_for_does_not_stay_half_in_the_clear(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(StorageError):
+            view_cmd._write(tmp_path / "seen", bytes(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "seen").exists()
+
+
+def test_another_name_of_a_file_says_which_item_to_name(tmp_path: Path) -> None:
+    made = Bench(tmp_path / "bench")
+    drive = fill(made.folder / "drive", {"one.jpg": jpeg(1)})
+    os.link(drive / "one.jpg", drive / "two.jpg")
+    made.seal(drive)
+    bench = Triaged(made, made.vault)
+    items = bench.items()
+    other = next(str(each["item"]) for each in items.values() if each["fate"].get("same_as"))
+    first = next(str(each["item"]) for each in items.values() if not each["fate"].get("same_as"))
+    keys = ["--vault", bench.vault, "--identity", bench.anna]
+    for words in (
+        ["view", tmp_path / "seen", "--item", other],
+        ["similar", "--item", other],
+        ["repair", "--item", other],
+        ["find", "--similar", other],
+    ):
+        done = run(*words, *keys)
+        assert done.code == 2
+        assert f"another name of item {first}" in done.err

@@ -14,7 +14,7 @@ from bearwitness.signals.relation import Relation, same_bytes
 from bearwitness.triage.copies import decode
 from bearwitness.triage.similar import Pair, clusters
 from triaged import Triaged, jpeg
-from workbench import Bench
+from workbench import Bench, run
 
 pytest.importorskip("cv2", reason="sketches need OpenCV")
 NAMES = ("stage-bright.mp4", "stage-caption.mp4", "stage-trim.mp4", "woman-crop.mp4", "bridge-orig.jpg")
@@ -54,6 +54,21 @@ def test_only_what_is_like_one_item_can_be_asked_for(looked: Triaged) -> None:
     found = looked.do("similar", "--item", looked.id_of("twin.jpg"))
     assert len(found["pairs"]) == 1
     assert json.dumps(found)
+
+
+def test_what_is_like_one_of_equal_files_is_like_the_other_and_a_frozen_one_is_refused(
+    looked: Triaged, corpus: Path, tmp_path: Path
+) -> None:
+    bench = Triaged(looked, Path(shutil.copytree(looked.vault, tmp_path / "vault")))
+    (tmp_path / "more").mkdir()
+    shutil.copy(corpus / "neardup/stage-bright.mp4", tmp_path / "more" / "again.mp4")
+    bench.seal(tmp_path / "more")
+    bench.do("rebuild")
+    found = bench.do("similar", "--item", bench.id_of("again.mp4"))
+    assert set(found["paths"].values()) >= {"again.mp4", "stage-bright.mp4", "stage-trim.mp4"}
+    bench.do("freeze", "--item", bench.id_of("again.mp4"))
+    words = ["--item", bench.id_of("again.mp4"), "--vault", bench.vault, "--identity", bench.anna]
+    assert "frozen" in run("similar", *words).err
 
 
 def test_what_is_frozen_is_in_no_cluster(looked: Triaged, tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ class ItemRow:
     same_as: str | None
 
 
+def refuse_other_name(row: ItemRow) -> None:
+    """Raise UsageError for what is another name of an item (a hard link): only that one was looked at."""
+    if row.same_as:
+        raise UsageError(f"item {row.item} is another name of item {row.same_as}", f"name {row.same_as}")
+
+
 class Catalogue:
     """The open database."""
 

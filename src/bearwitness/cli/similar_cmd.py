@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from bearwitness.catalogue.catalogue import refuse_other_name
 from bearwitness.triage.similar import COPIES, similar, told
 from bearwitness_verify.report import printable_path
 
 from .options import add_identity, add_vault, path_text
 from .output import EXIT_DONE, Output, plural
-from .unlocking import opened
+from .unlocking import Opened, opened
 
 EXAMPLES = """
   bearwitness similar --vault vault --identity anna.key
@@ -31,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     with opened(options, out) as at:
-        wanted = at.catalogue.find(options.item).item if options.item else ""
+        wanted = _named(at, options.item) if options.item else None
         with out.bar("comparing", None, unit=" pairs") as progress:
             found = similar(at.ledger, at.catalogue, progress)
-        pairs = [told(pair) for pair in found.pairs if not wanted or wanted in (pair.one, pair.other)]
-        clusters = [group for group in found.clusters if not wanted or wanted in group]
+        pairs = [told(pair) for pair in found.pairs if wanted is None or wanted & {pair.one, pair.other}]
+        clusters = [group for group in found.clusters if wanted is None or not wanted.isdisjoint(group)]
         named = {item for pair in pairs for item in pair["items"]}
         rows = {item: at.catalogue.get(item) for item in sorted(named)}
         paths = {item: row.path for item, row in rows.items() if row is not None}
@@ -47,6 +48,18 @@ def run(options: argparse.Namespace, out: Output) -> int:
     }
     out.result(data, _text(data, paths))
     return EXIT_DONE
+
+
+def _named(at: Opened, name: str) -> set[str]:
+    """Return the item called so, with those of the same bytes, one of which triage looked at for all.
+
+    Raises FrozenError for a frozen one, UsageError for another name of one.
+    """
+    row = at.catalogue.find(name)
+    at.ledger.frozen.refuse([row.item])
+    refuse_other_name(row)
+    same = [] if row.sha256 is None or not row.bytes else at.catalogue.with_bytes(row.sha256)
+    return {row.item, *(each.item for each in same)}
 
 
 def _text(data: dict[str, Any], paths: dict[str, bytes]) -> str:

@@ -60,9 +60,14 @@ def run(options: argparse.Namespace, out: Output) -> int:
 
 
 def _write(place: Path, data: bytes) -> None:
+    """Write a file that was not there; raise StorageError, and then nothing of it is left in the clear."""
     try:
         descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+        except BaseException:
+            place.unlink()
+            raise
     except OSError as error:
         raise storage_error(error, str(place)) from error

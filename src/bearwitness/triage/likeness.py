@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from bearwitness import media
-from bearwitness.catalogue.catalogue import Catalogue, ItemRow
+from bearwitness.catalogue.catalogue import Catalogue, ItemRow, refuse_other_name
 from bearwitness.errors import RefusedError, storage_error
 from bearwitness.media.plans import USUAL
 from bearwitness.media.source import Source
@@ -32,8 +32,11 @@ _RELATIONS_MAX: Final = 1000
 
 
 def like_item(ledger: Ledger, catalogue: Catalogue, row: ItemRow) -> dict[str, Relation]:
-    """Return what is like an item, by item; raise FrozenError, or RefusedError if triage kept no sketch."""
+    """Return what is like an item, by item; raise FrozenError, UsageError for another name of an item, or
+    RefusedError if triage kept no sketch.
+    """
     ledger.frozen.refuse([row.item])
+    refuse_other_name(row)
     same = [] if row.sha256 is None or not row.bytes else catalogue.with_bytes(row.sha256)
     stored = sketches(ledger, catalogue)
     sketch = next((stored[each.item] for each in (row, *same) if each.item in stored), None)

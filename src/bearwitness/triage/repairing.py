@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bearwitness import media
-from bearwitness.catalogue.catalogue import Catalogue, ItemRow
+from bearwitness.catalogue.catalogue import Catalogue, ItemRow, refuse_other_name
 from bearwitness.custody import entries
 from bearwitness.errors import BearwitnessError, ChildFailedError, RefusedError
 from bearwitness.jobs.model import job_id
@@ -78,8 +78,10 @@ def siblings(catalogue: Catalogue, row: ItemRow) -> list[ItemRow]:
 def repair(ledger: Ledger, row: ItemRow, candidates: Iterable[ItemRow], *, accept_weak: bool) -> Repaired:
     """Return a copy made with the first of `candidates` that fits.
 
-    Raises RefusedError with a reason for each that does not, FrozenError for a frozen item or sibling.
+    Raises RefusedError with a reason for each that does not, FrozenError for a frozen item or sibling,
+    UsageError for another name of an item.
     """
+    refuse_other_name(row)
     source = _source(ledger, row)
     if source.size > _BYTES_MAX:
         raise RefusedError("files above 1 GiB are not repaired yet: their copy is made in memory")

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import select
 
 from bearwitness.catalogue import schema
-from bearwitness.catalogue.catalogue import Catalogue, ItemRow
+from bearwitness.catalogue.catalogue import Catalogue, ItemRow, refuse_other_name
 from bearwitness.errors import RefusedError
 from bearwitness.vault.derivatives import DONE
 from bearwitness.vault.ledger import Ledger
@@ -41,9 +41,11 @@ class Viewable:
 def viewable(ledger: Ledger, catalogue: Catalogue, row: ItemRow, level: str) -> Viewable:
     """Return what triage made of an item, or of another with the same bytes.
 
-    Raises FrozenError for a frozen item, RefusedError where there is nothing of this level.
+    Raises FrozenError for a frozen item, UsageError for another name of one, RefusedError where there is
+    nothing of this level.
     """
     ledger.frozen.refuse([row.item])
+    refuse_other_name(row)
     kind, names = LEVELS[level]
     same = [] if row.sha256 is None or not row.bytes else catalogue.with_bytes(row.sha256)
     items = {row.item, *(each.item for each in same)} - set(ledger.frozen.items)
