@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,15 @@ def test_a_part_that_swells_beyond_all_bounds_is_cut_and_told(material: Make) ->
 def test_an_archive_that_is_no_document_is_a_failure_with_its_reason(material: Make, corpus: Path) -> None:
     with pytest.raises(ChildFailedError, match="not looked into"):
         look(material((corpus / "damaged/bomb.zip").read_bytes()))
+
+
+@pytest.mark.parametrize("form", ["tar", "gz", "bz2", "xz"])
+def test_an_archive_of_any_kind_is_not_passed_over_in_silence(material: Make, form: str) -> None:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode=f"w:{form}" if form != "tar" else "w:") as archive:
+        archive.addfile(tarfile.TarInfo("film.mp4"))
+    with pytest.raises(ChildFailedError, match="not looked into"):
+        look(material(data.getvalue()))
 
 
 def test_signs_that_turn_text_round_or_steer_a_terminal_are_left_out(material: Make) -> None:

@@ -27,6 +27,10 @@ from .source import Source
 TASKS: Final = "bearwitness.media.locked_documents"
 DPI: Final = 150
 TEXT: Final = "text"
+_ARCHIVES: Final = (
+    b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x8b\x08", b"\xfd7zXZ\x00",
+    b"\x28\xb5\x2f\xfd",
+)  # fmt: skip
 _SPACES: Final = "\n\t\r\f\ufeff\xa0\u2002\u2003\u2009\u202f\u3000"
 _HEAD_BYTES_MAX: Final = 4096
 _LIMITS: Final = Limits(300, 120, 1 << 30, PIXELS_MAX * 3 + _HEAD_BYTES_MAX)
@@ -81,6 +85,12 @@ def read(sandbox: Sandbox, source: Source) -> Document:
         words["trouble"],
         unseen,
     )
+
+
+def is_archive(head: bytes) -> bool:
+    """Say whether a file that begins so, with 512 bytes or more, is an archive; documents may be archives."""
+    bzip2 = head.startswith(b"BZh") and head[4:10] == b"1AY&SY"
+    return bzip2 or head.startswith(_ARCHIVES) or head[257:262] == b"ustar"  # the last: TAR
 
 
 def _plain(untrusted: str) -> str:

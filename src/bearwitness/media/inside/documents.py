@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import pypdf
 
+from bearwitness.media.documents import is_archive
 from bearwitness.media.inside.opening import bytes_of
 from bearwitness.media.inside.stream import as_file
 from bearwitness.sandbox.channel import ParentGoneError
@@ -26,6 +27,7 @@ CHARACTERS_MAX: Final = 2_000_000
 _PART_BYTES_MAX: Final = 64 << 20
 _PARTS_MAX: Final = 2_000
 _TEXT_BYTES_MAX: Final = 16 << 20
+_NOT_LOOKED_INTO: Final = "an archive, which is not looked into"
 _BREAKS: Final = frozenset(("p", "h", "br", "tab", "tr", "row", "si", "list-item", "cr"))
 # Latin and Cyrillic letters in one word, or accented letters in a row: no language does that.
 _MIXED: Final = re.compile("[a-zA-Z][а-яё]|[а-яё][a-zA-Z]|[à-ÿ]{2}")
@@ -37,7 +39,7 @@ _RTF: Final = re.compile(
 def read_document(task: Task) -> bytes:
     """Return the answer for the source of `task`."""
     source = bytes_of(task)
-    head = source.pread(0, 64)
+    head = source.pread(0, 512)
     told: dict[str, Any] = {
         "format": "",
         "text": "",
@@ -51,6 +53,8 @@ def read_document(task: Task) -> bytes:
             _pdf(as_file(source), told)
         elif head.startswith(b"PK\x03\x04"):
             _zipped(as_file(source), told)
+        elif is_archive(head):
+            told["trouble"] = _NOT_LOOKED_INTO
         elif head.startswith(b"\xd0\xcf\x11\xe0"):
             told["trouble"] = "an old Office file (OLE), which is not read"
         else:
@@ -93,7 +97,7 @@ def _zipped(file: BinaryIO, told: dict[str, Any]) -> None:
         wanted = _text_parts(names)
         told["format"] = wanted[0] if wanted else "zip"
         if not wanted:
-            told["trouble"] = "an archive, which is not looked into"
+            told["trouble"] = _NOT_LOOKED_INTO
             return
         pieces, length = [], 0
         for name in wanted[1:]:
