@@ -87,6 +87,17 @@ def test_both_agree_on_a_recall_that_shows_nothing(reader: Reader, footage: Foot
         assert agree(reader, made.write(), made.key, f"answers {bad}") == "failed"
 
 
+def test_both_call_the_same_texts_empty(reader: Reader, footage: Footage, tmp_path: Path) -> None:
+    old = statement(footage.folder / "stills")["answers"][0]["release"]
+    footage.do("release", tmp_path / "recall", "--recalls", f"{old}=withdrawn")
+    made = Forged(tmp_path / "recall", footage.vault, tmp_path)
+    spaces = [chr(n) for n in range(0x110000) if chr(n).isspace()]
+    for text in ("\x1f", "\x85", "".join(spaces), *spaces[:1], "\ufeff", "\u200b", "\x1b", "\u180e", " x "):
+        made.statement["answers"][0]["reason"] = text
+        said = agree(reader, made.write(), made.key, f"a reason of {text!r}")
+        assert said == ("verified" if text.strip() else "failed")
+
+
 def test_neither_cosigner_nor_checkpoint_vouches_for_a_recall_that_shows_nothing(
     reader: Reader, footage: Footage, tmp_path: Path
 ) -> None:

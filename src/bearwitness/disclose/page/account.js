@@ -3,8 +3,11 @@
 const CONDITIONS = "embargo purpose onward consent fair_trial death_penalty note";
 const PICTURE_WHOLE = 10000; // ten-thousandths of a picture's width or height
 
+// Spaces as Unicode has them, and the separators of ASCII: trim() takes a byte order mark for one, and these for none.
+const BLANK = /^[\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/;
+
 function saidText(value) {
-  if (!textOf(value).trim()) throw new Refusal("e.malformed", { what: "empty" });
+  if (BLANK.test(textOf(value))) throw new Refusal("e.malformed", { what: "empty" });
   return value;
 }
 
