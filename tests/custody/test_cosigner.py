@@ -273,6 +273,17 @@ def test_a_cosignature_finds_the_checkpoint_it_belongs_to(state: CosignerState) 
     assert [s.line().encode() for s in signatures] == [line]
 
 
+def test_more_cosignatures_than_a_note_may_carry_are_refused_before_they_are_kept() -> None:
+    """A note with one signature too many can not be read again, nor the log proven in it."""
+    log = log_of(*range(3))
+    text = note.parse(log.note_bytes(3)).text
+    lines = b"".join(DESK.sign(text, time).line().encode() for time in range(note.SIGNATURES_MAX))
+    size, signatures = read_cosignatures(lines, DESK.verifier, log)
+    with pytest.raises(RefusedError, match="more than 64 signatures"):
+        log.add_signatures(size, signatures)
+    note.parse(log.add_signatures(size, signatures[1:]))
+
+
 def test_a_cosignature_of_something_else_is_refused(state: CosignerState) -> None:
     log = log_of(*range(6))
     foreign = DESK.sign(Checkpoint("elsewhere", 3, bytes(32)).text(), 1).line().encode()

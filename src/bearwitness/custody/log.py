@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from bearwitness.errors import MalformedError, TamperedError, VaultError
+from bearwitness.errors import MalformedError, RefusedError, TamperedError, VaultError
 from bearwitness.store.base import Store
 from bearwitness_verify import merkle, note
 from bearwitness_verify.checkpoint import Checkpoint, LogProof, read_checkpoint
@@ -198,10 +198,21 @@ class Log:
         return checkpoint
 
     def add_signatures(self, size: int, signatures: Sequence[note.Signature]) -> bytes:
-        """Return the note of `size` with `signatures` added, not stored yet."""
+        """Return the note of `size` with `signatures` added, not stored yet.
+
+        Raises RefusedError where it could not be read again, and so nothing be proven in it any more.
+        """
         signed = note.parse(self.note_bytes(size))
         new = tuple(s for s in signatures if s not in signed.signatures)
-        return note.Note(signed.text, signed.signatures + new).encode()
+        data = note.Note(signed.text, signed.signatures + new).encode()
+        try:
+            note.parse(data)
+        except MalformedError as error:
+            raise RefusedError(
+                f"{len(new)} signatures can not be added to checkpoint {size} of log {self.name}: {error}",
+                "a cosigner signs a checkpoint once: ask whoever sent so many",
+            ) from None
+        return data
 
     def root_at(self, size: int) -> bytes:
         """Return the root when the log had `size` entries."""
