@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bearwitness.redact import h264
+from bearwitness.redact import h264, parameter_sets
 from bearwitness.redact.copying import Stretch, stretches
 from bearwitness.redact.muxing.model import Packet
 
@@ -79,13 +79,41 @@ def test_harmless_messages_do_not_keep_a_packet_from_being_copied(
     assert h264.copyable(unit(extra) + packets[1], configuration)[1]
 
 
+def test_a_packet_with_a_second_picture_that_decoders_may_pass_over_is_not_copied(
+    stream: tuple[h264.Configuration, list[bytes]],
+) -> None:
+    configuration, packets = stream
+    assert h264.copyable(packets[12] + packets[13], configuration) == (False, False)
+    assert h264.copyable(packets[10] + packets[20], configuration) == (True, False)
+
+
+def test_interlaced_pictures_are_copied_unless_their_parameters_can_not_be_followed(
+    tmp_path: Path,
+) -> None:
+    options = {**GROUPS, "x264-params": GROUPS["x264-params"] + ":interlaced=1:cqm=jvt", "profile": "high"}
+    path = clips.make(tmp_path / "a.mp4", options=options)
+    with av.open(str(path)) as container:
+        configuration = h264.read_configuration(
+            bytes(container.streams.video[0].codec_context.extradata or b"")
+        )
+    (_, _, data) = clips.packets(path, "video")[10]
+    # Without the message that tells when a field is shown, which is not copied.
+    units = [one for one in h264.units_with_lengths(data, 4) if one[0] & 31 == h264.IDR]
+    packet = b"".join(map(unit, units))
+    assert all(map(parameter_sets.is_plain, configuration.sps))
+    assert h264.copyable(packet, configuration) == (True, True)
+    short = h264.Configuration(4, (configuration.sps[0][:8],), configuration.pps)
+    assert not any(map(parameter_sets.is_plain, short.sps))
+    assert h264.copyable(packet, short) == (True, False)
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_refused_and_never_crashes(noise: bytes) -> None:
     configuration = h264.Configuration(4, (b"\x67\x42\x00\x1e\x80",), (b"\x68\x80",))
     for read in (h264.read_configuration, lambda data: h264.copyable(data, configuration)):
         try:
             read(noise)
-        except h264.BitstreamError:
+        except parameter_sets.BitstreamError:
             continue
     h264.sei_kinds(b"\x06" + noise)
 

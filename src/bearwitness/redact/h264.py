@@ -6,9 +6,21 @@ questions: may this packet be handed on as it is, and which numbers do its param
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
+
+from .parameter_sets import (
+    HIGH_PROFILES,
+    BitstreamError,
+    Shape,
+    begins,
+    pps_id,
+    shapes_of,
+    sps_id,
+    unescaped,
+)
 
 SLICE: Final = 1
 IDR: Final = 5
@@ -25,11 +37,7 @@ COPYABLE: Final = 2  # nothing in it needs to be looked at
 # repetition of marking, frame packing, orientation, mastering display, light level, transfer. Not among them:
 # picture timing (1), which may hold a clock; user data (4, 5), where encoders and serials stand.
 HARMLESS_SEI: Final = frozenset({0, 6, 7, 45, 47, 137, 144, 147})
-_HIGH_PROFILES: Final = frozenset({100, 110, 122, 144, 244, 44, 83, 86, 118, 128})
-
-
-class BitstreamError(ValueError):
-    """The bytes are not the H.264 they claim to be."""
+_ONE_PICTURE: Final = (["frame"], ["lower field"], ["upper field"], ["lower field", "upper field"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,11 @@ class Configuration:
     def ids(self) -> frozenset[int]:
         """Return the numbers its parameter sets take up, both kinds together."""
         return frozenset([sps_id(one) for one in self.sps] + [pps_id(one) for one in self.pps])
+
+    @cache  # noqa: B019 - there is one a stream, and every packet asks
+    def shapes(self) -> Mapping[int, Shape]:
+        """Return what is known of pictures, by the number of the picture parameter set they use."""
+        return shapes_of(self.sps, self.pps)
 
 
 def read_configuration(data: bytes) -> Configuration:
@@ -77,13 +90,13 @@ def _read_sets(data: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int
 
 def write_configuration(configuration: Configuration) -> bytes:
     """Return the avcC of these parameter sets; the highest profile and level among them stand in front."""
-    first = max(configuration.sps, key=lambda unit: (unit[1] in _HIGH_PROFILES, unit[1]))
+    first = max(configuration.sps, key=lambda unit: (unit[1] in HIGH_PROFILES, unit[1]))
     level = max(unit[3] for unit in configuration.sps)
     head = bytes((1, first[1], first[2], level, 0xFC | configuration.length_size - 1))
     sets = bytes((0xE0 | len(configuration.sps),)) + b"".join(map(_counted, configuration.sps))
     sets += bytes((len(configuration.pps),)) + b"".join(map(_counted, configuration.pps))
     # 4:2:0 with 8 bits is the only kind both our encoder and the copied groups may have.
-    tail = b"\xfd\xf8\xf8\x00" if first[1] in _HIGH_PROFILES else b""
+    tail = b"\xfd\xf8\xf8\x00" if first[1] in HIGH_PROFILES else b""
     return head + sets + tail
 
 
@@ -116,14 +129,20 @@ def units_with_start_codes(data: bytes) -> list[bytes]:
 
 
 def copyable(data: bytes, configuration: Configuration) -> tuple[bool, bool]:
-    """Return whether a packet begins a closed group (IDR) and whether nothing in it needs to be looked at."""
+    """Return whether a packet begins a closed group (IDR) and whether nothing in it needs to be looked at.
+
+    Of several pictures in one packet decoders show one or another, so that nobody may have seen them all.
+    """
     idr, known = False, True
+    begun, shapes = list[str](), configuration.shapes()
     known_sets = (*configuration.sps, *configuration.pps)
     for unit in units_with_lengths(data, configuration.length_size):
         kind = unit[0] & 31
         idr = idr or kind == IDR
-        if kind in (SLICE, IDR, DELIMITER):
-            known = known and (kind != DELIMITER or len(unit) == 2)
+        if kind in (SLICE, IDR):
+            begun += filter(None, (begins(unit, shapes),))
+        elif kind == DELIMITER:
+            known = known and len(unit) == 2
         elif kind in (SPS, PPS):
             known = known and unit in known_sets
         elif kind == SEI:
@@ -132,7 +151,7 @@ def copyable(data: bytes, configuration: Configuration) -> tuple[bool, bool]:
             known = known and not unit[1:].rstrip(b"\x80").strip(b"\xff")
         else:
             known = False
-    return idr, known
+    return idr, known and sorted(begun) in _ONE_PICTURE
 
 
 def sei_kinds(unit: bytes) -> list[int]:
@@ -152,62 +171,6 @@ def sei_kinds(unit: bytes) -> list[int]:
         kinds.append(numbers[0])
         at += numbers[1]
     return kinds if at < len(data) else [*kinds, -1]
-
-
-def unescaped(data: bytes) -> bytes:
-    """Return the payload without the bytes that keep start codes out of it (7.3.1)."""
-    out, zeros = bytearray(), 0
-    for byte in data:
-        if zeros >= 2 and byte == 3:
-            zeros = 0
-            continue
-        zeros = zeros + 1 if byte == 0 else 0
-        out.append(byte)
-    return bytes(out)
-
-
-class _Bits:
-    def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data, "big"), 8 * len(data)
-
-    def take(self, count: int) -> int:
-        if count > self._left:
-            raise BitstreamError("a parameter set ends too early")
-        self._left -= count
-        return self._value >> self._left & ((1 << count) - 1)
-
-    def golomb(self) -> int:
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > 32:
-                raise BitstreamError("a number of a parameter set is too large")
-        return (1 << zeros) - 1 + self.take(zeros)
-
-
-def sps_id(unit: bytes) -> int:
-    """Return the number of a sequence parameter set (7.3.2.1.1)."""
-    return _in_range(_Bits(unescaped(unit[4:20])).golomb(), 31)
-
-
-def pps_id(unit: bytes) -> int:
-    """Return the number of a picture parameter set (7.3.2.2)."""
-    return _in_range(_Bits(unescaped(unit[1:16])).golomb(), 255)
-
-
-def is_plain(unit: bytes) -> bool:
-    """Say whether a sequence parameter set is for 4:2:0 pictures of 8 bits, in whole frames' colour."""
-    if unit[1] not in _HIGH_PROFILES:
-        return True
-    bits = _Bits(unescaped(unit[4:24]))
-    bits.golomb()
-    return (bits.golomb(), bits.golomb(), bits.golomb()) == (1, 0, 0)
-
-
-def _in_range(value: int, most: int) -> int:
-    if value > most:
-        raise BitstreamError("a parameter set has an impossible number")
-    return value
 
 
 def free_id(taken: Sequence[int] | frozenset[int]) -> int | None:

@@ -16,13 +16,14 @@ from bearwitness_verify import canonical
 from bearwitness_verify.canonical import b64
 
 from . import h264
+from .parameter_sets import is_plain
 
 
 def _scan(task: Task) -> bytes:
     """Answer with the parameter sets as JSON, 0A, and a byte of flags for each packet."""
     configuration = h264.read_configuration(task.arguments)
     ids = configuration.ids()
-    plain = all(map(h264.is_plain, configuration.sps))
+    plain = all(map(is_plain, configuration.sps))
     sizes = array("Q", _whole(task.files[1]))
     flags, at = bytearray(), 0
     for size in sizes:
