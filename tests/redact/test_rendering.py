@@ -251,3 +251,62 @@ def test_a_picture_shown_turned_is_covered_where_people_see_it(tmp_path: Path, o
         assert luma[2:38, 2:28].max() < 45
         assert luma[60:, 60:].max() > 100
     assert opened(tmp_path / "out.mp4").quarter_turns == 1
+
+
+def test_sound_that_an_edit_list_cuts_off_is_not_copied(tmp_path: Path, opened: Open) -> None:
+    source = clips.make(tmp_path / "a.mp4", "libx264", "aac", options=GROUPS)
+    before = [data for _, _, data in clips.packets(source, "audio")]
+    data = bytearray(source.read_bytes())
+    at = data.rindex(b"elst") + 16  # where the sound of the second track begins, behind how long it is shown
+    data[at : at + 4] = (48_000 * 3 // 2).to_bytes(4, "big")
+    (tmp_path / "cut.mp4").write_bytes(data)
+    footage = opened(tmp_path / "cut.mp4")
+    first = 48_000 * 3 // 2 // 1024  # packet in which the shown sound begins
+    for name in ("b.mp4", "b.mkv"):
+        finish(footage, empty_plan(tmp_path / "cut.mp4", footage), tmp_path / name)
+        copy = (tmp_path / name).read_bytes()
+        assert not any(packet in copy for packet in before[: first - 1] if len(packet) > 16)
+        assert sum(packet in copy for packet in before[first:]) > 15
+    after = clips.packets(tmp_path / "b.mp4", "audio")
+    assert min(time for time, _, _ in after) >= -50 * MILLISECOND
+
+
+ORIENTATION = {0: bytes((47, 3, 0, 0, 0x18)), 180: bytes((47, 3, 0x10, 0, 0x18))}
+
+
+def turning(path: Path, footage: Footage, empty: Plan, turns: Callable[[int], int]) -> Path:
+    """Write the clip with a message in each picture that says by how many degrees it is to be turned."""
+    track = render(footage, empty, "h264").track
+    packets = []
+    for number, packet in enumerate(track.packets):
+        message = b"\x06" + ORIENTATION[turns(number)] + b"\x80"
+        told = len(message).to_bytes(4, "big") + message + packet.data
+        packets.append(replace(packet, data=told))
+    with open(path, "wb") as file:
+        write_footage(file.fileno(), "mp4", replace(track, packets=packets), ())
+    return path
+
+
+def test_footage_that_is_turned_on_the_way_is_refused(tmp_path: Path, opened: Open) -> None:
+    flat = clips.make(tmp_path / "flat.mp4", options=GROUPS)
+    footage = opened(flat)
+    empty = empty_plan(flat, footage)
+    steady = opened(turning(tmp_path / "steady.mp4", footage, empty, lambda number: 180))
+    assert {frame.rotation % 360 for frame in steady.frames()} == {180}
+    turned = opened(
+        turning(tmp_path / "turned.mp4", footage, empty, lambda number: 180 if number > 29 else 0)
+    )
+    with pytest.raises(RefusedError, match=r"turned by 0° at its beginning and by -?180°"):
+        list(turned.frames(upright=True))
+
+
+@pytest.mark.parametrize(("cut", "copied"), [("0,0,0,8", True), ("0,0,0,32", False), ("2,0,0,0", False)])
+def test_groups_with_rows_that_are_cut_off_and_nobody_saw_are_not_copied(
+    cut: str, copied: bool, tmp_path: Path, opened: Open
+) -> None:
+    options = {**GROUPS, "x264-params": f"{GROUPS['x264-params']}:crop-rect={cut}"}
+    source = clips.make(tmp_path / "a.mkv", options=options)
+    footage = opened(source)
+    assert footage.video.height < clips.HEIGHT or footage.video.width < clips.WIDTH
+    rendered = finish(footage, hiding(empty_plan(source, footage), REGION, 22, 26), tmp_path / "b.mkv")
+    assert bool(rendered.copied) == copied

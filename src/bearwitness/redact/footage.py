@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar, Final
+
+import numpy as np
 
 from bearwitness.errors import RefusedError
 from bearwitness.media.frames import frames as decoded_frames
@@ -141,11 +143,21 @@ class Footage:
         troubles: list[DecodeTrouble] = []
         for frame in decoded_frames(
             self.sandbox, self.source, stream=self.video.index, troubles=troubles,
-            pixel=pixel, upright=upright, start=start, end=end, every=every,
+            pixel=pixel, start=start, end=end, every=every,
         ):  # fmt: skip
             self._refuse(troubles)
-            yield frame
+            if (frame.rotation - self.video.rotation) % 360:
+                raise RefusedError(
+                    f"{self.name} is to be shown turned by {self.video.rotation}° at its beginning and by "
+                    f"{frame.rotation}° at {float(frame.time):.3f} s",
+                    "regions would be covered where nobody sees them; cut the file where it turns",
+                )
+            yield self._upright(frame) if upright else frame
         self._refuse(troubles)
+
+    def _upright(self, frame: Frame) -> Frame:
+        picture = np.rot90(frame.picture, -self.quarter_turns)
+        return replace(frame, picture=picture, rotation=0)
 
     def _refuse(self, troubles: list[DecodeTrouble]) -> None:
         for trouble in troubles:
@@ -192,6 +204,7 @@ class Footage:
     def _all_packets(self) -> dict[int, list[Packet]]:
         wanted = [self.video.index, *(sound.index for sound in self.sounds)]
         found: dict[int, list[Packet]] = {index: [] for index in wanted}
+        unheard: dict[int, Packet] = {}
         untimed: set[int] = set()
         troubles: list[DecodeTrouble] = []
         for p in packets(self.sandbox, self.source, streams=wanted, troubles=troubles):
@@ -203,9 +216,14 @@ class Footage:
                 self._hidden.add(p.pts)
             if p.dts is None:
                 untimed.add(p.stream)
-            found[p.stream].append(
-                Packet(p.pts, p.pts if p.dts is None else p.dts, p.duration, p.key, p.data)
-            )
+            packet = Packet(p.pts, p.pts if p.dts is None else p.dts, p.duration, p.key, p.data)
+            if p.hidden and p.stream != self.video.index:
+                unheard[p.stream] = packet
+                continue
+            # Of sound that an edit list cuts off only what the decoder of the first packet heard needs.
+            if not found[p.stream] and p.stream in unheard:
+                found[p.stream].append(unheard[p.stream])
+            found[p.stream].append(packet)
         for index, run in found.items():
             rising = all(a.dts < b.dts for a, b in itertools.pairwise(run))
             late = any(packet.dts > packet.pts for packet in run)
