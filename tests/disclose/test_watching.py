@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from astronaut import bgr
 from bearwitness import media
+from bearwitness.disclose import watching
 from bearwitness.disclose.watching import MODELS, Watcher
 from bearwitness.inference.worker import InferenceWorker
 from bearwitness.media.source import held_in_memory
@@ -85,6 +86,44 @@ def test_where_nobody_is_nobody_is_counted(watcher: Watcher) -> None:
     watch(watcher, [GREY] * 12)
     watcher.pages([GREY])
     assert (watcher.faces, watcher.persons) == (0, 0)
+
+
+def test_speech_that_an_edit_list_hides_is_heard(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+
+    class Ears:
+        """In the place of what finds speech: tells how long there was sound."""
+
+        def __init__(self, _: object) -> None:
+            pass
+
+        def hear(self, pieces: Iterable[tuple[Fraction, Picture]], _: str) -> None:
+            heard.append(sum(np.abs(samples).max(initial=0) > 0.1 for _, samples in pieces))
+
+        def finish(self, **_: object) -> list[Any]:
+            return []
+
+    monkeypatch.setattr(watching, "SpeechFinder", Ears)
+    with held_in_memory(late_tone(), "late.mp4") as source:
+        watcher.footage(source)
+    assert heard == [1]
+
+
+def late_tone() -> bytes:
+    """Return an MP4 of a second of silence and two of a tone, of which its edit list shows the first half."""
+    out = io.BytesIO()
+    wave = np.sin(np.arange(3 * 48_000) * 0.05).astype(np.float32) * 0.5
+    wave[:48_000] = 0
+    with av.open(out, "w", format="mp4") as container:
+        stream: Any = container.add_stream("aac", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(wave[None, :], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    data = bytearray(out.getvalue())
+    at = data.index(b"elst") + 12  # behind version, flags and the count of entries
+    data[at : at + 4] = (500).to_bytes(4, "big")
+    return bytes(data)
 
 
 def watch(watcher: Watcher, pictures: Sequence[Picture]) -> None:

@@ -181,3 +181,51 @@ def test_packets_of_a_stream_that_is_not_there_are_refused(decoders: Sandbox) ->
 
 def test_a_gap_is_one_from_the_same_step_on_whether_counted_in_fractions_or_not() -> None:
     assert Fraction(math.nextafter(sounding._GAP, 0)) <= sounding._GAP_SECONDS < Fraction(sounding._GAP)
+
+
+def cut_by_edits(shown: int) -> bytes:
+    """Return an MP4 with two seconds of a tone, of which the edit list shows `shown` milliseconds."""
+    data = bytearray(tone(2, rate=48_000, form="mp4", codec="aac"))
+    at = data.index(b"elst") + 12  # behind version, flags and the count of entries
+    data[at : at + 4] = shown.to_bytes(4, "big")
+    return bytes(data)
+
+
+def test_sound_that_an_edit_list_hides_is_heard_when_edits_are_not_followed(decoders: Sandbox) -> None:
+    source, troubles = Source.of_bytes(cut_by_edits(500), "cut.mp4"), list[DecodeTrouble]()
+    told, whole = (
+        sum(
+            len(block.samples)
+            for block in sound(decoders, source, stream=0, rate=8_000, troubles=troubles, edits=edits)
+        )
+        for edits in (True, False)
+    )
+    assert told < 5_000
+    assert whole > 15_000
+    assert [trouble.kind for trouble in troubles] == [HIDDEN]
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "layout"),
+    [("s16", "pcm_s16le", "stereo"), ("fltp", "aac", "stereo"), ("s32", "pcm_s32le", "stereo")],
+)
+def test_two_channels_of_which_one_is_the_others_negative_are_heard(
+    decoders: Sandbox, form: str, codec: str, layout: str
+) -> None:
+    out, count = io.BytesIO(), 16_000
+    wave = np.sin(2 * np.pi * 400 * np.arange(count) / 8_000) * 0.5
+    both = np.stack([wave, -wave])
+    if not form.startswith("flt"):
+        kind = {"s16": np.int16, "s32": np.int32}[form]
+        both = (both * np.iinfo(kind).max).astype(kind).T.reshape(1, -1)
+    else:
+        both = both.astype(np.float32)
+    with av.open(out, "w", format="matroska") as container:
+        stream = container.add_stream(codec, rate=8_000, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(both), format=form, layout=layout)
+        frame.sample_rate, frame.pts = 8_000, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    blocks = listen(decoders, Source.of_bytes(out.getvalue(), "wires.mkv"), 0, 8_000)
+    samples = np.concatenate([block.samples for block in blocks])
+    assert np.abs(samples[4_000:12_000]).max() > 0.4

@@ -1,7 +1,7 @@
 """Who is seen and heard in pictures and footage: counts for the gates, by the locked inference worker.
 
-Every frame is looked at for faces and persons, those that an edit list hides too; all sound is heard. One
-frame counts if it is sure, a less sure one if it lasts. Text is looked for once in two seconds.
+Every frame is looked at for faces and persons, and all sound is heard, what an edit list hides too. One frame
+counts if it is sure, a less sure one if it lasts. Text is looked for once in two seconds.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Watcher:
     def _hear(self, source: Source, stream: int) -> None:
         troubles: list[DecodeTrouble] = []
         finder = SpeechFinder(of_speech.Speech(self._worker).likelihoods)
-        pieces = sound(self._sandbox, source, stream=stream, rate=RATE, troubles=troubles)
+        pieces = sound(self._sandbox, source, stream=stream, rate=RATE, troubles=troubles, edits=False)
         finder.hear(((piece.time, piece.samples) for piece in pieces), source.name)
         _refuse(troubles, source.name)
         self.speech = max(self.speech, ceil(sum(turn.end - turn.start for turn in finder.finish(pad=0.0))))

@@ -10,6 +10,7 @@ import numpy as np
 
 from bearwitness.errors import MalformedError
 from bearwitness.sandbox.client import Sandbox
+from bearwitness_verify.canonical import Json
 
 from . import wire
 from .answers import in_batches
@@ -28,12 +29,14 @@ def sound(
     stream: int,
     rate: int,
     troubles: list[DecodeTrouble],
+    edits: bool = True,
     plan: Plan = USUAL,
 ) -> Iterator[Sound]:
     """Yield the sound of audio stream number `stream`, all channels mixed to one, `rate` samples a second.
 
     Where the stream has a gap the next block begins later than the last one ended: nothing is filled in. What
-    does not decode is appended to `troubles`. Raises as :func:`bearwitness.media.frames.frames` does.
+    does not decode is appended to `troubles`. Without `edits` what an edit list of MP4 or MOV hides is heard
+    too, and times are those of the media. Raises as :func:`bearwitness.media.frames.frames` does.
     """
     if not 0 < rate <= _RATE_MAX:
         raise ValueError(f"sound of {rate} samples a second is not made")
@@ -45,8 +48,9 @@ def sound(
         first += sum(len(block.samples) for block in blocks)
         return blocks
 
+    asked: Json = {"edits": edits, "rate": str(rate), "stream": str(stream)}
     yield from in_batches(
-        sandbox, source, "sound", {"rate": str(rate), "stream": str(stream)}, plan.limits(_ANSWER_BYTES_MAX),
+        sandbox, source, "sound", asked, plan.limits(_ANSWER_BYTES_MAX),
         wire.SOUND.size, read, troubles, ": no sound can be decoded",
     )  # fmt: skip
 

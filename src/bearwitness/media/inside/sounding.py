@@ -24,19 +24,22 @@ _GAP_SECONDS: Final = Fraction(1, 50)  # smaller steps are rounding of times in 
 _GAP: Final = float(_GAP_SECONDS)  # the next above it; to compare with a fraction costs as much as decoding
 _GATHERED: Final = 1 << 16  # samples that are mixed at once
 _SAMPLES_MAX: Final = 1 << 21  # of one record
+_PAIR: Final = 2
+_SIGNED: Final = frozenset({"s16", "s16p", "s32", "s32p", "flt", "fltp", "dbl", "dblp"})
+_CANCELS: Final = 4  # how much less of two channels is left when they are mixed than when one is turned round
 
 
 def open_sound(task: Task) -> Handler:
     """Open the stream; what can not be done is told by the first answer."""
-    got = canonical.members(canonical.loads(task.arguments), "arguments", "rate stream")
+    got = canonical.members(canonical.loads(task.arguments), "arguments", "edits rate stream")
     rate, number = int(str(got["rate"])), int(str(got["stream"]))
-    batches = _batches(bytes_of(task), number, rate)
+    batches = _batches(bytes_of(task), number, rate, edits=bool(got["edits"]))
     return lambda _: next(batches)
 
 
-def _batches(source: Bytes, number: int, rate: int) -> Iterator[bytearray]:
+def _batches(source: Bytes, number: int, rate: int, *, edits: bool) -> Iterator[bytearray]:
     try:
-        container = open_container(source)
+        container = open_container(source, edits=edits)
     except av.FFmpegError as error:
         yield wire.refusal(reason_of(error))
         return
@@ -47,7 +50,7 @@ def _batches(source: Bytes, number: int, rate: int) -> Iterator[bytearray]:
     assert isinstance(stream, AudioStream)  # noqa: S101 - for the type checker; told above
     base = Fraction(stream.time_base or Fraction(1, rate))
     writer = wire.BatchWriter(base)
-    hidden = count_hidden(source, container, number)
+    hidden = count_hidden(source, container, number) if edits else 0
     if hidden:
         writer.trouble(HIDDEN, 0, None, f"an edit list keeps {hidden} stored packets from being heard")
     mixer = _Mixer(rate)
@@ -140,7 +143,7 @@ class _Mixer:
         gathered = self._gathered.read()
         if gathered is not None and self._resampler is not None:
             gathered.pts = None
-            self._write(self._resampler.resample(gathered), writer)
+            self._write(self._resampler.resample(_in_phase(gathered)), writer)
 
     def _end(self, writer: wire.BatchWriter) -> None:
         if self._resampler is not None:
@@ -157,3 +160,22 @@ class _Mixer:
                 writer.add(wire.SOUND.pack(time.numerator, time.denominator, len(part)))
                 writer.data += part.tobytes()
                 self._made += len(part)
+
+
+def _in_phase(frame: AudioFrame) -> AudioFrame:
+    """Return sound of two channels that do not cancel each other out when they are mixed.
+
+    Of a microphone whose wires were swapped one channel is the other's negative: nothing would be heard.
+    """
+    if frame.layout.nb_channels != _PAIR or frame.format.name not in _SIGNED:
+        return frame
+    samples = frame.to_ndarray()
+    left, right = samples if frame.format.is_planar else (samples[0, 0::2], samples[0, 1::2])
+    one, other = left.astype(np.float32), right.astype(np.float32)
+    if _CANCELS * float(np.square(one + other).sum()) >= float(np.square(one - other).sum()):
+        return frame
+    most = np.finfo(right.dtype).max if right.dtype.kind == "f" else np.iinfo(right.dtype).max
+    np.negative(np.maximum(right, -most), out=right)
+    turned = AudioFrame.from_ndarray(samples, format=frame.format.name, layout=frame.layout.name)
+    turned.sample_rate = frame.sample_rate
+    return turned
