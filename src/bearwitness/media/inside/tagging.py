@@ -96,6 +96,10 @@ def _container(source: Bytes, told: dict[str, Any]) -> None:
         for stream in container.streams:
             for name, value in stream.metadata.items():
                 _add(told, f"stream {stream.index} {name}", value)
+        for number, chapter in enumerate(container.chapters(), 1):
+            _add(told, f"chapter {number}", " ".join(map(str, chapter["metadata"].values())) or "untitled")
+        if len(told["tags"]) >= _TAGS_MAX:
+            told["unread"].append("tags")
 
 
 def _c2pa(source: Bytes, told: dict[str, Any]) -> None:

@@ -1,0 +1,83 @@
+"""What a file carries is told wherever it hangs: behind the picture, in thumbnails, in chapters."""
+
+from __future__ import annotations
+
+import io
+import struct
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from bearwitness.media.metadata import FOOTAGE, IMAGE, Carried, metadata
+from bearwitness.media.source import Source
+from bearwitness.sandbox.client import Sandbox
+
+from .clips import clip
+
+BEHIND = "what stands behind its end"
+
+
+def picture(form: str, **more: Any) -> bytes:
+    pixels, data = np.random.default_rng(1).integers(0, 255, (60, 80, 3), dtype=np.uint8), io.BytesIO()
+    Image.fromarray(pixels).save(data, form, **more)
+    return data.getvalue()
+
+
+def carried(sandbox: Sandbox, data: bytes) -> Carried:
+    return metadata(sandbox, Source.of_bytes(data, "picture"), IMAGE)
+
+
+@pytest.mark.parametrize(("form", "more"), [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {})])
+def test_a_film_that_hangs_behind_a_picture_is_told(
+    decoders: Sandbox, form: str, more: dict[str, Any]
+) -> None:
+    plain, film = picture(form, **more), clip([Fraction(0), Fraction(1, 25)])
+    assert carried(decoders, plain).unread == ()
+    assert carried(decoders, plain + bytes(512)).unread == ()
+    assert carried(decoders, plain + film).unread == (BEHIND,)
+
+
+def test_a_thumbnail_is_told_for_it_may_show_what_the_picture_does_not(decoders: Sandbox) -> None:
+    one = struct.pack("<HHHII", 1, 0x0112, 3, 1, 1)
+    other = struct.pack("<HHHIII", 1, 0x0103, 3, 1, 6, 0)
+    head = b"Exif\0\0II*\0" + struct.pack("<I", 8)
+    bare = picture("JPEG", exif=head + one + struct.pack("<I", 0))
+    assert carried(decoders, bare).unread == ()
+    second = picture("JPEG", exif=head + one + struct.pack("<I", 8 + len(one) + 4) + other)
+    assert carried(decoders, second).unread == ("a thumbnail",)
+    data = picture("JPEG")
+    at = data.index(b"JFIF\0")
+    body = data[at : at + 12] + b"\1\1" + b"\x10\x20\x30"
+    small = data[: at - 2] + (len(body) + 2).to_bytes(2, "big") + body + data[at + 14 :]
+    assert carried(decoders, small).unread == ("a thumbnail",)
+
+
+@pytest.fixture
+def chapters() -> bytes:
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        stream: Any = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        container.set_chapters(
+            [
+                {
+                    "id": 1, "start": 0, "end": 40, "time_base": Fraction(1, 1000),
+                    "metadata": {"title": "cell 12, north side"},
+                }
+            ]
+        )  # fmt: skip
+        frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), format="bgr24")
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
+def test_titles_of_chapters_are_told(decoders: Sandbox, chapters: bytes) -> None:
+    told = metadata(decoders, Source.of_bytes(chapters, "film.mkv"), FOOTAGE)
+    assert told.tags["chapter 1"] == "cell 12, north side"
