@@ -93,7 +93,17 @@ def test_what_was_registered_is_read_again() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["our source", "Source", "the SOURCE of drive 3", "информатор", "Источник 2", "whistleblower", "线人甲"],
+    [
+        "our source",
+        "Source",
+        "the SOURCE of drive 3",
+        "информатор",
+        "Источник 2",
+        "whistleblower",
+        "线人甲",
+        "lanceur d\u2019alerte",
+        "de\u0301nonciateur",
+    ],
 )
 def test_the_source_is_not_registered_and_the_reason_is_told(name: str) -> None:
     with pytest.raises(RefusedError, match="speaks of the source") as refused:
@@ -122,6 +132,13 @@ def test_one_human_is_not_registered_twice_under_one_name_or_one_key() -> None:
     for number, name in ((2, "anna"), (1, "Ben")):
         with pytest.raises(RefusedError, match="registered already"):
             people.registration(known, key(number).verifier, name, ["editor"], KEEPERS)
+
+
+@pytest.mark.parametrize("again", ["Jose\u0301", "JOSE\u0301", "\uff2aos\u00e9"])
+def test_one_human_does_not_count_twice_by_another_spelling_of_the_same_name(again: str) -> None:
+    made = people.registration(NOBODY, key(1).verifier, "Jos\u00e9", ["editor"], KEEPERS)
+    with pytest.raises(RefusedError, match="registered already"):
+        people.registration(follow(made).people, key(2).verifier, again, ["lawyer"], KEEPERS)
 
 
 def test_the_same_key_under_another_name_of_the_key_is_the_same_key() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -31,7 +32,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:[-_][^\W_]+)*")
 
 def refuse_source(text: str, what: str) -> str:
     """Return `text`; raise RefusedError where it speaks of the source in so many words."""
-    low = text.casefold()
+    low = _sounding(text).replace("\u2019", "'")
     if _SOURCE_WORDS & set(_WORD.findall(low)) or any(phrase in low for phrase in _SOURCE_PHRASES):
         raise RefusedError(
             f"{what} speaks of the source: {text!r}",
@@ -116,7 +117,7 @@ class People:
     def find(self, wanted: str) -> Person:
         """Return whose id begins with `wanted`, or who is called so and active; raise UsageError."""
         ids = [p for p in self if len(wanted) >= 6 and p.id.startswith(wanted.lower())]
-        found = ids or [p for p in self if p.active and p.name.casefold() == wanted.casefold()]
+        found = ids or [p for p in self if p.active and _sounding(p.name) == _sounding(wanted)]
         if len(found) != 1:
             raise UsageError(
                 f"{len(found) or 'no'} people are called {wanted!r}", "see: bearwitness people list"
@@ -129,7 +130,7 @@ class People:
             same_human = bool(replaces) and person.human == self.by_id[replaces].human
             if person.key.public == key.public:
                 raise RefusedError(f"this key is registered already, as {person.name}")
-            if person.name.casefold() == name.casefold() and not same_human:
+            if _sounding(person.name) == _sounding(name) and not same_human:
                 raise RefusedError(
                     f"somebody called {person.name} is registered already ({person.id})",
                     "for a new key of the same person: --replaces with that id; two people need two names",
@@ -160,6 +161,11 @@ class People:
         if replaces and old.active:
             self.by_id[replaces] = replace(old, revoked=entry, ground="replaced by another key")
         self.by_id[person] = Person(person, name, roles, key, human, entry)
+
+
+def _sounding(name: str) -> str:
+    """Return what two spellings of one name have in common: keyboards write one letter as one sign or two."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _texts(value: Json) -> list[str]:
