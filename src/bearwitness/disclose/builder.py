@@ -270,7 +270,8 @@ class Builder:
         stills = self._stills(opened, record, part, again=whole or bool(clips))
         copies = self._copies(opened, record, part, again=whole or bool(clips) or bool(stills))
         names |= (_ALWAYS_CLIP if clips else frozenset()) | (_ALWAYS_STILL if stills else frozenset())
-        names |= _ALWAYS_CLIP if any(copy.copied for copy in self.made.copies) and copies else frozenset()
+        proven = any(isinstance(copy, dict) and copy["copied"] for copy in copies)
+        names |= _ALWAYS_CLIP if proven else frozenset()
         value = proofs.item_json(shown.proofs, shown.place, names, file, content)
         return {
             **value,

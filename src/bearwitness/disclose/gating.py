@@ -10,7 +10,7 @@ from . import gates
 from .facts import Facts
 from .gates import GateResult
 from .outgoing import Draft
-from .request import Request
+from .request import TEXT, Request
 
 
 def pass_gates(vault: Vault, request: Request, facts: Facts, made: Draft) -> tuple[GateResult, ...]:
@@ -48,6 +48,14 @@ def refuse_others(request: Request, made: Draft) -> None:
     if asked - ready:
         item, sha256 = min(asked - ready)
         raise RefusedError(f"exhibit {sha256[:12]} of item {item} was approved, and is not there")
+    texts = {(out.item, out.sha256) for out in made.exhibits if out.treatment == TEXT}
+    for shown in request.exhibits:
+        if shown.treatment == TEXT and (shown.item, shown.sha256) not in texts:
+            raise RefusedError(
+                f"exhibit {shown.sha256[:12]} of item {shown.item} is called a text in the request, and is a "
+                "file: nobody would look at what it shows and carries",
+                "make the request of a draft, and have it approved",
+            )
     if made.plan != request.plan:
         raise RefusedError(
             "what is told besides the exhibits (account, conditions, fields of deliveries) is not what was "

@@ -15,6 +15,9 @@ from bearwitness_verify.leaves import ITEM_HEIGHT, TreeRef, hash_leaf, item_id
 from .request import CLEAR, REDACTED, TEXT
 
 _OF_EVERY_FILE: Final = frozenset({"content", "fate", "sha256", "size", "tracks"})
+_OF_EVERY_CLIP: Final = frozenset({"content", "fate", "tracks"})
+_OF_EVERY_STILL: Final = frozenset({"fate", "tracks"})
+_OF_EVERY_COPY: Final = frozenset({"fate"})
 _OF_EVERY_DELIVERY: Final = frozenset({"delivery", "kind"})
 
 
@@ -119,24 +122,31 @@ def _of_item(
     leaf = hash_leaf("item", unb64(item["salt"], "a salt", 32), canonical.dumps(root.to_json()))
     name, clips = item_id(leaf), _objects(item.get("clips", []))
     files = [item["file"], *(clip["playable"] for clip in clips)]
-    for still in _objects(item.get("stills", [])):
+    stills = _objects(item.get("stills", []))
+    for still in stills:
         tiles = still["tiles"]
         files += [still["picture"], tiles["file"] if isinstance(tiles, dict) else None]
     for clip in clips:
         segments = clip["segments"]
         files.append(segments["file"] if isinstance(segments, dict) else None)
     copies = _objects(item.get("redacted", []))
-    for copied in (copy["copied"] for copy in copies):  # the packets of its pictures that were not altered
+    proven = [copy["copied"] for copy in copies if isinstance(copy["copied"], dict)]
+    for copied in proven:  # the packets of its pictures that were not altered
         segments = copied["segments"] if isinstance(copied, dict) else None
         files.append(segments["file"] if isinstance(segments, dict) else None)
     for file in files:
         if file is not None:
             yield Outgoing(name, hashes[canonical.text(file)], CLEAR)
     for copy in copies:
-        files.append(copy["file"])
         yield Outgoing(name, hashes[canonical.text(copy["file"])], REDACTED)
+    # What goes with the bytes by itself. A size or hash of the sealed file does so with all of it alone.
+    along: set[str] = set()
+    along |= _OF_EVERY_FILE if item["file"] is not None else set()
+    along |= _OF_EVERY_CLIP if clips or proven else set()
+    along |= _OF_EVERY_STILL if stills else set()
+    along |= _OF_EVERY_COPY if copies else set()
     payloads = _payloads(item["fields"])
-    more = [p for p in payloads if not (files != [None] and p["name"] in _OF_EVERY_FILE)]
+    more = [p for p in payloads if p["name"] not in along]
     words: list[Json] = [s for s in statements if s["item"] == name]
     if more or words:
         yield Outgoing(name, digest({"fields": [*payloads], "statements": words}), TEXT)
