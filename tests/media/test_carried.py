@@ -81,3 +81,31 @@ def chapters() -> bytes:
 def test_titles_of_chapters_are_told(decoders: Sandbox, chapters: bytes) -> None:
     told = metadata(decoders, Source.of_bytes(chapters, "film.mkv"), FOOTAGE)
     assert told.tags["chapter 1"] == "cell 12, north side"
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    return struct.pack(">I", 8 + sum(map(len, parts))) + kind + b"".join(parts)
+
+
+def with_udta(child: bytes) -> bytes:
+    """Return an MP4 with a box among the texts of its maker."""
+    data = clip([Fraction(0), Fraction(1, 25)])
+    at = data.index(b"moov") - 4
+    return data[:at] + box(b"moov", data[at + 8 : data.rindex(b"udta") - 4], box(b"udta", child))
+
+
+def test_boxes_of_makers_that_are_passed_over_are_told(decoders: Sandbox) -> None:
+    def told(data: bytes) -> Carried:
+        return metadata(decoders, Source.of_bytes(data, "film.mp4"), FOOTAGE)
+
+    plain, serial = clip([Fraction(0), Fraction(1, 25)]), b"S/N 4711, ward 3"
+    assert told(plain).unread == ()
+    assert told(plain + box(b"free", bytes(99)) + bytes(500)).unread == ()
+    assert told(plain + box(b"free", serial)).unread == ("box free",)
+    assert told(plain + box(b"uuid", bytes(16), serial)).unread == ("box uuid",)
+    assert told(plain + serial).unread == ("structure",)
+    assert told(with_udta(box(b"PANA", serial))).unread == ("box PANA",)
+    assert told(with_udta(box("\u00a9uid".encode("latin-1"), serial))).unread == ("box \\xa9uid",)
+    known = told(with_udta(box("\u00a9mak".encode("latin-1"), struct.pack(">HH", 4, 0x55C4), b"Maker")))
+    assert known.unread == ()
+    assert "Make" in str(known.tags)

@@ -213,6 +213,16 @@ def test_frames_an_edit_list_hides_are_told(decoders: Sandbox) -> None:
     assert [f.picture.tobytes() for f in found] == [f.picture.tobytes() for f in everything[5:]]
 
 
+def test_rows_that_a_codec_cuts_off_are_decoded_where_all_that_is_stored_is_wanted(
+    decoders: Sandbox,
+) -> None:
+    source = made(clip(TWENTIETHS, codec="libx264", **{"x264-params": "crop-rect=0,0,0,32"}))
+    for edits, height in ((True, 32), (False, 64)):
+        found, troubles = decode(decoders, source, edits=edits)
+        assert not troubles
+        assert [frame.picture.shape for frame in found] == [(height, 64, 3)] * 20
+
+
 def test_a_stream_without_times_is_told_to_have_none(decoders: Sandbox) -> None:
     found, troubles = decode(decoders, made(clip(TWENTIETHS, form="h264", codec="libx264")))
     assert len(found) == 20

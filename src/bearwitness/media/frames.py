@@ -69,7 +69,8 @@ def frames(
     those in between; with `every`, at most one in so many seconds; with `key_only` only those that decode
     without others (the rest is not even decoded, nor are key frames that `every` leaves out; for `saved` see
     spacing.py). `upright` turns them as the container says, by quarters. Without `edits` what an edit list of
-    MP4 or MOV hides is decoded too, and times are those of the media. A `draft` takes half the time: frames
+    MP4 or MOV hides is decoded too, and times are those of the media; frames are as large as they are stored,
+    with what H.264 and HEVC cut off. A `draft` takes half the time: frames
     that no other frame needs are left out, and told as lost among the troubles; edges of blocks are left as
     they are.
 

@@ -140,6 +140,8 @@ def _open(source: Bytes, wish: Wish) -> tuple[InputContainer, VideoStream]:
     context.thread_type = "AUTO" if context.thread_count > 1 else "SLICE"
     context.copy_opaque = True
     context.options = {"max_pixels": str(PIXELS_MAX)}
+    if not wish.edits:  # what H.264 and HEVC cut off is stored too
+        context.options = {**context.options, "apply_cropping": "0"}
     if wish.key_only:
         context.skip_frame = "NONKEY"
     elif wish.draft:

@@ -19,7 +19,7 @@ from bearwitness.sandbox.tasks import Task
 
 from .opening import Bytes, bytes_of, open_container
 from .stream import as_file
-from .unread import unread
+from .unread import unread, unread_boxes
 
 PIL.Image.MAX_IMAGE_PIXELS = None  # no picture is decoded here
 PIL.Image.init()  # its readers are loaded when they are met first, and in the child that can not be later
@@ -98,6 +98,8 @@ def _container(source: Bytes, told: dict[str, Any]) -> None:
                 _add(told, f"stream {stream.index} {name}", value)
         for number, chapter in enumerate(container.chapters(), 1):
             _add(told, f"chapter {number}", " ".join(map(str, chapter["metadata"].values())) or "untitled")
+        if "mov" in container.format.name.split(","):
+            told["unread"] += unread_boxes(source)
         if len(told["tags"]) >= _TAGS_MAX:
             told["unread"].append("tags")
 
