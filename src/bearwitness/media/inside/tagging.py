@@ -3,7 +3,7 @@ C2PA.
 
 The answer is JSON ``{"format", "tags": {name: text}, "c2pa": [where found], "unread": [what], "trouble"}``.
 Names are those of the format; what they mean is told apart in the parent (``metadata.py``). That no C2PA
-manifest was found says nothing of a picture being genuine or not. `unread`: see unread.py; not of containers.
+manifest was found says nothing of a picture being genuine or not. `unread`: see unread.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a picture holds beside its pixels that our own reading of metadata (tagging.py) does not take in.
+"""What a file holds beside pictures and sound that our own reading of metadata (tagging.py) does not take in.
 
-Where there is nothing of it a second reader could say nothing more, and need not be asked. Only JPEG and PNG
-are known that well; of any other format, and where anything looks odd, something is left unread.
+Where a picture has nothing of it a second reader could say nothing more, and need not be asked. Only JPEG and
+PNG are known that well; of any other picture, and where anything looks odd, something is left unread. Of
+footage the boxes of MP4 and QuickTime are looked at, and nothing of other containers.
 """
 
 from __future__ import annotations
