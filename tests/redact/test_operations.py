@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bearwitness.errors import RefusedError
@@ -32,7 +34,23 @@ def test_an_unknown_track_is_refused() -> None:
 def test_a_box_is_cut_to_the_picture_and_hidden_in_its_range_only() -> None:
     added = operations.add_box(plan(), Box(300, 200, 100, 100), 0.04, 0.1).tracks[-1]
     assert set(added.boxes.values()) == {Box(300, 200, 20, 40)}
-    assert sorted(added.boxes) == [612, 1124]
+    assert sorted(added.boxes) == [100, 612, 1124]
+
+
+def test_what_is_on_the_screen_when_a_range_begins_or_is_told_to_end_is_hidden() -> None:
+    made = replace(plan(), times=(0, 2560, 5120, 7680))  # at 0, 0.2, 0.4 and 0.6 s
+    for begin, end, wanted in (
+        (0.35, 0.45, [2560, 5120]),
+        (0.25, 0.3, [2560]),
+        (0.4, 0.4, [5120]),
+        (0.1, 0.396, [0, 2560, 5120]),
+        (0.7, None, [7680]),
+        (None, 0.1, [0]),
+    ):
+        added = operations.add_box(made, Box(0, 0, 9, 9), begin, end).tracks[-1]
+        assert sorted(added.boxes) == wanted, (begin, end)
+    with pytest.raises(RefusedError, match="no frame"):
+        operations.add_box(made, Box(0, 0, 9, 9), 0.9, 1.0)
 
 
 def test_a_box_beside_the_picture_or_between_frames_is_refused() -> None:

@@ -5,15 +5,18 @@ The command line and, later, the editor of the review room use these and no othe
 
 from __future__ import annotations
 
+import bisect
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from bearwitness.errors import RefusedError
 
 from .geometry import Box, clipped
 from .plan import BY_MACHINE, BY_PEOPLE, Plan, Track, Utterance
 
+_TOLD: Final = 0.005  # times of frames are told, and typed, to a hundredth of a second
 END = 1 << 40
 """Milliseconds no sound lasts."""
 
@@ -51,19 +54,18 @@ def add_box(
 ) -> Plan:
     """Return the plan with `box` hidden in all frames from `begin` to `end` seconds, None: as far as it goes.
 
-    Raises RefusedError if the box is not on the picture or no frame is in the range.
+    The frame that is on the screen at `begin` is one of them, though it came before. Raises RefusedError if
+    the box is not on the picture or no frame is in the range.
     """
     inside = clipped(box, plan.picture.width, plan.picture.height)
     if inside is None:
         raise RefusedError(
             f"a box at {box.x},{box.y} is not on the picture of {plan.picture.width} × {plan.picture.height}"
         )
-    times = [
-        time
-        for time in plan.times
-        if (begin is None or plan.seconds(time) >= begin - 1e-6)
-        and (end is None or plan.seconds(time) <= end + 1e-6)
-    ]
+    seconds = [plan.seconds(time) for time in plan.times]
+    first = 0 if begin is None else _shown_at(seconds, begin)
+    last = len(seconds) if end is None else bisect.bisect_right(seconds, end + _TOLD)
+    times = plan.times[first:last]
     if not times:
         raise RefusedError(
             f"no frame lies between {begin} and {end} s", "times are seconds as a player shows them"
@@ -71,6 +73,15 @@ def add_box(
     return plan.with_track(
         Track(plan.next_number(), kind, hide=True, by=by, boxes=dict.fromkeys(times, inside))
     )
+
+
+def _shown_at(seconds: Sequence[float], wanted: float) -> int:
+    """Return the number of the frame that is shown then, or of the first after it."""
+    number = bisect.bisect_right(seconds, wanted + 1e-6)
+    lasts = seconds[-1] - seconds[-2] if len(seconds) > 1 else 0.0
+    if number == len(seconds) and seconds and wanted > seconds[-1] + max(lasts, 1e-6):
+        return number
+    return max(0, number - 1)
 
 
 def set_overlays(plan: Plan, *, cover: bool) -> Plan:
