@@ -239,6 +239,13 @@ def test_sealed_bytes_called_redacted_are_clear_and_refused(sha256: str) -> None
     assert failed(asked, known) == {"approvals", "attack"}
 
 
+def test_a_recipient_who_is_called_like_a_profile_gets_nothing_that_was_agreed_for_that_profile() -> None:
+    asked = request(recipient="court")
+    known = facts(asked, signed=signed(asked, consents=[consent(recipient="court")]))
+    assert failed(asked, known) == {"consent"}
+    assert failed(asked, facts(asked)) == set()
+
+
 @pytest.mark.parametrize(
     ("consents", "passes"),
     [

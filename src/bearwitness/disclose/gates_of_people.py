@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
-from bearwitness.vault.consents import NO_CONSENT
+from bearwitness.vault.consents import NO_CONSENT, PROFILES
 from bearwitness.vault.signed_acts import Signed
 
 from .facts import Facts, Look
@@ -79,7 +79,9 @@ def _not_consented(request: Request, known: Signed, day: date, shown: Shown, vis
     """Return why somebody must not be shown, empty if they may be."""
     consents = known.consents_of(shown.item, visible.label)
     withdrawn = max((c.withdrawn for c in consents if c.withdrawn is not None), default=-1)
-    recipients = (request.profile, request.recipient)
+    # A consent towards courts is none towards a newspaper that somebody calls "court".
+    named = () if request.recipient in PROFILES else (request.recipient,)
+    recipients = (request.profile, *named)
     why = NO_CONSENT
     for consent in consents:
         why = consent.covers(request.purpose, recipients, visible.ways, day)
