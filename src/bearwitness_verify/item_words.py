@@ -42,3 +42,13 @@ def described(fields: Mapping[str, Json]) -> str:
     for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content", "mtime"}):
         out += f", {name} {printable(in_words(fields[name]))}"
     return out
+
+
+def identity(fields: Mapping[str, Json]) -> str:
+    """Return in words size and SHA-256, if shown: for an item whose bytes do not tell them."""
+    out = ""
+    if "size" in fields:
+        out += f", size {integer(fields['size'], 'the size of an item')} bytes"
+    if "sha256" in fields:
+        out += f", SHA-256 {unb64(fields['sha256'], 'a SHA-256', 32).hex()}"
+    return out

@@ -164,7 +164,9 @@ class _Verification:
         """Check one item; return its leaf, empty if it is not proven to be in the delivery."""
         try:
             proven = evidence.prove_item(item, tree)
-            self._report.ok(5, f"item {proven.item} is in the delivery{item_words.described(proven.fields)}")
+            told = item_words.described(proven.fields)
+            told += "" if item.file is not None else item_words.identity(proven.fields)
+            self._report.ok(5, f"item {proven.item} is in the delivery{told}")
         except VerifyError as error:
             self._report.fail(5, f"{item.file or 'an item without content'}: {printable(str(error))}")
             return b""

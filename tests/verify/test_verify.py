@@ -75,6 +75,14 @@ def test_a_release_verifies_against_key_fingerprint_cosigner_and_checkpoint(scen
     assert own.verdict == Verdict.VERIFIED, own
 
 
+def test_size_and_sha256_are_told_of_an_item_whose_bytes_are_not_shown(scene: Scene, tmp_path: Path) -> None:
+    words = ["--fields-of", scene.items()["a.txt"]["item"], "--reveal", "sha256,size"]
+    scene.do("release", tmp_path / "fields", *words)
+    data = (scene.folder / "restored" / "a.txt").read_bytes()
+    said = [f.text for f in checked(scene, tmp_path / "fields").findings if f.step == 5]
+    assert said[0].endswith(f", size {len(data)} bytes, SHA-256 {sha256(data).hexdigest()}"), said
+
+
 def test_a_folder_and_its_archive_get_the_same_findings(scene: Scene, tmp_path: Path) -> None:
     path = tmp_path / "court.zip"
     with archive.open_package(scene.court) as package, path.open("wb") as out:
