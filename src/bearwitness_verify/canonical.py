@@ -112,6 +112,11 @@ def integer(text: Json, what: str = "a number", low: int = 0, high: int = 2**64 
     return value
 
 
+def nanoseconds(text: Json, what: str = "a time") -> int:
+    """Return a time of a file, as far from 1970 as a file system can tell: 64 bits of seconds."""
+    return integer(text, what, -(2**63) * 1_000_000_000, 2**63 * 1_000_000_000 - 1)
+
+
 def text(value: Json, what: str = "a value") -> str:
     """Return `value` if it is a text."""
     if not isinstance(value, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .canonical import Json, integer, text, unb64
+from .canonical import Json, integer, nanoseconds, text, unb64
 from .errors import ProofError
 from .report import in_words, moment, printable, printable_path
 
@@ -38,7 +38,7 @@ def described(fields: Mapping[str, Json]) -> str:
     if fate != {"type": "file"}:
         out += f", fate {printable(in_words(fate))}"
     if "mtime" in fields:
-        out += f", modified {moment(integer(fields['mtime'], 'a time', -(2**63), 2**63 - 1))}"
+        out += f", modified {moment(nanoseconds(fields['mtime']))}"
     for name in sorted(set(fields) - {"path", "fate", "size", "sha256", "content", "mtime"}):
         out += f", {name} {printable(in_words(fields[name]))}"
     return out

@@ -14,7 +14,7 @@ import pytest
 from bearwitness.seal.reading import FileReading
 from bearwitness.seal.sources import FolderSource
 from scale import ALL
-from workbench import Bench, fill, mounted, needs_root, run, snapshot
+from workbench import Bench, fill, mounted, needs_root, run, snapshot, verify
 
 SOUND = b"bytes of a file\n" * 40
 
@@ -348,3 +348,21 @@ def test_a_folder_of_many_small_files_is_one_delivery(bench: Bench, tmp_path: Pa
     source = fill(tmp_path / "source", files)
     assert bench.seal(source)["items"] == 600
     assert snapshot(back(bench, tmp_path)) == snapshot(source)
+
+
+def test_dates_that_no_64_bits_of_nanoseconds_hold_cost_nothing(tmp_path: Path) -> None:
+    """A recorder's clock may be centuries off; one folder so dated made its delivery unreadable."""
+    bench = Bench(tmp_path / "bench")
+    source = fill(tmp_path / "source", {"folder/old": b"old", "new": b"new", "plain": b"plain"})
+    far = {"folder/old": -12_000_000_000, "new": 10_413_792_000, "folder": 11_000_000_000}
+    for name, seconds in far.items():
+        os.utime(source / name, ns=(seconds * 10**9 + 7, seconds * 10**9 + 8))
+    before = snapshot(source)
+    bench.seal(source)
+    bench.is_clean()
+    assert bench.items()["new"]["mtime_ns"] == (source / "new").stat().st_mtime_ns
+    bench.do("restore", tmp_path / "out")
+    assert snapshot(tmp_path / "out") == before
+    bench.release(tmp_path / "court", ["new", "folder/old"], "--reveal", "path,mtime")
+    verify(tmp_path / "court", "--vault-key", bench.fingerprint).ok()
+    assert before[b"new"][2] > 2**63, "this disk has no such dates"

@@ -336,7 +336,8 @@ def _project(
 
 
 def _row_of(record: Record, leaf: bytes, delivery: str) -> dict[str, Any]:
-    digest, mtime = record.value("sha256"), record.value("mtime")
+    digest, mtime = record.value("sha256"), record.mtime
+    far = None if mtime is None or -(2**63) <= mtime < 2**63 else str(mtime)
     fate = record.fate
     return {
         "leaf": leaf,
@@ -346,7 +347,8 @@ def _row_of(record: Record, leaf: bytes, delivery: str) -> dict[str, Any]:
         "path": record.path,
         "sha256": None if digest is None else unb64(digest),
         "bytes": record.size,
-        "mtime": None if mtime is None else int(canonical.text(mtime)),
+        "mtime": mtime if far is None else None,
+        "mtime_far": far,
         "fate": canonical.dumps(dict(fate)).decode(),
         "same_as": fate.get("same_as"),
     }
@@ -358,5 +360,6 @@ def _item_row(row: Any) -> ItemRow:
         raise TamperedError("the catalogue is damaged", "build it again with: bearwitness rebuild")
     return ItemRow(
         row.item, bytes(row.leaf), row.delivery, row.part, bytes(row.path),
-        None if row.sha256 is None else bytes(row.sha256), row.bytes, row.mtime, fate, row.same_as,
+        None if row.sha256 is None else bytes(row.sha256), row.bytes,
+        row.mtime if row.mtime_far is None else int(row.mtime_far), fate, row.same_as,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 
 metadata: Final = MetaData()
 
@@ -50,6 +50,7 @@ items: Final = Table(
     Column("sha256", LargeBinary, index=True),
     Column("bytes", BigInteger),
     Column("mtime", BigInteger),
+    Column("mtime_far", String),  # instead, in decimal: file systems tell times that no 64 bits hold
     Column("fate", Text, nullable=False),  # canonical JSON
     Column("same_as", String),
 )

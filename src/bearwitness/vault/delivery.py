@@ -142,6 +142,12 @@ class Record:
         return None if text in (None, "null") else integer(str(text)[1:-1], "the size of an item")
 
     @property
+    def mtime(self) -> int | None:
+        """When it was changed last, None if that was not told."""
+        value = self.value("mtime")
+        return None if value is None else canonical.nanoseconds(value)
+
+    @property
     def fate(self) -> dict[str, Json]:
         """What became of the item."""
         value = self.value("fate")
@@ -292,8 +298,9 @@ def _line(value: Json, part: int, what: str) -> Record | Folder | Tombstone:
         return Record(values, secret, _extents(got["extents"], what), _extents(got["index"], what), part)
     if kind == "folder":
         got = canonical.members(value, what, "mode mtime path type")
-        mtime = integer(got["mtime"], what, -(2**63), 2**63 - 1)
-        return Folder(unb64(got["path"], what), integer(got["mode"], what), mtime)
+        return Folder(
+            unb64(got["path"], what), integer(got["mode"], what), canonical.nanoseconds(got["mtime"], what)
+        )
     if kind == "tombstone":
         got = canonical.members(value, what, "leaf type")
         return Tombstone(bytes.fromhex(_hex(got["leaf"], HEX64, what)))

@@ -17,7 +17,7 @@ from typing import Final
 from bearwitness.errors import RefusedError
 from bearwitness_verify import archive, evidence, item_words, leaves, release
 from bearwitness_verify.anchors import Anchors
-from bearwitness_verify.canonical import Json, integer, text, unb64
+from bearwitness_verify.canonical import Json, integer, nanoseconds, text, unb64
 from bearwitness_verify.release import ListedFile, Release, ShownDelivery, ShownItem, Still
 from bearwitness_verify.report import (
     ALTERED_TEXT,
@@ -70,7 +70,7 @@ class Exhibit:
     def modified(self) -> str:
         """When the sealed file was last modified, for people; empty if that is not shown."""
         shown = self.fields.get("mtime")
-        return "" if shown is None else moment(integer(shown, "a time", -(2**63), 2**63 - 1))
+        return "" if shown is None else moment(nanoseconds(shown))
 
     @property
     def sealed_sha256(self) -> str:

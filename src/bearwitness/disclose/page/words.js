@@ -48,6 +48,9 @@ function clockText(seconds) {
   return `${seconds < 0 ? "-" : ""}${Math.floor(all / 3600000)}:${rest}`;
 }
 
+/** From when to when a file system can date: 64 bits of seconds, in nanoseconds. */
+const FILE_TIMES = [-(2n ** 63n) * 1000000000n, 2n ** 63n * 1000000000n - 1n];
+
 /** Return [name, text] of the fields shown of an item, but those that are trees; refuse malformed ones. */
 function describedFields(fields) {
   const described = [];
@@ -55,7 +58,7 @@ function describedFields(fields) {
     const value = fields.get(name);
     if (name === "content" || name === "tracks") continue;
     if (name === "path") described.push([name, pathText(bytesOf(value))]);
-    else if (name === "mtime") described.push([name, moment(bigInteger(value, -(2n ** 63n), I64_MAX))]);
+    else if (name === "mtime") described.push([name, moment(bigInteger(value, ...FILE_TIMES))]);
     else if (name === "sha256" || name === "md5") described.push([name, hex(bytesOf(value))]);
     else described.push([name, inWords(value)]);
   }
