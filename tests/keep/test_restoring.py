@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bearwitness.keep.restoring import Restorer
+from bearwitness.vault.delivery import Folder
 from workbench import Bench, fill, run, snapshot
 
 
@@ -91,3 +95,61 @@ def test_bytes_that_are_not_those_sealed_are_not_left_behind(tmp_path: Path) -> 
     assert done.code in (1, 3)
     assert not (tmp_path / "out/a.bin").exists()
     assert done.err or "a.bin" in done.out
+
+
+def test_a_disk_that_keeps_no_rights_of_files_gets_the_files_and_that_is_told_once(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT and exFAT refuse to set most of them."""
+
+    def refusing(file: int, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchmod", refusing)
+    done = run("restore", tmp_path / "out", "--vault", bench.vault, "--identity", bench.anna, "--json").ok(3)
+    monkeypatch.undo()
+    assert [told for told in done.json["not_restored"] if "rights of files" not in told] == []
+    assert len(done.json["not_restored"]) == 1
+    there, found = (snapshot(place) for place in (bench.folder / "source", tmp_path / "out"))
+    assert {name: told[:3] for name, told in found.items()} == {n: told[:3] for n, told in there.items()}
+
+
+def test_what_is_restored_is_for_its_owner_alone_whatever_the_umask_says(
+    bench: Bench, tmp_path: Path
+) -> None:
+    before = os.umask(0)
+    try:
+        bench.do("restore", tmp_path / "out")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+
+
+def test_a_folder_that_can_not_be_made_costs_itself_alone(tmp_path: Path) -> None:
+    restorer = Restorer(tmp_path / "out", lambda done: None)
+    (tmp_path / "out/taken").write_bytes(b"a file, or on a disk without capitals another folder's")
+    names = [b"taken", b"../out of it", b"fine"]
+    restorer.folders([Folder(name, 0o750, 1_500_000_000) for name in names], b"")
+    problems = restorer.finish().problems
+    assert [problem.partition(":")[0] for problem in problems] == ["taken", "../out of it"]
+    assert stat.S_IMODE((tmp_path / "out/fine").stat().st_mode) == 0o750
+    assert not (tmp_path / "out of it").exists()
+
+
+def test_names_that_a_disk_does_not_take_use_nothing_up(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT has no folder with a colon in its name; a thousand files in one left no descriptors."""
+    make = os.mkdir
+
+    def mkdir(path: Any, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+        if path == b"b":
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        make(path, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    before = len(os.listdir("/proc/self/fd"))
+    done = run("restore", tmp_path / "out", "--vault", bench.vault, "--identity", bench.anna, "--json").ok(3)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert {told.partition(":")[0] for told in done.json["not_restored"]} >= {"b/c.bin", "b/d/e", "b", "b/d"}
+    assert (tmp_path / "out/z.txt").read_bytes() == b"z"

@@ -219,3 +219,22 @@ def test_a_file_of_an_image_is_released_and_verified_without_a_word_of_its_drive
     package = b"".join(path.read_bytes() for path in (tmp_path / "package").rglob("*") if path.is_file())
     for secret in (*SECRETS, *drive.ids, sealed["quarantine"], "disk.img"):
         assert secret.encode() not in package
+
+
+@pytest.mark.parametrize("stamps", [(18,), (18, 24), (14, 16, 18, 22, 24)], ids=["read", "changed", "none"])
+def test_files_of_a_card_whose_camera_wrote_not_all_times_come_back(
+    bench: Bench, tmp_path: Path, stamps: tuple[int, ...]
+) -> None:
+    """Many write no day of the last reading; those whose clock was never set write none at all."""
+    maker = Fat(8_000, bits=16)
+    data = bytearray(maker.write([Node("film.mp4", noise(9_000)), Node("small", b"small")]))
+    for at in stamps:
+        place = maker.entry_at["film.mp4"] + at
+        data[place : place + 2] = bytes(2)
+    path = tmp_path / "disk.img"
+    path.write_bytes(data)
+    sealed = bench.seal(path)
+    out = restored(bench, tmp_path / "out", sealed["delivery"])
+    assert contents(out) == {"film.mp4": noise(9_000), "small": b"small"}
+    if 24 not in stamps:
+        assert (out / "film.mp4").stat().st_mtime_ns == (out / "small").stat().st_mtime_ns

@@ -7,6 +7,7 @@ nothing is ever written through a symbolic link.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -22,6 +23,8 @@ from bearwitness_verify.canonical import Json, text, unb64
 from bearwitness_verify.report import printable_path
 
 _OTHER_STATE_DIGITS: Final = 8  # of the item's id, added to the name of a second state of a file
+_FULL: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})  # nothing else will fit either
+_NO_RIGHTS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})  # FAT and the like
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Restorer:
     def __init__(self, destination: Path, progress: Callable[[int], None]) -> None:
         self._progress = progress
         try:
-            destination.mkdir(parents=True, exist_ok=True)
+            destination.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(destination.iterdir()):
                 raise RefusedError(f"{destination} is not empty", "choose another place")
         except OSError as error:
@@ -49,6 +52,7 @@ class Restorer:
         self.result = Restored()
         self._by_item: dict[str, bytes] = {}
         self._folders: list[Folder] = []
+        self._without_rights = 0
 
     def restore(
         self, delivery: OpenDelivery, records: Iterable[tuple[str, Record]], subfolder: bytes
@@ -66,25 +70,44 @@ class Restorer:
     def folders(self, folders: Iterable[Folder], subfolder: bytes) -> None:
         """Make folders; their times are set by :meth:`finish`, after everything in them."""
         for folder in folders:
-            path = _join(subfolder, folder.path)
-            with contextlib.closing(_Place(self._root, path + b"/x")):
-                self._folders.append(Folder(path, folder.mode, folder.mtime))
+            self._guarded(folder, partial(self._folder, folder, subfolder))
+
+    def _folder(self, folder: Folder, subfolder: bytes) -> None:
+        path = _join(subfolder, folder.path)
+        with contextlib.closing(_Place(self._root, path + b"/x")):
+            self._folders.append(Folder(path, folder.mode, folder.mtime))
 
     def finish(self) -> Restored:
         """Set the folders' times and modes, innermost first."""
         for folder in sorted(self._folders, key=lambda f: f.path.count(b"/"), reverse=True):
-            with contextlib.closing(_Place(self._root, folder.path + b"/x")) as place:
-                os.utime(place.folder, ns=(folder.mtime, folder.mtime))
-                os.fchmod(place.folder, folder.mode & 0o777 | 0o700)
+            self._guarded(folder, partial(self._finish_folder, folder))
+        if self._without_rights:
+            self.result.problems.append(
+                f"the file system at {os.fsdecode(self._root)} does not keep the rights of files: "
+                f"{self._without_rights} files and folders have others than were sealed"
+            )
         return self.result
 
-    def _guarded(self, record: Record, write: Callable[[], None]) -> None:
+    def _finish_folder(self, folder: Folder) -> None:
+        with contextlib.closing(_Place(self._root, folder.path + b"/x")) as place:
+            os.utime(place.folder, ns=(folder.mtime, folder.mtime))
+            self._set_rights(place.folder, folder.mode & 0o777 | 0o700)
+
+    def _set_rights(self, file: int, mode: int) -> None:
+        try:
+            os.fchmod(file, mode)
+        except OSError as error:
+            if error.errno not in _NO_RIGHTS:
+                raise
+            self._without_rights += 1
+
+    def _guarded(self, record: Record | Folder, write: Callable[[], None]) -> None:
         try:
             write()
         except BearwitnessError as error:
             self.result.problems.append(f"{printable_path(record.path)}: {error}")
         except OSError as error:
-            if error.errno in (28, 30, 122):  # full, read-only, quota: nothing else will fit either
+            if error.errno in _FULL:
                 raise storage_error(error, os.fsdecode(self._root)) from error
             self.result.problems.append(f"{printable_path(record.path)}: {error.strerror}")
 
@@ -102,7 +125,7 @@ class Restorer:
                 os.ftruncate(file, record.size or 0)
                 if whole.digest() != unb64(record.value("sha256")):
                     raise RefusedError("the stored bytes are not those that were sealed; not restored")
-                _set_attributes(file, record)
+                self._set_attributes(file, record)
             except BaseException:
                 place.remove()
                 raise
@@ -112,6 +135,14 @@ class Restorer:
         self.result.files += 1
         self.result.bytes += record.size or 0
 
+    def _set_attributes(self, file: int, record: Record) -> None:
+        """Set times and rights as far as they were kept."""
+        times, mode = _times(record), _stat(record, "mode")
+        if times is not None:
+            os.utime(file, ns=times)
+        if mode is not None:
+            self._set_rights(file, stat.S_IMODE(int(text(mode))) & 0o777)
+
     def _create(self, place: _Place, item: str, record: Record) -> int:
         """Create the file; two states of one file (it changed across an interrupted seal) both come back."""
         try:
@@ -120,8 +151,8 @@ class Restorer:
             place.name += b" (" + item[:_OTHER_STATE_DIGITS].encode() + b")"
             file = place.create()
         self.result.problems.append(
-            f"{printable_path(record.path)}: two states of it were sealed; this one is restored as "
-            f"{printable_path(place.name)}"
+            f"{printable_path(record.path)}: two states of it were sealed, or the file system there can not "
+            f"tell its name from another; this one is restored as {printable_path(place.name)}"
         )
         return file
 
@@ -139,7 +170,9 @@ class Restorer:
                 return
             if kind == "symlink":
                 os.symlink(unb64(fate["target"]), place.name, dir_fd=place.folder)
-                os.utime(place.name, ns=_times(record), dir_fd=place.folder, follow_symlinks=False)
+                times = _times(record)
+                if times is not None:
+                    os.utime(place.name, ns=times, dir_fd=place.folder, follow_symlinks=False)
                 self.result.others += 1
                 return
         raise RefusedError(f"nothing to restore: it was sealed as {kind}{_because(fate)}")
@@ -164,17 +197,19 @@ def _write_sparse(file: int, piece: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _set_attributes(file: int, record: Record) -> None:
+def _times(record: Record) -> tuple[int, int] | None:
+    """Return when the item was read and changed last, in nanoseconds; None if its file system did not say.
+
+    Many cameras write no day of the last reading to their cards.
+    """
+    changed, read = record.value("mtime"), _stat(record, "atime")
+    return None if changed is None else (int(text(changed if read is None else read)), int(text(changed)))
+
+
+def _stat(record: Record, name: str) -> Json:
+    """Return a member of what the file system said of the item, None if it did not say."""
     stats = record.value("stat")
-    os.utime(file, ns=_times(record))
-    if isinstance(stats, dict):
-        os.fchmod(file, stat.S_IMODE(int(text(stats["mode"]))) & 0o777)
-
-
-def _times(record: Record) -> tuple[int, int]:
-    """Return when the item was read and changed last, in nanoseconds."""
-    stats, mtime = record.value("stat"), int(text(record.value("mtime")))
-    return (int(text(stats["atime"])) if isinstance(stats, dict) else mtime, mtime)
+    return stats.get(name) if isinstance(stats, dict) else None
 
 
 def _join(subfolder: bytes, path: bytes) -> bytes:
@@ -191,10 +226,10 @@ class _Place:
         *folders, self.name = path.split(b"/")
         self.folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for name in folders:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, 0o700, dir_fd=self.folder)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o700, dir_fd=self.folder)
                 below = os.open(name, flags, dir_fd=self.folder)
             finally:
                 os.close(self.folder)
