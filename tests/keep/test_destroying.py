@@ -149,3 +149,33 @@ def test_a_second_name_of_a_file_does_not_keep_it_alive(tmp_path: Path) -> None:
         bench.destroy(first["item"], second["item"])
     assert not any(b"shall be gone" in plain for plain in every_plaintext(bench, bench.vault))
     bench.is_clean()
+
+
+@pytest.mark.parametrize("name", ["the first name", "a further name"])
+def test_no_name_of_a_file_is_called_destroyed_while_another_keeps_its_bytes(
+    tmp_path: Path, name: str
+) -> None:
+    bench = Bench(tmp_path / "bench")
+    source = fill(tmp_path / "source", {"a.txt": DOOMED, "copy.txt": DOOMED})
+    os.link(source / "a.txt", source / "z.txt")
+    bench.seal(source)
+    items = bench.items()
+    names = {"same_as" in items[path]["fate"]: path for path in ("a.txt", "z.txt")}
+    chosen = names[name == "a further name"]
+    done = run("destroy", "--vault", bench.vault, "--identity", bench.anna, "--identity", bench.ben,
+               "--item", items[chosen]["item"], "--ground", "law")  # fmt: skip
+    assert done.code == 1
+    assert all(items[path]["item"] in done.err for path in {"a.txt", "z.txt", "copy.txt"} - {chosen})
+    assert bench.items() == items
+    bench.destroy(*(item["item"] for item in items.values()))
+    assert not any(b"shall be gone" in plain for plain in every_plaintext(bench, bench.vault))
+
+
+def test_a_copy_that_was_named_and_not_reached_is_certified_as_such(bench: Bench, tmp_path: Path) -> None:
+    """Nobody knows of it but whoever names it: no mirror and no kit that the log tells of."""
+    item = bench.items()["doomed.txt"]["item"]
+    said = bench.destroy(item, more=["--copy", tmp_path / "misspelled"], codes=(3,))
+    assert [str(tmp_path / "misspelled") in told for told in said["copies_not_reached"]] == [True]
+    entry = bench.do("log")["entries"][-1]["fields"]
+    assert entry["kind"] == "copies-reached"
+    assert entry["not_reached"] == said["copies_not_reached"]

@@ -44,6 +44,7 @@ def reach_copies(
     copies = Copies()
     mirrors, kits = _known(ledger, deliveries)
     done: set[Path] = set()
+    failed: list[Path] = []
     for path in [*paths, *(Path(place) for place in mirrors.values() if place)]:
         if path.resolve() in done:
             continue
@@ -55,8 +56,11 @@ def reach_copies(
             kits.pop(name, None)
         except (BearwitnessError, OSError) as error:
             say(f"{path}: {error}")
+            failed.append(path)
+    places = {Path(place).resolve() for place in mirrors.values() if place}
     copies.not_reached = [f"mirror {name} ({place})" for name, place in mirrors.items()]
     copies.not_reached += [f"field kit {name}" for name in kits]
+    copies.not_reached += [f"copy {path}" for path in failed if path.resolve() not in places]
     if copies.reached or copies.not_reached:
         reached: list[Json] = list(copies.reached)
         missed: list[Json] = list(copies.not_reached)

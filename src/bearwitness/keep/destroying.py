@@ -34,9 +34,11 @@ def refuse_survivors(catalogue: Catalogue, rows: Sequence[ItemRow]) -> None:
     """Refuse to call destroyed what the vault would still hold under another item."""
     going = {row.item for row in rows}
     for row in rows:
-        others = catalogue.links_to(row.item)
-        if row.sha256 is not None:
-            others += catalogue.with_bytes(row.sha256)
+        first = catalogue.get(row.same_as) if row.same_as else None  # whose bytes a further name stands for
+        others = [*catalogue.links_to(row.same_as or row.item), *([first] if first else [])]
+        digest = first.sha256 if first else row.sha256
+        if digest is not None:
+            others += catalogue.with_bytes(digest)
         left = sorted({other.item for other in others} - going)
         if left:
             raise RefusedError(
