@@ -113,3 +113,21 @@ def test_a_catalogue_opened_with_another_key_is_built_anew(bench: Bench) -> None
     assert catalogue.deliveries() == []
     catalogue.close()
     assert len(bench.items()) == 3
+
+
+def test_where_a_new_one_can_not_be_built_the_old_one_still_shows_what_is_left(
+    bench: Bench, tmp_path: Path
+) -> None:
+    other = bench.seal(fill(bench.folder / "more", {"e.txt": b"e"}))["delivery"]
+    before = bench.items()
+    lost = next(d["delivery"] for d in bench.do("list")["deliveries"] if d["delivery"] != other)
+    described = json.loads((bench.vault / f"deliveries/{lost}.json").read_bytes())
+    manifest = described["parts"][0]["manifest"]
+    (bench.vault / f"packs/{manifest[:2]}/{manifest}").unlink()
+    done = run("rebuild", "--vault", bench.vault, "--identity", bench.anna)
+    assert done.code == 1
+    assert manifest in done.err
+    assert bench.items() == before
+    words = ["--vault", bench.vault, "--identity", bench.anna, "--delivery", other, "--not-recorded"]
+    run("restore", tmp_path / "out", *words).ok()
+    assert (tmp_path / "out/e.txt").read_bytes() == b"e"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from bearwitness.catalogue.catalogue import discard
 from bearwitness.vault.opening import open_vault_proper
@@ -26,8 +29,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
     """Run the verb; return its exit code."""
     vault = open_vault_proper(options.vault)
     unlock(vault, options.identity)
-    discard(vault.local / "catalogue.db")
-    with opened(options, out) as at:
+    with _replaced(vault.local / "catalogue.db"), opened(options, out) as at:
         items = sum(1 for _ in at.catalogue.items())
         deliveries, gone = len(at.catalogue.deliveries()), len(at.catalogue.tombstones())
     data = {"deliveries": deliveries, "items": items, "tombstones": gone}
@@ -35,3 +37,20 @@ def run(options: argparse.Namespace, out: Output) -> int:
         data, f"rebuilt: {deliveries} deliveries, {plural(items, 'item')}, {plural(gone, 'tombstone')}"
     )
     return EXIT_DONE
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[None]:
+    """Have no catalogue at `path`, unless no new one comes: where packs are lost, the old one shows the rest.
+
+    It is kept in memory meanwhile, so that a crash leaves nothing of it that a destruction would not find.
+    """
+    old = path.read_bytes() if path.exists() else b""
+    discard(path)
+    try:
+        yield
+    except BaseException:
+        if old:
+            discard(path)
+            path.write_bytes(old)
+        raise
