@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bearwitness.crypto import age
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import KeyUnlockError
+from bearwitness.seal import intake
+from bearwitness.vault.vault import Vault
 from workbench import Bench, fill, recipient_of, run, snapshot
 
 
@@ -141,3 +144,92 @@ def test_a_kit_made_before_a_rotation_still_comes_home(field: Field) -> None:
     field.do("import", field.kit)
     assert len(field.do("list")["items"]) == 4
     field.is_clean()
+
+
+def test_a_kit_whose_log_was_cosigned_since_the_last_import_is_no_tampered_vault(field: Field) -> None:
+    field.do("import", field.kit)
+    key, request, line = (field.folder / name for name in ("cosigner.key", "request", "line"))
+    cosigner = run("cosign", "new", "--name", "paper.example/desk", "-o", key).ok().out.strip()
+    run("cosign", "request", request, "--vault", field.kit).ok()
+    words = ["--key", key, "--state", field.folder / "seen", "--log-key", field.device["device"]]
+    line.write_text(run("cosign", "sign", request, *words).ok().out)
+    run("cosign", "add", line, "--vault", field.kit, "--cosigner", cosigner).ok()
+    field.do("import", field.kit)
+    field.is_clean()
+    field.do("mirror", field.folder / "mirror")
+
+
+def test_a_pack_that_lies_damaged_in_the_vault_is_not_taken_for_the_kits(field: Field) -> None:
+    """An import was interrupted, and the disk failed since."""
+    pack = next(path for path in (field.kit / "packs").rglob("*") if path.is_file())
+    place = field.vault / pack.relative_to(field.kit)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(bytes(pack.stat().st_size))
+    field.do("import", field.kit)
+    assert place.read_bytes() == pack.read_bytes()
+    field.is_clean()
+
+
+def test_a_kit_with_a_signed_checkpoint_of_another_history_is_refused(field: Field) -> None:
+    """Taken over, it would have `check` find a fault with the vault for ever."""
+    fork = field.folder / "fork"
+    shutil.copytree(field.kit, fork)
+    for name in (
+        "entries/000000/000000001.entry",
+        "entries/000000/000000002.entry",
+        "notes/2.note",
+        "notes/3.note",
+    ):
+        (fork / "log/vault" / name).unlink()
+    shutil.copy(fork / "log/vault/notes/1.note", fork / "log/vault/checkpoint")
+    field.seal(fill(field.folder / "s6", {"6.txt": b"6"}), vault=fork)
+    shutil.copy(fork / "log/vault/notes/2.note", field.kit / "log/vault/notes/2.note")
+    done = run("import", field.kit, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "checkpoint 2" in done.err
+    field.is_clean()
+
+
+def test_what_an_import_that_was_not_committed_left_of_another_history_is_in_nobodys_way(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clones of a kit: the import of one is interrupted, then the other one comes home."""
+    clone = field.folder / "clone"
+    shutil.copytree(field.kit, clone)
+    for number in (1, 2):
+        field.seal(fill(field.folder / f"c{number}", {f"{number}": b"%d" % number}), vault=clone)
+    field.seal(fill(field.folder / "k1", {"3": b"3"}), vault=field.kit)
+
+    def interrupted(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "append_all", interrupted)
+        assert run("import", clone, "--vault", field.vault, "--identity", field.anna).code == 1
+    field.do("import", field.kit)
+    assert {"1.txt", "3"} <= {item["path"] for item in field.do("list")["items"]}
+    field.is_clean()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"mtime": '"soon"'}, {"mtime": f'"{"9" * 30}"'}, {"stat": '{"mode":"rwx"}'},
+        {"stat": '"none"'}, {"sha256": '"AAAA"'}, {"md5": '"AAAA"'}, {"path": '"?"'},
+        {"fate": '{"same_as":[],"type":"file"}'}, {"fate": '{"type":"symlink"}'}, {"fate": '{"type":[]}'},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_kit_whose_items_nobody_could_list_is_refused_before_they_are_in_the_log(
+    field: Field, monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any]
+) -> None:
+    """Whoever stole a kit can sign what he likes; what is in the log can not be taken out."""
+    field.do("import", field.kit)
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "state_values", lambda state: dict(lie))
+        field.seal(fill(field.folder / "s7", {"7.txt": b"7"}), vault=field.kit)
+    done = run("import", field.kit, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "entry 3 of the kit's log does not hold" in done.err
+    assert "Traceback" not in done.err
+    assert len(field.do("list")["items"]) == 4

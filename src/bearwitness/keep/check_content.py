@@ -11,11 +11,12 @@ from bearwitness.custody import items as commitments
 from bearwitness.custody.content import ContentHasher, root_of_one
 from bearwitness.custody.tracks import track_tree
 from bearwitness.custody.trees import scatter
-from bearwitness.errors import BearwitnessError, TamperedError
+from bearwitness.errors import BearwitnessError, MalformedError, TamperedError
 from bearwitness.store.packreader import PackReader
-from bearwitness.vault.delivery import OpenDelivery, Record, Tombstone, parse_manifest
+from bearwitness.vault.delivery import HEX32, OpenDelivery, Record, Tombstone, parse_manifest
 from bearwitness.vault.indexblob import IndexBlob, plain_lengths
 from bearwitness.vault.ledger import DeliveryRecord
+from bearwitness_verify import canonical
 from bearwitness_verify.canonical import unb64
 from bearwitness_verify.leaves import (
     HIDDEN_HEIGHTS,
@@ -98,6 +99,7 @@ def check_items(opened: OpenDelivery, record: DeliveryRecord) -> None:
             leaves.append(line.leaf)
             whole = False
         elif isinstance(line, Record):
+            _must_be_readable(line)
             leaf = commitments.commit(line.values, line.secret)
             if leaf not in record.dropped:
                 leaves.append(leaf)
@@ -105,6 +107,23 @@ def check_items(opened: OpenDelivery, record: DeliveryRecord) -> None:
     _check_tree(record, leaves, size if whole else None, findings)
     for problem in findings.problems:
         raise TamperedError(problem)
+
+
+def _must_be_readable(record: Record) -> None:
+    """Refuse an item whose fields are not as they are written: no catalogue could be made of it."""
+    what, fate, stats = "a field of an item", record.fate, record.value("stat")
+    record.path  # noqa: B018 - raises
+    canonical.text(fate.get("type"), what)
+    if "same_as" in fate and not HEX32.match(canonical.text(fate["same_as"], what)):
+        raise MalformedError(f"{what} names no item")
+    if fate["type"] == "symlink":
+        unb64(fate.get("target"), what)
+    for name, length in (("sha256", 32), ("md5", 16)):
+        if name in record.values:
+            unb64(record.value(name), what, length)
+    for number in (record.value("mtime"), *(stats.values() if isinstance(stats, dict) else (stats,))):
+        if number is not None:
+            canonical.nanoseconds(number, what)
 
 
 def _check_tree(record: DeliveryRecord, leaves: list[bytes], size: int | None, findings: Findings) -> None:

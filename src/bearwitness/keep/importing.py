@@ -10,11 +10,12 @@ from bearwitness.custody.entries import Effect
 from bearwitness.custody.log import Log
 from bearwitness.errors import BearwitnessError, NotAVaultError, RefusedError, TamperedError
 from bearwitness.store.packs import pack_path
+from bearwitness.vault.change import Change
 from bearwitness.vault.delivery import Descriptor
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import Act, DeliveryRecord, Ledger, log_name
 from bearwitness.vault.vault import Vault, digest_of
-from bearwitness_verify import canonical, note
+from bearwitness_verify import canonical
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.checkpoint import Checkpoint, read_checkpoint
 
@@ -57,12 +58,13 @@ def import_kit(
     _must_open(Ledger(kit, unlocked), known.size, descriptors)
     for descriptor in descriptors:
         _copy_delivery(vault, kit, descriptor, progress)
-    effect = _copy_log(vault, kit)
+    change = Change(vault)
+    effect = _copy_log(vault, kit, change)
     for descriptor in descriptors:
         effect[descriptor.path] = digest_of(descriptor.encode())
         effect[descriptor.identity_path] = digest_of(vault.store.read(descriptor.identity_path))
     deliveries: list[Json] = [descriptor.delivery for descriptor in descriptors]
-    vault.append(
+    change.commit(
         {
             "kind": "imported",
             "device": kit.config.key,
@@ -149,7 +151,7 @@ def _copy_delivery(vault: Vault, kit: Vault, descriptor: Descriptor, progress: C
     """Copy a delivery's files, each checked; the vault knows of it only once the import is logged."""
     for name in descriptor.pack_names():
         path = pack_path(name)
-        if vault.store.size(path) is None:
+        if not _is_there(vault, path, name):
             vault.store.write(path, _checked(kit, path, name))
         progress(vault.store.size(path) or 0)
     for number, part in enumerate(descriptor.parts):
@@ -159,6 +161,20 @@ def _copy_delivery(vault: Vault, kit: Vault, descriptor: Descriptor, progress: C
     expected = kit.expected_files()
     vault.store.write(identity, _checked(kit, identity, expected.get(identity, "")))
     vault.store.write(descriptor.path, _checked(kit, descriptor.path, expected[descriptor.path]))
+
+
+def _is_there(vault: Vault, path: str, digest: str) -> bool:
+    """Say whether an interrupted import left a file, whole."""
+    return vault.store.size(path) is not None and digest_of(vault.store.read(path)) == digest
+
+
+def _checkpoint(kit: Vault, size: int) -> bytes:
+    """Return the signed checkpoint of `size`, which is one of the kit's log."""
+    data = kit.log.note_bytes(size)
+    checkpoint, _ = read_checkpoint(data, kit.config.log_key)
+    if checkpoint.size != size or kit.log.root_at(size) != checkpoint.root:
+        raise TamperedError(f"checkpoint {size} in the kit is not one of its log", "keep the kit as evidence")
+    return data
 
 
 def _checked(kit: Vault, path: str, digest: str) -> bytes:
@@ -171,18 +187,27 @@ def _checked(kit: Vault, path: str, digest: str) -> bytes:
     return data
 
 
-def _copy_log(vault: Vault, kit: Vault) -> Effect:
-    """Copy the kit's log; return the effect that binds its key, its last checkpoint and its stamps."""
+def _copy_log(vault: Vault, kit: Vault, change: Change) -> Effect:
+    """Copy the kit's log; return the effect that binds its key, its last checkpoint and its stamps.
+
+    A checkpoint that the vault binds, and that was cosigned since, is replaced by `change`.
+    """
     key = kit.config.log_key
     target = Log(vault.store, key, log_name(key))
+    notes = {target.note_path(size): _checkpoint(kit, size) for size in kit.log.note_sizes()}
+    for size in target.note_sizes():
+        if size > kit.log.size:  # of an import that was not committed, from a kit that went another way
+            vault.store.remove(target.note_path(size))
     for index, entry in kit.log.entries():
         vault.store.write(target.entry_path(index), entry.encode())
-    effect: Effect = {}
-    for size in kit.log.note_sizes():
-        data = kit.log.note_bytes(size)
-        key.verify(note.parse(data))
-        vault.store.write(target.note_path(size), data)
-    effect[target.note_path(kit.log.size)] = digest_of(kit.log.note_bytes(kit.log.size))
+    bound = vault.expected_files()
+    for path, data in notes.items():
+        if bound.get(path, digest_of(data)) != digest_of(data):
+            change.put(path, data)
+        else:
+            vault.store.write(path, data)
+    last = target.note_path(kit.log.size)
+    effect: Effect = {last: digest_of(notes[last])}
     effect[f"log/{target.name}/key"] = digest_of(key.encode().encode())
     vault.store.write(f"log/{target.name}/key", key.encode().encode())
     for path, digest in kit.expected_files().items():
