@@ -64,6 +64,7 @@ __all__ = [
     "VerifyError",
     "frozen_error",
     "storage_error",
+    "unreadable_error",
 ]
 
 
@@ -143,6 +144,13 @@ _STORAGE_HINTS = {
     errno.ENOTDIR: ("is no folder", "choose another place"),
     errno.ENODEV: ("is gone", "connect it again and run the same command again"),
 }
+
+
+def unreadable_error(error: OSError, what: str) -> VaultError:
+    """Return the sentence for an OSError met while reading `what` of a vault."""
+    return VaultError(
+        f"{what} can not be read: {error.strerror}", "if the disk is failing, restore it from a mirror"
+    )
 
 
 def storage_error(error: OSError, place: str) -> StorageError:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bearwitness.store.local import LocalStore
+from bearwitness.store.packs import pack_path
+from bearwitness.vault.delivery import Descriptor
+from bearwitness.vault.opening import open_vault_proper
 from workbench import Bench, fill, run
 
 
@@ -109,3 +118,52 @@ def test_nothing_is_altered_by_checking(bench: Bench) -> None:
     before = {path: path.read_bytes() for path in bench.vault.rglob("*") if path.is_file()}
     bench.is_clean()
     assert {path: path.read_bytes() for path in bench.vault.rglob("*") if path.is_file()} == before
+
+
+class Failing:
+    """A disk on which some files can not be read: reading them ends with an input/output error."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.bad: set[str] = set()
+        for name in ("read", "read_range", "read_into"):
+            patch.setattr(LocalStore, name, self._wrapped(getattr(LocalStore, name)))
+
+    def _wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def read(store: LocalStore, path: str, *rest: Any) -> Any:
+            if path in self.bad:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(store, path, *rest)
+
+        return read
+
+
+def test_every_file_that_the_disk_does_not_give_is_named_and_all_others_are_checked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.seal(fill(bench.folder / "more", {"d.txt": b"d"}))
+    vault = open_vault_proper(bench.vault)
+    path, digest = next(p for p in vault.expected_files().items() if p[0].startswith("deliveries/"))
+    found = Descriptor.decode(vault.read_expected(path, digest), path)
+    manifest, packs = found.parts[0].manifest, found.parts[0].packs
+    for words in ([], ["--identity", bench.anna], ["--identity", bench.anna, "--deep"]):
+        for bad in (found.key_path(0), pack_path(packs[0]), pack_path(manifest)):
+            with monkeypatch.context() as patch:
+                Failing(patch).bad.add(bad)
+                done = run("check", "--vault", bench.vault, *words, "--json")
+            assert done.code == 1, done.err
+            problems = [text for text in done.json["problems"] if "can not be read: Input/output" in text]
+            assert any(bad.rpartition("/")[2] in text for text in problems), done.json
+            assert done.json["checked"]["packs"] == 4
+
+
+def test_a_card_of_a_mirror_laid_into_the_vault_hides_no_loss(bench: Bench) -> None:
+    item = bench.items()["a.txt"]["item"]
+    bench.do("freeze", "--item", item)
+    held = json.loads(next((bench.vault / "frozen").iterdir()).read_bytes())["packs"]
+    for name in held:
+        (bench.vault / pack_path(name)).unlink()
+    (bench.vault / "mirror.json").write_text('{"mirror":"00","v":"1"}')
+    for words in ([], ["--identity", bench.anna]):
+        done = run("check", "--vault", bench.vault, *words, "--json")
+        assert done.code == 1
+        assert any(held[0] in problem for problem in done.json["problems"])

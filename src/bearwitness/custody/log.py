@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from bearwitness.errors import MalformedError, RefusedError, TamperedError, VaultError
+from bearwitness.errors import MalformedError, RefusedError, TamperedError, VaultError, unreadable_error
 from bearwitness.store.base import Store
 from bearwitness_verify import merkle, note
 from bearwitness_verify.checkpoint import Checkpoint, LogProof, read_checkpoint
@@ -115,6 +115,8 @@ class Log:
             data = self._store.read(self.entry_path(index))
         except KeyError:
             raise TamperedError(f"{what} is missing") from None
+        except OSError as error:
+            raise unreadable_error(error, what) from None
         try:
             return Entry.decode(data, what)
         except MalformedError as error:

@@ -85,8 +85,11 @@ def device_logs(vault: Vault) -> Iterator[Log]:
 
 
 def withheld_packs(vault: Vault, findings: Findings) -> frozenset[str]:
-    """Return the packs of frozen items that are not in a mirror; in the vault itself none may be missing."""
-    if vault.store.size(CARD) is None:
+    """Return the packs of frozen items that are not in a mirror; in the vault itself none may be missing.
+
+    The card of a mirror is bound by nothing; a mirror has no signing key.
+    """
+    if vault.store.size(CARD) is None or (vault.local / "device.key").exists():
         return frozenset()
     names = frozenset(name for name in frozen(vault).packs if vault.store.size(pack_path(name)) is None)
     if names:

@@ -9,7 +9,13 @@ from hashlib import sha256
 from typing import Final
 
 from bearwitness.crypto import age
-from bearwitness.errors import BearwitnessError, KeyUnlockError, MalformedError, TamperedError
+from bearwitness.errors import (
+    BearwitnessError,
+    KeyUnlockError,
+    MalformedError,
+    TamperedError,
+    unreadable_error,
+)
 
 from .base import Store
 from .packs import PACK_BYTES, pack_path
@@ -91,7 +97,12 @@ class PackReader:
         if not wanted:
             return
         into = self._sealed[rest : rest + wanted]
-        if self._store.read_into(pack_path(self.name), self._read, into) < wanted:
+        try:
+            got = self._store.read_into(pack_path(self.name), self._read, into)
+        except OSError as error:
+            self._failure = unreadable_error(error, f"pack {self.name}")
+            raise self._failure from None
+        if got < wanted:
             raise self._altered()
         self._hash.update(into)
         self._read, self._fill = self._read + wanted, rest + wanted

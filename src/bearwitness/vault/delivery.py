@@ -10,7 +10,7 @@ from typing import Final
 
 from bearwitness.crypto import age
 from bearwitness.custody.items import Extent, Values
-from bearwitness.errors import MalformedError, TamperedError, frozen_error
+from bearwitness.errors import MalformedError, TamperedError, frozen_error, unreadable_error
 from bearwitness.store.base import Store
 from bearwitness.store.packs import pack_path
 from bearwitness_verify import canonical
@@ -228,9 +228,14 @@ class OpenDelivery:
         size = self.store.size(path)
         if size is None:
             raise TamperedError(f"pack {name} is missing", "restore it from a mirror")
-        return age.Reader(
-            lambda at, length: self.store.read_range(path, at, length), size, identity, f"pack {name}"
-        )
+
+        def fetch(at: int, length: int) -> bytes:
+            try:
+                return self.store.read_range(path, at, length)
+            except OSError as error:
+                raise unreadable_error(error, f"pack {name}") from None
+
+        return age.Reader(fetch, size, identity, f"pack {name}")
 
     def lines(self, part: int) -> Iterator[Record | Folder | Tombstone]:
         """Yield what the manifest of `part` says."""
@@ -262,6 +267,8 @@ def _read(store: Store, path: str) -> bytes:
         return store.read(path)
     except KeyError:
         raise TamperedError(f"{path} is missing", "restore it from a mirror") from None
+    except OSError as error:
+        raise unreadable_error(error, path) from None
 
 
 def parse_manifest(plain: bytes, delivery: str, part: int) -> Iterator[Record | Folder | Tombstone]:

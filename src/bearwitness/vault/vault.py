@@ -20,7 +20,13 @@ from bearwitness.custody import entries
 from bearwitness.custody.entries import Body, Effect, Entry
 from bearwitness.custody.log import Log
 from bearwitness.custody.signing import SigningKey
-from bearwitness.errors import TamperedError, VaultBusyError, VaultError
+from bearwitness.errors import (
+    TamperedError,
+    VaultBusyError,
+    VaultError,
+    storage_error,
+    unreadable_error,
+)
 from bearwitness.store.local import LocalStore
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.checkpoint import Checkpoint
@@ -82,7 +88,11 @@ class Vault:
         self.local.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self.local / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if not _lock(descriptor, patience_seconds):
+            try:
+                locked = _lock(descriptor, patience_seconds)
+            except OSError as error:  # a network file system without locks
+                raise storage_error(error, str(self.root)) from error
+            if not locked:
                 raise VaultBusyError(f"another command is writing to {self.root}", "wait until it has ended")
             self.log.refresh()
             yield
@@ -134,6 +144,8 @@ class Vault:
             data = self.store.read(path)
         except KeyError:
             raise TamperedError(f"{path} is missing", "restore it from a mirror") from None
+        except OSError as error:
+            raise unreadable_error(error, path) from None
         if sha256(data).hexdigest() != digest:
             raise TamperedError(f"{path} is not the file its log speaks of", "restore it from a mirror")
         return data
@@ -151,7 +163,7 @@ def _lock(descriptor: int, patience_seconds: float) -> bool:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             if time.monotonic() >= end:
                 return False
             time.sleep(_LOCK_PAUSE_SECONDS)
