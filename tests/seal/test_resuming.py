@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bearwitness.seal import batches
+from bearwitness.seal import run as sealing_run
 from bearwitness.seal.journal import Run
 from workbench import Bench, fill, run, snapshot
 
@@ -164,4 +165,33 @@ def test_instalments_are_deliveries_that_say_which_of_how_many_they_are(bench: B
         bench.seal(part, "--instalment", f"{number}/{3 if number == 3 else '?'}")
     told = [delivery["instalment"] for delivery in bench.do("list")["deliveries"]]
     assert [(one["number"], one["of"]) for one in told] == [("1", "?"), ("2", "?"), ("3", "3")]
+    bench.is_clean()
+
+
+def test_a_seal_that_died_before_it_had_a_key_is_no_unfinished_one(
+    bench: Bench, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing_run, "write_identity", dying)
+        assert run("seal", source, "--vault", bench.vault).code == 1
+    done = run("seal", "--finish", "--vault", bench.vault)
+    assert done.code == 1
+    assert "there is no unfinished seal here" in done.err
+    assert not list((bench.vault / "runs").iterdir())
+    bench.is_clean()
+
+
+def test_what_was_acknowledged_is_not_thrown_away_where_the_key_of_its_run_is_lost(
+    bench: Bench, source: Path, interrupt: Interrupt
+) -> None:
+    interrupt(bench, source, 2)
+    next((bench.vault / "runs").glob("*/key")).unlink()
+    said = bench.seal(source)
+    assert (said["resumed"], said["items"]) == (False, COUNT)
+    assert any("unfinished" in warning for warning in said["warnings"])
+    kept = run("seal", "--finish", "--vault", bench.vault, "--json").ok().json
+    assert 0 < kept["items"] < COUNT
     bench.is_clean()

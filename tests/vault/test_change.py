@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from bearwitness.cli.main import main
+from bearwitness.custody.entries import Entry
+from bearwitness.errors import StorageError
 from bearwitness.keep import rekeying, sharing_out
 from bearwitness.keep.checking import CheckOptions, check
 from bearwitness.store.packs import pack_path
+from bearwitness.vault import change as changes
 from bearwitness.vault import keyring
 from bearwitness.vault.change import Change, erase, is_pending, replace
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.opening import open_vault
 from bearwitness.vault.vault import Vault, digest_of
+from bearwitness_verify.checkpoint import Checkpoint
 from scale import ALL, sample
-from workbench import Bench, recipient_of
+from workbench import Bench, fill, recipient_of, run
 
 Copy = Callable[[], Path]
 
@@ -322,3 +328,78 @@ def test_erasing_follows_no_symbolic_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         erase(link)
     assert target.read_bytes() == b"precious"
+
+
+def test_a_change_that_another_command_died_over_is_finished_by_the_next_one_that_makes_a_change(
+    copy: Copy,
+) -> None:
+    """It was opened before, and waited for the lock: nothing but it stands between the plan and the end."""
+    root = copy()
+    waiting = open_vault(root)
+    size = waiting.log.size
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(changes, "_carry_out", lambda *_: (_ for _ in ()).throw(Dead))
+        with pytest.raises(Dead):
+            change_everything(root)
+    with waiting.writing():
+        mine = Change(waiting)
+        mine.put("keys/keepers/9.age", b"mine")
+        mine.commit({"kind": "keys-changed", "action": "another"})
+    vault = open_vault(root)
+    assert vault.store.read("keys/keepers/9.age") == b"mine"
+    assert vault.log.size == size + 2
+    assert all(vault.read_expected(path, digest) for path, digest in vault.expected_files().items())
+    assert vault.store.size(pack_path(digest_of(PACK))) == len(PACK)
+
+
+def test_every_folder_that_a_command_makes_is_durable_in_the_one_above(
+    made: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what was acknowledged, or committed, can be gone with its folder after a power cut."""
+    unsynced: set[str] = set()
+    lost: set[str] = set()
+    real_mkdir, real_sync, real_append = os.mkdir, os.fsync, Vault.append_all
+
+    def mkdir(path: Any, *rest: Any, **named: Any) -> None:
+        real_mkdir(path, *rest, **named)
+        unsynced.add(os.path.realpath(path))
+
+    def fsync(file: int) -> None:
+        real_sync(file)
+        above = os.readlink(f"/proc/self/fd/{file}")
+        unsynced.difference_update({path for path in unsynced if os.path.dirname(path) == above})
+
+    def append_all(self: Vault, sealed: Sequence[Entry]) -> Checkpoint:
+        lost.update(path for path in unsynced if os.path.isdir(path) and "/source" not in path)
+        return real_append(self, sealed)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Vault, "append_all", append_all)
+    vault, kit = tmp_path / "vault", tmp_path / "kit"
+    keepers = ["--recipient", recipient_of(made.anna), "--recipient", recipient_of(made.ben)]
+    run("init", vault, *keepers).ok()
+    run("kit", kit, "--vault", vault).ok()
+    source = fill(tmp_path / "source", {"a.txt": b"a", "b.txt": b"b"})
+    for place in (kit, vault):
+        run("seal", source, "--vault", place).ok()
+    run("import", kit, "--vault", vault, "--identity", made.anna).ok()
+    words = ["--vault", vault, "--identity", made.anna]
+    item = run("list", *words, "--json").ok().json["items"][0]["item"]
+    run("destroy", *words, "--identity", made.ben, "--item", item, "--leave-copies", "--ground", "law").ok(
+        0, 3
+    )
+    assert lost == set()
+
+
+def test_a_file_system_without_locks_is_not_told_as_another_command(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = open_vault(copy())
+
+    def flock(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StorageError, match="No locks available"), vault.writing(60):
+        pass

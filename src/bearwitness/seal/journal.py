@@ -23,7 +23,7 @@ from typing import Final
 
 from bearwitness.crypto import age
 from bearwitness.errors import TamperedError, storage_error
-from bearwitness.store.local import LocalStore, sync_folder
+from bearwitness.store.local import LocalStore, make_folder, sync_folder
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.delivery import Descriptor, Part
 from bearwitness_verify.leaves import item_id
@@ -54,7 +54,7 @@ class Run:
 
     def __init__(self, folder: Path, store: LocalStore) -> None:
         self.folder, self._store = folder, store
-        self.key = (folder / _KEY_FILE).read_bytes()
+        self.key = _key_of(folder)
         self.info = RunInfo(**json.loads((folder / _RUN_FILE).read_text()))
         self.parts: list[Part] = []
         self.items = self.size = 0  # of all parts, further attempts at a name counted too
@@ -73,6 +73,7 @@ class Run:
         delivery, key = secrets.token_hex(16), secrets.token_bytes(32)
         folder = store.root / "runs" / f".{delivery}"
         try:
+            make_folder(folder.parent)
             (folder / "tmp").mkdir(parents=True, mode=0o700)
             info = RunInfo(delivery, str(recipient), compartment, source_tag(key, source))
             _write(folder / _KEY_FILE, key)
@@ -219,11 +220,19 @@ def open_runs(store: LocalStore) -> list[Run]:
     for folder in sorted(runs.iterdir()):
         if _NAME.match(folder.name) is None:
             continue  # what replaces files when an entry is in the log: vault/change.py
-        if folder.name.startswith(".") or not (folder / _KEY_FILE).exists():
+        if folder.name.startswith("."):
             _clear(folder)  # a crash came before the run began, or in its end
             continue
         found.append(Run(folder, store))
     return found
+
+
+def _key_of(folder: Path) -> bytes:
+    """Return the key of a run; where it is lost, what was acknowledged can be closed, not gone on with."""
+    try:
+        return (folder / _KEY_FILE).read_bytes()
+    except FileNotFoundError:
+        return secrets.token_bytes(32)
 
 
 def _clear(folder: Path) -> None:

@@ -108,7 +108,7 @@ def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool
     for run in open_runs(vault.store):
         if run.is_of(identity) and run.info.compartment == compartment:
             run.recover()
-            if _can_be_opened(vault, run):
+            if can_be_opened(vault, run):
                 return run, True
             run.destroy()  # a crash came before its key was wrapped, and so before anything was taken in
     key = age.Identity.generate()
@@ -117,7 +117,7 @@ def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool
     return run, False
 
 
-def _can_be_opened(vault: Vault, run: Run) -> bool:
+def can_be_opened(vault: Vault, run: Run) -> bool:
     """Say whether the identity of an unfinished delivery was kept; TamperedError if it was and is gone."""
     path = run.descriptor().identity_path
     if vault.store.size(path) is not None:

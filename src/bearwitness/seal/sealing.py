@@ -20,7 +20,7 @@ from .indexing import ContainerIndexer
 from .intake import Indexer
 from .journal import open_runs
 from .model import Options, Sealing
-from .run import Progress, Settings, seal_names
+from .run import Progress, Settings, can_be_opened, seal_names
 
 
 def seal(vault: Vault, source: Path | None, options: Options, progress: Progress) -> Sealing:
@@ -105,11 +105,13 @@ def container_indexer(options: Options, warnings: list[str]) -> Iterator[Indexer
 
 def _finish(vault: Vault, options: Options) -> Sealing:
     """Close the one unfinished seal as it is."""
-    runs = open_runs(vault.store)
-    if not runs:
+    for run in open_runs(vault.store):
+        run.recover()
+        if can_be_opened(vault, run):
+            break
+        run.destroy()
+    else:
         raise RefusedError("there is no unfinished seal here")
-    run = runs[0]
-    run.recover()
     fields: dict[str, Json] = {"source": {"how": "interrupted"}, "complete": False, **options.form.fields()}
     closed = was_closed(vault, run) or close(vault, run, fields)
     run.destroy()

@@ -120,6 +120,22 @@ class LocalStore:
         yield from self.root.rglob(f"{_TEMPORARY}*")
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Put `data` into a new file that its owner alone can read; where that fails nothing is left of it.
+
+    Raises FileExistsError if something is there, OSError.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def make_folder(folder: Path) -> None:
     """Make `folder` and its parents, each durable in the one above."""
     if folder.is_dir():

@@ -17,7 +17,7 @@ from typing import Final
 from bearwitness.crypto import age
 from bearwitness.custody.entries import Effect, Entry
 from bearwitness.errors import storage_error
-from bearwitness.store.local import LocalStore, sync_folder
+from bearwitness.store.local import LocalStore, make_folder, sync_folder
 from bearwitness.store.packs import pack_path
 from bearwitness_verify.canonical import Json
 
@@ -30,7 +30,7 @@ _OLD: Final = "old"
 
 
 class Change:
-    """Files to be put, removed or erased when an entry is in the log."""
+    """Files to be put, removed or erased when an entry is in the log. Whoever makes one holds the lock."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -38,7 +38,7 @@ class Change:
         self._put: dict[str, str] = {}  # path -> SHA-256; staged under that name
         self._remove: list[str] = []
         self._packs: list[str] = []
-        shutil.rmtree(self._folder, ignore_errors=True)
+        finish_pending(vault)  # who held the lock before may have died in the middle
         self._stage = LocalStore(self._folder)
 
     def put(self, path: str, data: bytes, *, bound: bool = True) -> None:
@@ -54,7 +54,7 @@ class Change:
     def pack_folder(self) -> Path:
         """Return the folder in which new packs are to be written."""
         folder = self._folder / _PACKS
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder
 
     def add_pack(self, name: str) -> None:
@@ -154,7 +154,7 @@ def replace(store: LocalStore, path: str, data: bytes, aside: Path | None = None
         if store.read(path) == data:
             return
         if aside is not None:
-            aside.mkdir(exist_ok=True)
+            make_folder(aside)
             with contextlib.suppress(
                 OSError
             ):  # it is there already, or the file system knows no second names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from bearwitness.crypto import age, shares
 from bearwitness.custody.entries import Effect
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import RefusedError, UsageError, storage_error
-from bearwitness.store.local import LocalStore
+from bearwitness.store.local import LocalStore, make_folder, sync_folder, write_new
 
 from . import config, keyring
 from .config import KitConfig, VaultConfig
@@ -142,18 +141,16 @@ def write_signer(root: Path, signer: SigningKey) -> None:
     """Keep the signing key of a device where only its owner can read it."""
     folder = root / "local"
     folder.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(folder / "device.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(signer.encode() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_new(folder / "device.key", (signer.encode() + "\n").encode())
+    sync_folder(folder)
+    sync_folder(root)
 
 
 def _new_folder(root: Path) -> None:
     try:
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             raise RefusedError(f"{root} is there already and is not empty", "choose another place")
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(root)
         root.chmod(0o700)
     except OSError as error:
         raise storage_error(error, str(root)) from error
