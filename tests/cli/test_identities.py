@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -104,3 +105,38 @@ def test_a_key_given_on_the_command_line_by_mistake_is_not_repeated(bench: Bench
     done = run("list", "--vault", bench.vault, "--identity", secret)
     assert done.code == 1
     assert secret not in done.out + done.err
+
+
+@pytest.mark.parametrize("verb", ["init", "wrap"])
+def test_a_key_given_in_the_place_of_a_recipient_is_not_repeated(
+    bench: Bench, tmp_path: Path, verb: str
+) -> None:
+    secret = secret_of(bench.anna)
+    for given in (secret, secret.lower(), f" {secret}", f"age1{secret}"):
+        words = ["init", tmp_path / "vault"] if verb == "init" else ["keys", "wrap", "--vault", bench.vault]
+        known = [] if verb == "init" else ["--identity", bench.anna]
+        done = run(*words, *known, "--recipient", given)
+        assert done.code == 1
+        assert secret[15:] not in (done.out + done.err).upper()
+
+
+@pytest.mark.parametrize("verb", ["keys", "cosign", "people"])
+def test_a_key_that_found_no_room_leaves_nothing_that_keeps_it_from_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    key = tmp_path / "key"
+    words = {
+        "keys": ["keys", "new", "-o", key],
+        "cosign": ["cosign", "new", "--name", "paper.example/desk", "-o", key],
+        "people": ["people", "new", "-o", key, "--plain"],
+    }[verb]
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        done = run(*words)
+    assert done.code == 1
+    assert f"{key} is full" in done.err
+    run(*words).ok()

@@ -9,12 +9,12 @@ ask      do all three over the network (a C2SP witness)"""
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from bearwitness.custody import cosigner
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import RefusedError, UsageError, storage_error
+from bearwitness.store.local import write_new
 from bearwitness.vault.change import Change
 from bearwitness.vault.opening import open_vault
 from bearwitness.vault.vault import Vault
@@ -63,13 +63,11 @@ def _new(options: argparse.Namespace, out: Output) -> int:
     key = SigningKey.generate(options.name, COSIGNATURE)
     VerifierKey.parse(key.verifier.encode())
     try:
-        descriptor = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(options.output, (key.encode() + "\n").encode())
     except FileExistsError:
         raise RefusedError(f"{options.output} is there already; a key is never overwritten") from None
     except OSError as error:
         raise storage_error(error, str(options.output)) from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key.encode() + "\n")
     text = key.verifier.encode()
     out.result({"cosigner": text, "key_file": str(options.output)}, text)
     return EXIT_DONE

@@ -10,11 +10,11 @@ rotate    give the vault a new identity; who is not named can not open what come
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from bearwitness.crypto import age
 from bearwitness.errors import RefusedError, UsageError, storage_error
+from bearwitness.store.local import write_new
 
 from .options import IDENTITY_HELP
 from .output import EXIT_DONE, Output, plural
@@ -63,15 +63,11 @@ def _new(options: argparse.Namespace, out: Output) -> int:
             "say where to keep the identity: -o FILE", "a USB stick kept elsewhere is a good place"
         )
     try:
-        descriptor = os.open(options.output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(options.output, f"# public key: {recipient}\n{identity.text()}\n".encode())
     except FileExistsError:
         raise RefusedError(f"{options.output} is there already; a key is never overwritten") from None
     except OSError as error:
         raise storage_error(error, str(options.output)) from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"# public key: {recipient}\n{identity.text()}\n")
-        file.flush()
-        os.fsync(file.fileno())
     out.result(
         {"identity_file": str(options.output), "recipient": recipient},
         f"recipient  {recipient}\nidentity   {options.output} (whoever has it can open what is sealed to it)",

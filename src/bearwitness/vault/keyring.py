@@ -104,6 +104,11 @@ def _ssh(data: bytes, name: str) -> Any:
 
 def parse_recipient(text: str) -> Any:
     """Return the keeper's recipient written as ``age1…`` or ``ssh-…``; raise MalformedError."""
+    if _IDENTITY_HEAD in text.upper():  # never repeated: a screen or a log would keep it
+        raise MalformedError(
+            "what was given as a recipient is an identity: the secret key itself",
+            "it now stands in your shell's history: remove it there; a recipient begins with age1",
+        )
     try:
         if text.startswith("ssh-"):
             return pyrage.ssh.Recipient.from_str(text)

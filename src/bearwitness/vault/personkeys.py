@@ -11,6 +11,7 @@ import pyrage
 
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import KeyUnlockError, MalformedError, RefusedError, storage_error
+from bearwitness.store.local import write_new
 
 from .people import person_key
 from .vault import KIT_FILE, VAULT_FILE
@@ -37,15 +38,11 @@ def write(path: Path, key: SigningKey, passphrase: str | None) -> None:
             )
         data = bytes(pyrage.passphrase.encrypt(data, passphrase))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        write_new(path, data)
     except FileExistsError:
         raise RefusedError(f"{path} is there already; a key is never overwritten") from None
     except OSError as error:
         raise storage_error(error, str(path)) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read(path: Path, ask: Callable[[str], str]) -> SigningKey:
