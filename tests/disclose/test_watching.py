@@ -65,6 +65,19 @@ def test_a_face_that_is_larger_than_the_picture_is_counted(watcher: Watcher, ast
     assert watcher.faces == 1
 
 
+def test_a_face_that_is_drawn_by_what_shines_through_is_counted(
+    watcher: Watcher, astronaut: Image.Image
+) -> None:
+    light = np.asarray(astronaut.crop((100, 20, 420, 380)).convert("L"))
+    drawn = np.zeros((*light.shape, 4), np.uint8)
+    drawn[..., 3] = 255 - light
+    out = io.BytesIO()
+    Image.fromarray(drawn).save(out, "PNG")
+    with held_in_memory(out.getvalue(), "mask.png") as source:
+        watcher.picture(source)
+    assert watcher.faces == 1
+
+
 def test_upright_and_lying_faces_of_one_picture_are_counted_together_and_none_twice(
     watcher: Watcher, astronaut: Image.Image
 ) -> None:

@@ -117,3 +117,33 @@ def test_an_answer_with_a_byte_too_few_or_many_or_a_changed_head_is_refused() ->
     for untrusted in wrong:
         with pytest.raises((MalformedError, ChildFailedError)):
             take(untrusted)
+
+
+def erased(mode: str) -> Image.Image:
+    """Return a red picture with a hole in which blue is still stored."""
+    pixels = np.full((40, 60, 4), (250, 10, 10, 255), np.uint8)
+    pixels[10:30, 20:40] = (10, 10, 250, 0)
+    return Image.fromarray(pixels).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "RGBA"), ("PNG", "LA"), ("TIFF", "RGBA"), ("GIF", "RGBA")]
+)
+def test_what_was_erased_is_seen_as_the_ground_and_told_as_it_is_stored(
+    form: str, mode: str, decoders: Sandbox
+) -> None:
+    source = saved(form, erased(mode))
+    white, black = (still(decoders, source, ground=ground).picture for ground in ("white", "black"))
+    assert white[20, 30].tolist() == [255, 255, 255]
+    assert black[20, 30].tolist() == [0, 0, 0]
+    assert white[5, 5].tolist() == black[5, 5].tolist() == still(decoders, source).picture[5, 5].tolist()
+    if (form, mode) == ("PNG", "RGBA"):
+        assert still(decoders, source).picture[20, 30].tolist() == [250, 10, 10]
+
+
+def test_a_picture_on_a_ground_is_turned_as_without(decoders: Sandbox) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = still(decoders, saved("PNG", erased("RGBA"), exif=exif), upright=True, ground="white")
+    assert found.picture.shape == (60, 40, 3)
+    assert found.picture[30, 20].tolist() == [255, 255, 255]

@@ -89,6 +89,17 @@ def test_only_pixels_come_over_and_the_attack_finds_nothing(source: str, kind: s
     assert np.abs(page[100:140, 100:190].astype(int) - original.pages[0][100:140, 100:190]).mean() < 6
 
 
+def test_what_was_erased_from_a_picture_does_not_come_back_in_a_copy(opener: Opener) -> None:
+    pixels = np.full((150, 200, 4), 90, np.uint8)
+    pixels[..., 3] = 255
+    pixels[100:140, 100:140] = (250, 10, 10, 0)  # gone to who looks at it, and stored
+    sink = io.BytesIO()
+    Image.fromarray(pixels).save(sink, "PNG")
+    original = opener(sink.getvalue())
+    made = opener(stills.write(covered_pages(original, plan_for(original, sink.getvalue())), "png"))
+    assert made.pages[0][120, 120].tolist() == [255, 255, 255]
+
+
 def test_every_page_of_a_document_is_covered(opener: Opener) -> None:
     data = photo("TIFF", pages=3)
     original = opener(data)

@@ -39,6 +39,7 @@ _PERSON: Final = 0.3
 _LASTS: Final = 3
 _LYING_LASTS: Final = 5  # as a plan has it: what one turned picture shows is often nothing
 _AT_ONCE: Final = 4
+_GROUNDS: Final = ("", "white", "black")
 _TEXT_EVERY: Final = Fraction(2)
 _TEXT_SURE: Final = 0.6
 _TEXT_SIGNS_MIN: Final = 3
@@ -83,10 +84,15 @@ class Watcher:
         self.faces = self.persons = self.speech = self.texts = 0
 
     def picture(self, source: Source) -> None:
-        """Look at a picture file, at each of its pictures."""
-        first = still(self._sandbox, source, upright=True)
-        rest = (still(self._sandbox, source, upright=True, frame=n) for n in range(1, first.frames))
-        self.pages(one.picture for one in (first, *rest))
+        """Look at each picture of a file: as stored, and as seen where something shines through."""
+        number, count = 0, 1
+        while number < count:
+            stored, *seen = (
+                still(self._sandbox, source, upright=True, frame=number, ground=ground) for ground in _GROUNDS
+            )
+            others = [one.picture for one in seen if not np.array_equal(one.picture, stored.picture)]
+            self.pages([stored.picture, *others])
+            number, count = number + 1, stored.frames
 
     def pages(self, pictures: Iterable[Picture]) -> None:
         """Look at pictures, or the pages of a document, each by itself."""

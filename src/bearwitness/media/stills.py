@@ -44,16 +44,19 @@ def still(
     frame: int = 0,
     upright: bool = False,
     partial: bool = False,
+    ground: str = "",
     plan: Plan = QUICK,
 ) -> Still:
     """Decode one picture file, no side longer than `max_side` if given.
 
-    `upright` turns it as its EXIF orientation says. With `partial` a file that is cut off gives what is
+    Pixels are those stored, whatever shines through them; with `ground`, a colour's name, as they are seen on
+    it. `upright` turns it as its EXIF orientation says. With `partial` a file that is cut off gives what is
     there, the rest grey; without, it is refused: try without first and tell the people. Raises MediaError
     with the reason for what is no picture, damaged or too large, ChildFailedError where the child crashed.
     """
     wanted: dict[str, Json] = {
         "frame": str(frame),
+        "ground": ground,
         "partial": str(partial),
         "pixel": pixel,
         "side": str(max_side),

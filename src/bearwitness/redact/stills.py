@@ -57,12 +57,16 @@ class Stills:
             return (first.picture,)
         if first.frames > PAGES_MAX:
             raise RefusedError(f"{self.name} has {first.frames} pages, more than are redacted at once")
-        rest = (still(self.sandbox, self.source, upright=True, frame=n) for n in range(1, first.frames))
+        rest = (self._page(number) for number in range(1, first.frames))
         return (first.picture, *(one.picture for one in rest))
 
     @cached_property
     def _first(self) -> Still:
-        return still(self.sandbox, self.source, upright=True)
+        return self._page(0)
+
+    def _page(self, number: int) -> Still:
+        """Return a page as people see it: what was erased stays so, though its colours may still be there."""
+        return still(self.sandbox, self.source, upright=True, frame=number, ground="white")
 
     @property
     def _side_pictures(self) -> int:

@@ -36,7 +36,9 @@ class _RefusedError(Exception):
 
 def still(task: Task) -> bytes:
     """Return the head in canonical JSON, a line end and the pixels, or a head with the reason."""
-    got = canonical.members(canonical.loads(task.arguments), "arguments", "frame partial pixel side upright")
+    got = canonical.members(
+        canonical.loads(task.arguments), "arguments", "frame ground partial pixel side upright"
+    )
     try:
         head, pixels = _decode(task, {name: str(value) for name, value in got.items()})
     except _RefusedError as error:
@@ -46,6 +48,16 @@ def still(task: Task) -> bytes:
         plain = "".join(c if c.isprintable() else "?" for c in words)
         return canonical.dumps({"refused": f"it does not decode ({plain})", "v": "1"}) + b"\n"
     return canonical.dumps(head) + b"\n" + pixels
+
+
+def _on(picture: Image.Image, ground: str) -> Image.Image:
+    """Return a picture as it is seen on a ground of this colour; as it is stored where that is empty."""
+    if not ground or not picture.has_transparency_data:
+        return picture
+    seen = Image.new("RGBA", picture.size, ground)
+    seen.alpha_composite(picture.convert("RGBA"))
+    seen.info = {name: value for name, value in picture.info.items() if name != "transparency"}
+    return seen
 
 
 def _decode(task: Task, wish: dict[str, str]) -> tuple[dict[str, Json], bytes]:
@@ -70,7 +82,7 @@ def _decode(task: Task, wish: dict[str, str]) -> tuple[dict[str, Json], bytes]:
     if side and kind == "JPEG":
         picture.draft("RGB", (side, side))
     orientation = int(picture.getexif().get(_ORIENTATION, 1) or 1)
-    plain = picture.convert("RGB" if wish["pixel"] == BGR24 else "L")
+    plain = _on(picture, wish["ground"]).convert("RGB" if wish["pixel"] == BGR24 else "L")
     if wish["upright"] == "True":
         plain = ImageOps.exif_transpose(plain)
     if side and max(plain.size) > side:
