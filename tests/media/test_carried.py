@@ -16,7 +16,7 @@ from bearwitness.media.metadata import FOOTAGE, IMAGE, Carried, metadata
 from bearwitness.media.source import Source
 from bearwitness.sandbox.client import Sandbox
 
-from .clips import clip
+from .clips import clip, tone
 
 BEHIND = "what stands behind its end"
 
@@ -109,3 +109,23 @@ def test_boxes_of_makers_that_are_passed_over_are_told(decoders: Sandbox) -> Non
     known = told(with_udta(box("\u00a9mak".encode("latin-1"), struct.pack(">HH", 4, 0x55C4), b"Maker")))
     assert known.unread == ()
     assert "Make" in str(known.tags)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+@pytest.mark.parametrize("form", ["avi", "wav"])
+def test_chunks_of_makers_that_are_passed_over_are_told(decoders: Sandbox, form: str) -> None:
+    plain = clip([Fraction(0), Fraction(1, 25)], form="avi") if form == "avi" else tone(0.1)
+
+    def told(more: bytes) -> tuple[str, ...]:
+        """Return what is left unread with another chunk at the end of the file's list of them."""
+        data = plain[:4] + struct.pack("<I", len(plain) - 8 + len(more)) + plain[8:] + more
+        return metadata(decoders, Source.of_bytes(data, f"film.{form}"), FOOTAGE).unread
+
+    assert told(b"") == ()
+    assert told(chunk(b"JUNK", bytes(40))) == ()
+    assert told(chunk(b"JUNK", b"recorder 4711")) == ("chunk JUNK",)
+    assert told(chunk(b"gps0", b"43.8,87.6")) == ("chunk gps0",)
+    assert metadata(decoders, Source.of_bytes(plain + b"43.8,87.6", "x"), FOOTAGE).unread == ("structure",)

@@ -30,7 +30,7 @@ _TRACES: Final = frozenset(name for _, name in PATTERNS)
 class Carried:
     """`format` as the reader calls it; `tags` by name, printable; `credentials`: where C2PA was found.
 
-    `unread`: what of a picture, or of MP4 and QuickTime, the reader left unread, by name.
+    `unread`: what of a picture, or of MP4, QuickTime, AVI and WAV, the reader left unread, by name.
     """
 
     format: str

@@ -3,7 +3,8 @@ C2PA.
 
 The answer is JSON ``{"format", "tags": {name: text}, "c2pa": [where found], "unread": [what], "trouble"}``.
 Names are those of the format; what they mean is told apart in the parent (``metadata.py``). That no C2PA
-manifest was found says nothing of a picture being genuine or not. `unread`: see unread.py.
+manifest was found says nothing of a picture being genuine or not. `unread`: see unread.py
+and passed_over.py.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from bearwitness.sandbox.channel import ParentGoneError
 from bearwitness.sandbox.tasks import Task
 
 from .opening import Bytes, bytes_of, open_container
+from .passed_over import unread_of
 from .stream import as_file
-from .unread import unread, unread_boxes
+from .unread import unread
 
 PIL.Image.MAX_IMAGE_PIXELS = None  # no picture is decoded here
 PIL.Image.init()  # its readers are loaded when they are met first, and in the child that can not be later
@@ -98,8 +100,7 @@ def _container(source: Bytes, told: dict[str, Any]) -> None:
                 _add(told, f"stream {stream.index} {name}", value)
         for number, chapter in enumerate(container.chapters(), 1):
             _add(told, f"chapter {number}", " ".join(map(str, chapter["metadata"].values())) or "untitled")
-        if "mov" in container.format.name.split(","):
-            told["unread"] += unread_boxes(source)
+        told["unread"] += unread_of(source, container.format.name)
         if len(told["tags"]) >= _TAGS_MAX:
             told["unread"].append("tags")
 

@@ -1,8 +1,7 @@
-"""What a file holds beside pictures and sound that our own reading of metadata (tagging.py) does not take in.
+"""What a picture holds beside its pixels that our own reading of metadata (tagging.py) does not take in.
 
-Where a picture has nothing of it a second reader could say nothing more, and need not be asked. Only JPEG and
-PNG are known that well; of any other picture, and where anything looks odd, something is left unread. Of
-footage the boxes of MP4 and QuickTime are looked at, and nothing of other containers.
+Where there is nothing of it a second reader could say nothing more, and need not be asked. Only JPEG and PNG
+are known that well; of any other format, and where anything looks odd, something is left unread.
 """
 
 from __future__ import annotations
@@ -33,30 +32,6 @@ _CHUNKS: Final = frozenset(
 )
 
 
-_BOXES_MAX: Final = 100_000  # a stream in fragments has some for each second
-_EMPTY: Final = frozenset({"free", "skip", "wide"})
-_TEXTS: Final = "nam ART alb cmt cpy day dir enc gen grp lyr mak mod prd swr too wrt xyz"
-# What makes a file play, and the texts that FFmpeg was seen to hand on as metadata; of tracks no further.
-_KNOWN: Final = {
-    "": frozenset("ftyp styp moov mdat moof mfra sidx ssix prft pdin meta udta".split()),
-    "moov": frozenset("mvhd iods trak mvex meta udta".split()),
-    "trak": frozenset("tkhd edts tref mdia tapt load clip matt meta udta".split()),
-    "meta": frozenset("hdlr keys ilst".split()),
-    "udta": frozenset(
-        "meta name cprt FIRM manu modl".split()
-        + [
-            f"\u00a9{name}"
-            for name in f"{_TEXTS} aut com dis fmt inf ope PRD prf req src trk url wrn".split()
-        ]
-    ),
-    "ilst": frozenset(
-        "---- aART apID catg covr cpil cprt desc disk gnre hdvd keyw ldes pgap purd rtng soaa soal soar soco "
-        "sonm sosn stik tmpo trkn tven tvnn tves tvsh".split()
-        + [f"\u00a9{name}" for name in f"{_TEXTS} st3".split()]
-    ),
-}
-
-
 def unread(source: Bytes, image: PIL.Image.Image) -> list[str]:
     """Return the names of what is left unread in a picture that Pillow has opened; in the locked child."""
     head = source.pread(0, 8)
@@ -74,50 +49,6 @@ def unread(source: Bytes, image: PIL.Image.Image) -> list[str]:
         if inner.get(tag):
             found.append(tag.name)
     return list(dict.fromkeys(found))[:_NAMES_MAX]
-
-
-def unread_boxes(source: Bytes) -> list[str]:
-    """Return the names of boxes of an MP4 or QuickTime file that are not known to be read, or to be empty.
-
-    Makers put serial numbers, places and pictures into boxes of their own, which FFmpeg passes over.
-    """
-    found: list[str] = []
-    try:
-        _walk(source, 0, source.size, "", found)
-    except _OddError:
-        found.append("structure")
-    return list(dict.fromkeys(found))[:_NAMES_MAX]
-
-
-class _OddError(Exception):
-    """Boxes that can not be followed."""
-
-
-def _walk(source: Bytes, at: int, end: int, parent: str, found: list[str]) -> None:
-    for _ in range(_BOXES_MAX):
-        head = source.pread(at, min(16, end - at))
-        if not head[:8].strip(b"\0"):  # the end, or what fills up to it
-            if source.pread(at, min(end - at, _BYTES_MAX)).strip(b"\0"):
-                raise _OddError
-            return
-        size, kind, begin = int.from_bytes(head[:4], "big"), head[4:8].decode("latin-1"), 8
-        if size == 1:
-            size, begin = int.from_bytes(head[8:16], "big"), 16
-        size = end - at if size == 0 and not parent else size
-        if len(head) < 8 or size < begin or at + size > end:
-            raise _OddError
-        if kind in _EMPTY:
-            if source.pread(at + begin, min(size - begin, _BYTES_MAX)).strip(b"\0"):
-                found.append(f"box {kind}")
-        elif parent == "ilst" and head[4:6] == b"\0\0":
-            pass  # by the number of its name among the keys
-        elif kind not in _KNOWN[parent]:
-            found.append(f"box {kind.encode('ascii', 'backslashreplace').decode()}")
-        elif kind in _KNOWN:
-            skipped = 4 if kind == "meta" and source.pread(at + begin + 4, 4) != b"hdlr" else 0
-            _walk(source, at + begin + skipped, at + size, kind, found)
-        at += size
-    raise _OddError
 
 
 def _of_jpeg(data: bytes) -> list[str]:
