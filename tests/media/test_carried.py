@@ -129,3 +129,9 @@ def test_chunks_of_makers_that_are_passed_over_are_told(decoders: Sandbox, form:
     assert told(chunk(b"JUNK", b"recorder 4711")) == ("chunk JUNK",)
     assert told(chunk(b"gps0", b"43.8,87.6")) == ("chunk gps0",)
     assert metadata(decoders, Source.of_bytes(plain + b"43.8,87.6", "x"), FOOTAGE).unread == ("structure",)
+
+
+def test_more_names_than_are_told_one_by_one_are_not_left_out_in_silence(decoders: Sandbox) -> None:
+    data = clip([Fraction(0), Fraction(1, 25)]) + b"".join(box(b"a%03d" % n, b"x") for n in range(30))
+    told = metadata(decoders, Source.of_bytes(data, "film.mp4"), FOOTAGE).unread
+    assert (len(told), told[-1]) == (21, "and more")

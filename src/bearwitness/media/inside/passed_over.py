@@ -58,7 +58,8 @@ def unread_of(source: Bytes, form: str) -> list[str]:
             _walk_chunks(source, 0, source.size, "", found)
     except _OddError:
         found.append("structure")
-    return list(dict.fromkeys(found))[:_NAMES_MAX]
+    names = list(dict.fromkeys(found))
+    return [*names[:_NAMES_MAX], *(["and more"] if len(names) > _NAMES_MAX else [])]
 
 
 class _OddError(Exception):

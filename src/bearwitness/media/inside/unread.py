@@ -48,7 +48,8 @@ def unread(source: Bytes, image: PIL.Image.Image) -> list[str]:
     for tag in (PIL.ExifTags.Base.MakerNote, PIL.ExifTags.Base.UserComment):
         if inner.get(tag):
             found.append(tag.name)
-    return list(dict.fromkeys(found))[:_NAMES_MAX]
+    names = list(dict.fromkeys(found))
+    return [*names[:_NAMES_MAX], *(["and more"] if len(names) > _NAMES_MAX else [])]
 
 
 def _of_jpeg(data: bytes) -> list[str]:
