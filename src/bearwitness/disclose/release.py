@@ -232,6 +232,7 @@ def _making(
                 yield replace(ready, exact=kept)
         return
     selection = selection.under(policy)
+    selection.refuse_source()
     recipients = sorted({*recipients, *policy.recipients})
     wanted = frozenset(reveal)
     policies.refuse_never(policy, wanted | _told(selection))

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from bearwitness.errors import UsageError
+from bearwitness.vault.people import refuse_source
 from bearwitness_verify.account import WHOLE, Answer, parse_answers, parse_conditions, parse_statement
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.errors import MalformedError
@@ -71,6 +72,23 @@ class Selection:
     other_ground: str = ""
     conditions: Mapping[str, str] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
+
+    def refuse_source(self) -> None:
+        """Raise RefusedError where a ground, a condition, a reason or who says something names the source.
+
+        Each goes out: the ground for which one item is withheld would tell on which the source is.
+        """
+        texts = {
+            "the ground of what is withheld": (*self.grounds.values(), self.other_ground),
+            "a condition": self.conditions.values(),
+            "the reason of a correction or recall": (answer.reason for answer in self.answers),
+            "the name of who states something": (said.by for said in self.statements),
+        }
+        for what, said in texts.items():
+            for text in said:
+                refuse_source(
+                    text, what, "it goes out with the release, and whoever looks for the source reads it"
+                )
 
     def under(self, policy: Policy) -> Selection:
         """Return what `policy` makes of it."""

@@ -27,17 +27,20 @@ _SOURCE_WORDS: Final = frozenset(
     "indicateur indicatrice dénonciateur".split()
 )
 _SOURCE_PHRASES: Final = ("lanceur d'alerte", "lanceuse d'alerte", "消息来源", "线人", "举报人")
+_KEPT: Final = (
+    "the log is kept for ever, everybody who works here reads it, and courts can ask for it: "
+    "nothing in it says who the source is, or who knows"
+)
 _WORD: Final = re.compile(r"[^\W_]+(?:[-_][^\W_]+)*")
 
 
-def refuse_source(text: str, what: str) -> str:
-    """Return `text`; raise RefusedError where it speaks of the source in so many words."""
+def refuse_source(text: str, what: str, why: str = _KEPT) -> str:
+    """Return `text`; raise RefusedError where it speaks of the source in so many words, and say `why`."""
     low = _sounding(text).replace("\u2019", "'")
     if _SOURCE_WORDS & set(_WORD.findall(low)) or any(phrase in low for phrase in _SOURCE_PHRASES):
         raise RefusedError(
             f"{what} speaks of the source: {text!r}",
-            "the log is kept for ever, everybody who works here reads it, and courts can ask for it: "
-            "nothing in it says who the source is, or who knows. Say it without that word, or leave it out",
+            f"{why}. Say it without that word, or leave it out",
         )
     return text
 
