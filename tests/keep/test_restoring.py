@@ -100,7 +100,7 @@ def test_bytes_that_are_not_those_sealed_are_not_left_behind(tmp_path: Path) -> 
 def test_a_disk_that_keeps_no_rights_of_files_gets_the_files_and_that_is_told_once(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """FAT and exFAT refuse to set most of them."""
+    """Some file systems in user space or over a network refuse to set any."""
 
     def refusing(file: int, mode: int) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

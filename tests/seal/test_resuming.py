@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bearwitness.seal import batches
+from bearwitness.seal import batches, sources_of
 from bearwitness.seal import run as sealing_run
 from bearwitness.seal.journal import Run
-from workbench import Bench, fill, run, snapshot
+from workbench import Bench, fill, needs_root, run, snapshot
 
 COUNT = 12
 
@@ -194,4 +195,60 @@ def test_what_was_acknowledged_is_not_thrown_away_where_the_key_of_its_run_is_lo
     assert any("unfinished" in warning for warning in said["warnings"])
     kept = run("seal", "--finish", "--vault", bench.vault, "--json").ok().json
     assert 0 < kept["items"] < COUNT
+    bench.is_clean()
+
+
+def test_another_drive_at_the_same_place_does_not_go_on_with_the_seal_of_the_first(
+    bench: Bench, source: Path, interrupt: Interrupt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What two people handed over would be one delivery, told as one source."""
+    plugged = [b"AAAA-1111"]
+    monkeypatch.setattr(sources_of, "volume_of", lambda path: plugged[0])
+    interrupt(bench, source, 2)
+    first = source.rename(tmp_path / "first")
+    fill(source, {"of the other drive.txt": b"other"})
+    plugged[0] = b"BBBB-2222"
+    said = bench.seal(source)
+    assert (said["resumed"], said["items"]) == (False, 1)
+    assert any("unfinished" in warning for warning in said["warnings"])
+    source.rename(tmp_path / "second")
+    first.rename(source)
+    plugged[0] = b"AAAA-1111"
+    said = bench.seal(source)
+    assert (said["resumed"], said["items"]) == (True, COUNT)
+    bench.is_clean()
+
+
+@needs_root
+def test_a_volume_is_known_by_the_id_that_the_system_has_for_its_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = tmp_path / "by-uuid"
+    monkeypatch.setattr(sources_of, "_VOLUMES", ids)
+    assert sources_of.volume_of(tmp_path) == b""
+    ids.mkdir()
+    other = os.stat("/proc").st_dev
+    for name, device in (("another", other), ("CAFE-0001", tmp_path.stat().st_dev)):
+        os.mknod(tmp_path / name, stat.S_IFBLK | 0o600, device)
+        (ids / name).symlink_to(f"../{name}")
+    assert sources_of.volume_of(tmp_path) == b"CAFE-0001"
+    assert sources_of.volume_of(Path("/proc")) == b"another"
+
+
+def test_a_seal_that_died_once_it_was_in_the_log_ends_though_its_packs_were_written_anew_since(
+    bench: Bench, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop key is pressed before the same command is run again."""
+
+    def dying(self: Run) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "destroy", dying)
+        assert run("seal", source, "--vault", bench.vault).code == 1
+    bench.do("freeze", "--item", bench.items()["05.bin"]["item"])
+    said = bench.seal(source)
+    assert (said["resumed"], said["items"]) == (True, COUNT)
+    assert len(bench.do("list")["deliveries"]) == 1
+    assert not list((bench.vault / "runs").iterdir())
     bench.is_clean()

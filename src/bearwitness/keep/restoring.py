@@ -24,7 +24,7 @@ from bearwitness_verify.report import printable_path
 
 _OTHER_STATE_DIGITS: Final = 8  # of the item's id, added to the name of a second state of a file
 _FULL: Final = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})  # nothing else will fit either
-_NO_RIGHTS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})  # FAT and the like
+_NO_RIGHTS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})  # some over a network do so
 
 
 @dataclass

@@ -103,6 +103,11 @@ def close(vault: Vault, run: Run, fields: Mapping[str, Json]) -> Closed:
     return _closed(vault, run, count, tree.root, checkpoint.size - 1)
 
 
+def recover(vault: Vault, run: Run) -> None:
+    """Read the journal of a run that a crash left, whether it was entered in the log before or not."""
+    run.recover(entered=any(run.descriptor().path in effect for effect in vault.log.effects()))
+
+
 def was_closed(vault: Vault, run: Run) -> Closed | None:
     """Return the delivery of a run that was entered in the log before a crash let it end, else None."""
     path = run.descriptor().path

@@ -96,11 +96,15 @@ class Run:
         """Say whether this run reads `source`."""
         return hmac.compare_digest(self.info.source_tag, source_tag(self.key, source))
 
-    def recover(self) -> None:
-        """Read the journal and move what a crash left in the run's folder; drop unfinished parts."""
+    def recover(self, *, entered: bool = False) -> None:
+        """Read the journal and move what a crash left in the run's folder; drop unfinished parts.
+
+        What was `entered` in the log is the vault's: its packs may have been written anew since.
+        """
         for line in self._read_lines():
             self._count(line)
-            self._adopt(len(self.parts) - 1, str(line["key_file"]))
+            if not entered:
+                self._adopt(len(self.parts) - 1, str(line["key_file"]))
         for leftover in self.temporary.iterdir():
             leftover.unlink()
         self._tags = {mark.tag for mark in self.each_mark() if not mark.lossy}

@@ -19,7 +19,7 @@ from bearwitness_verify.canonical import Json
 from bearwitness_verify.leaves import item_id
 
 from .batches import Batcher
-from .closing import Closed, close, was_closed, write_identity
+from .closing import Closed, close, recover, was_closed, write_identity
 from .intake import Indexer
 from .journal import Run, open_runs
 from .part import Lost, PartResult, PartSettings
@@ -107,7 +107,7 @@ def find_run(vault: Vault, identity: bytes, compartment: str) -> tuple[Run, bool
     """Return the unfinished run for this source, or a new one; and whether it was found."""
     for run in open_runs(vault.store):
         if run.is_of(identity) and run.info.compartment == compartment:
-            run.recover()
+            recover(vault, run)
             if can_be_opened(vault, run):
                 return run, True
             run.destroy()  # a crash came before its key was wrapped, and so before anything was taken in

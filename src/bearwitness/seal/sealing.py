@@ -13,7 +13,7 @@ from bearwitness.vault.vault import Vault
 from bearwitness_verify.canonical import Json
 
 from . import card, sources_of
-from .closing import close, was_closed
+from .closing import close, recover, was_closed
 from .early import begin_index_sandbox
 from .imaging_traces import Traces
 from .indexing import ContainerIndexer
@@ -106,7 +106,7 @@ def container_indexer(options: Options, warnings: list[str]) -> Iterator[Indexer
 def _finish(vault: Vault, options: Options) -> Sealing:
     """Close the one unfinished seal as it is."""
     for run in open_runs(vault.store):
-        run.recover()
+        recover(vault, run)
         if can_be_opened(vault, run):
             break
         run.destroy()

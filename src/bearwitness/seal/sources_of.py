@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from .sources import FolderSource
 from .walk import FILE, Found, open_folder, tag_of, walk
 
 _EWF_MAGIC: Final = b"EVF\x09\x0d\x0a\xff\x00"
+_VOLUMES: Final = "/dev/disk/by-uuid"
 _EWF2_MAGIC: Final = b"EVF2\x0d\x0a\x81\x00"
 
 
@@ -106,5 +108,21 @@ def file_intake(path: Path, indexer: Indexer) -> Intake:
 
 
 def identity_of(path: Path) -> bytes:
-    """Return what tells one source from another: its absolute path."""
-    return os.fsencode(path.resolve())
+    """Return what tells one source from another: its absolute path, and the file system that is there."""
+    place, volume = os.fsencode(path.resolve()), volume_of(path)
+    return place + b"\x00" + volume if volume else place
+
+
+def volume_of(path: Path) -> bytes:
+    """Return the id of the file system that holds `path`, empty where the system knows none.
+
+    Another drive at the same place must not go on with the seal of this one. Numbers of devices do not tell:
+    a drive that is plugged in again has another.
+    """
+    device = os.stat(path).st_dev
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(_VOLUMES)):
+            with contextlib.suppress(OSError):
+                if os.stat(os.path.join(_VOLUMES, name)).st_rdev == device:
+                    return os.fsencode(name)
+    return b""
