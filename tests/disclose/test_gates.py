@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
+from bearwitness.catalogue import schema
+from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.custody.signing import SigningKey
 from bearwitness.disclose import gates, policies
-from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, rule_of
+from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, _seen_in_triage, rule_of
 from bearwitness.disclose.gates import GATES, NAMES
 from bearwitness.disclose.redactions import require_redacted
 from bearwitness.disclose.request import TREATMENTS, Request, Shown, Visible
@@ -610,3 +613,23 @@ def test_the_embargo_in_the_release_is_the_one_approved_and_it_is_past() -> None
         asked = request(embargo=approved)
         travelling = told(replace(asked, embargo=within))
         assert ("embargo" not in failed(asked, facts(asked, travelling=travelling))) == passes
+
+
+# --- What triage saw ----------------------------------------------------------------------------
+
+
+def test_what_triage_saw_in_one_of_equal_files_counts_for_the_other() -> None:
+    catalogue = Catalogue.in_memory("vault")
+    with catalogue._engine.begin() as connection:
+        for number, item in enumerate((ITEM, OTHER)):
+            connection.execute(
+                insert(schema.items).values(
+                    leaf=bytes([number]), item=item, delivery="d", part=0, path=b"p", fate="{}",
+                    sha256=bytes.fromhex(SEALED), bytes=1,
+                )
+            )  # fmt: skip
+        seen = {"job": "j", "number": 0, "item": OTHER, "name": "faces", "value": 5.0, "exact": "5"}
+        connection.execute(insert(schema.facts).values(**seen))
+    assert [(look.sha256, look.faces) for look in _seen_in_triage(catalogue, CLEAR)] == [(SEALED, 5)]
+    assert list(_seen_in_triage(catalogue, request())) == [], "of other bytes it says nothing"
+    catalogue.close()

@@ -96,9 +96,13 @@ def _seen_in_triage(catalogue: Catalogue, request: Request) -> Iterator[Look]:
     """Yield how many faces triage saw in exhibits that are whole items: it may know of more."""
     for shown in request.exhibits:
         row = catalogue.get(shown.item)
-        faces = most(catalogue, shown.item, "faces")
-        if row is not None and row.sha256 and row.sha256.hex() == shown.sha256 and faces is not None:
-            yield Look(shown.sha256, int(faces), "triage")
+        if row is None or not row.sha256 or row.sha256.hex() != shown.sha256:
+            continue
+        same = [row, *catalogue.with_bytes(row.sha256)]  # of equal bytes triage looks at one
+        seen = [most(catalogue, each.item, "faces") for each in same]
+        known = [faces for faces in seen if faces is not None]
+        if known:
+            yield Look(shown.sha256, int(max(known)), "triage")
 
 
 def of_vault(
