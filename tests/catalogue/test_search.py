@@ -88,6 +88,7 @@ def test_conditions_narrow(looked: Triaged) -> None:
         ["--clock", "yesterday"],
         ["--clock", "x..y"],
         ["--fact", "maker"],
+        ["--fact", "\udcff=1"],
         ["--kind", "smell"],
     ],
 )

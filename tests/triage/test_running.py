@@ -146,3 +146,17 @@ def test_the_quarantine_is_never_looked_at(sealed: Bench, bench: Triaged) -> Non
     assert {result["item"] for result in bench.derived()} <= known
     assert report["frozen"] == 0
     assert json.dumps(report)
+
+
+def test_a_file_that_came_before_is_not_looked_at_again_in_another_delivery(
+    bench: Triaged, tmp_path: Path
+) -> None:
+    bench.triage("--only", "document")
+    before = len(bench.derived())
+    for number in range(5):  # whose ids may come before the first one's
+        (tmp_path / f"{number}").mkdir()
+        shutil.copy(bench.folder / "drive" / "report.txt", tmp_path / f"{number}" / f"again {number}.txt")
+        bench.seal(tmp_path / f"{number}")
+    assert bench.triage("--only", "document", codes=(0,))["entered"] == {}
+    assert len(bench.derived()) == before
+    assert bench.found("prisoners") == {"report.txt"}

@@ -201,7 +201,7 @@ def _clock(text: str) -> tuple[int | None, int | None]:
 
 def _fact(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not name:
+    if not equals or not name or not name.isprintable():
         raise UsageError(f"{text!r} is no NAME=VALUE")
     return name, value
 
