@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -85,9 +86,12 @@ def test_what_is_no_picture_or_was_not_looked_at_is_refused_with_a_reason(
 ) -> None:
     (tmp_path / "text.txt").write_text("hello")
     (tmp_path / "bad.jpg").write_bytes(jpeg(2)[:300])
+    os.mkfifo(tmp_path / "pipe")
     for bench, asked, reason in (
         (looked, tmp_path / "text.txt", "neither a picture nor a video"),
         (looked, tmp_path / "bad.jpg", "can not be compared"),
+        (looked, tmp_path / "pipe", "is not a file"),
+        (looked, Path("/dev/zero"), "is not a file"),
         (sealed_copies, sealed_copies.id_of("noise.jpg"), "triage --only sketch"),
     ):
         done = run(*words(bench, "--similar", asked))
@@ -114,6 +118,12 @@ def test_no_question_finds_what_is_frozen(looked: Triaged, corpus: Path, tmp_pat
     named = {each["path"] for each in (*told["items"], *told["without_clock"], *told["contradictions"])}
     assert "stage-bright.mp4" in named
     assert not named & gone
-    refused = run(*words(bench, "--similar", frozen))
-    assert refused.code == 1
-    assert "frozen" in refused.err
+    keys = ["--vault", bench.vault, "--identity", bench.anna]
+    for question in (
+        words(bench, "--similar", frozen),
+        ["clocks", *keys, "--known", f"{frozen}@1=2021-03-14T23:00:05"],
+        ["clocks", *keys, "--same", f"{other}@1={frozen}@2"],
+    ):
+        refused = run(*question)
+        assert refused.code == 1
+        assert "frozen" in refused.err

@@ -160,3 +160,11 @@ def test_a_file_that_came_before_is_not_looked_at_again_in_another_delivery(
     assert bench.triage("--only", "document", codes=(0,))["entered"] == {}
     assert len(bench.derived()) == before
     assert bench.found("prisoners") == {"report.txt"}
+
+
+def test_a_folder_without_a_model_is_not_taken_for_one_with(bench: Triaged, tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "misspelt"):
+        done = bench.try_triage("--models", folder)
+        assert done.code == 2
+        assert "there is no model in" in done.err
+    assert bench.derived() == []

@@ -59,7 +59,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
     with opened(options, out) as at:
 
         def find(item: str) -> str:
-            return at.catalogue.find(item).item
+            found = at.catalogue.find(item).item
+            at.ledger.frozen.refuse([found])
+            return found
 
         told = [clocks.read_known(text, find, read_moment) for text in options.known]
         same = [clocks.read_same(text, find) for text in options.same]

@@ -16,6 +16,7 @@ from bearwitness.jobs.queue import Counts
 from bearwitness.keep.freezing import freeze
 from bearwitness.triage import planning, registry
 from bearwitness.triage.early import Early
+from bearwitness.triage.models import FILE as MODEL_FILE
 from bearwitness.triage.running import Report, Triage, local_executor
 from bearwitness.vault.derivatives import FAILED
 from bearwitness.vault.permissions import noted
@@ -32,6 +33,10 @@ def run_triage(
     options: argparse.Namespace, out: Output, models: Path | None, begun: Early, lacking: Sequence[str]
 ) -> int:
     """Triage what the options say; `lacking`: layers of the sandbox this machine has not."""
+    if options.models is not None and not any(options.models.glob(f"*/{MODEL_FILE}")):
+        raise UsageError(
+            f"there is no model in {options.models}", f"each model is a folder in it that has a {MODEL_FILE}"
+        )
     analysers = registry.load(options.only, models, thorough=options.thorough)
     not_done = [analyser.lacking for analyser in analysers if analyser.lacking]
     for sentence in not_done:

@@ -14,7 +14,7 @@ from bearwitness import media
 from bearwitness.catalogue.catalogue import Catalogue, ItemRow, refuse_other_name
 from bearwitness.errors import RefusedError, storage_error
 from bearwitness.media.plans import USUAL
-from bearwitness.media.source import Source
+from bearwitness.media.source import Source, regular_file
 from bearwitness.sandbox.client import Sandbox
 from bearwitness.signals.candidates import CandidateIndex
 from bearwitness.signals.relation import Relation, compare, same_bytes
@@ -53,20 +53,18 @@ def like_item(ledger: Ledger, catalogue: Catalogue, row: ItemRow) -> dict[str, R
 def like_file(
     ledger: Ledger, catalogue: Catalogue, path: Path, *, accept_weak: bool = False
 ) -> dict[str, Relation]:
-    """Return what is like a picture or video outside of the vault, by item; raise RefusedError for others."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise storage_error(error, str(path)) from error
-    try:
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-        head = os.pread(descriptor, HEAD_BYTES, 0)
-        sketch = _sketch(Source.of_file(descriptor, str(path)), guess(head), accept_weak=accept_weak)
-    except OSError as error:
-        raise storage_error(error, str(path)) from error
-    finally:
-        os.close(descriptor)
+    """Return what is like a picture or video outside of the vault, by item; raise RefusedError for others.
+
+    Raises SourceError for what is no file, such as a pipe or a device, which might never end.
+    """
+    with regular_file(path) as descriptor:
+        try:
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            head = os.pread(descriptor, HEAD_BYTES, 0)
+            sketch = _sketch(Source.of_file(descriptor, str(path)), guess(head), accept_weak=accept_weak)
+        except OSError as error:
+            raise storage_error(error, str(path)) from error
     found = {row.item: same_bytes() for row in catalogue.with_bytes(digest)}
     return _without_frozen(catalogue, {**_alike(sketch, sketches(ledger, catalogue)), **found})
 
