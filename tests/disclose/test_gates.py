@@ -20,7 +20,7 @@ from bearwitness.catalogue import schema
 from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.custody.signing import SigningKey
 from bearwitness.disclose import gates, policies
-from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, _seen_in_triage, rule_of
+from bearwitness.disclose.facts import Attack, Facts, Look, Rule, Scan, _alike, _seen_in_triage, rule_of
 from bearwitness.disclose.gates import GATES, NAMES
 from bearwitness.disclose.redactions import require_redacted
 from bearwitness.disclose.request import TREATMENTS, Request, Shown, Visible
@@ -632,4 +632,7 @@ def test_what_triage_saw_in_one_of_equal_files_counts_for_the_other() -> None:
         connection.execute(insert(schema.facts).values(**seen))
     assert [(look.sha256, look.faces) for look in _seen_in_triage(catalogue, CLEAR)] == [(SEALED, 5)]
     assert list(_seen_in_triage(catalogue, request())) == [], "of other bytes it says nothing"
+    rows = list(catalogue.items())
+    assert _alike(catalogue, rows, frozenset({OTHER})) == {ITEM, OTHER}, "one frozen, no other goes out"
+    assert _alike(catalogue, rows, frozenset({"cc" * 16})) == set()
     catalogue.close()

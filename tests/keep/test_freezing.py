@@ -134,6 +134,8 @@ def test_it_is_not_looked_at_again_and_copies_that_come_in_later_freeze_too(
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "again.txt").write_bytes(SECRET)
     bench.seal(tmp_path / "later")
+    said = run("list", "--vault", bench.vault, "--identity", bench.anna).ok().err
+    assert f"WARNING: item {bench.id_of('again.txt')} is not frozen and holds the bytes" in said
     before = len(bench.derived())
     report = bench.triage("--again")
     assert report["late"] == 1

@@ -13,7 +13,7 @@ from typing import Any
 from bearwitness.catalogue.search import footage_seconds, with_fact
 from bearwitness.errors import UsageError
 from bearwitness.jobs.queue import Counts
-from bearwitness.keep.freezing import freeze
+from bearwitness.keep.freezing import freeze, late_copies
 from bearwitness.triage import planning, registry
 from bearwitness.triage.early import Early
 from bearwitness.triage.models import FILE as MODEL_FILE
@@ -100,7 +100,7 @@ def _note(at: Opened, chosen: list[str], options: argparse.Namespace, out: Outpu
 
 def _freeze_late_copies(at: Opened, out: Output) -> int:
     """Freeze items that came in later and hold the bytes of a frozen one."""
-    rows = planning.late_copies(at.catalogue, at.ledger.frozen)
+    rows = late_copies(at.catalogue, at.ledger.frozen)
     if rows:
         with at.vault.writing():
             freeze(at.fresh_ledger(), rows, {"ground": "the same bytes as an item that is frozen"})

@@ -72,6 +72,8 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
             catalogue.refresh(ledger, progress)
         if getattr(options, "quarantine", False):
             _tell_closed(ledger, out)
+        if ledger.frozen.items:
+            _tell_late(catalogue, ledger, out)
         yield Opened(vault, unlocked, ledger, catalogue)
 
 
@@ -97,6 +99,17 @@ def _tell_closed(ledger: Ledger, out: Output) -> None:
         out.say(
             f"{closed} of the quarantine's deliveries came with kits and are not shown, for the identities "
             "given do not open their entries: give a keeper's --identity beside the source keeper's"
+        )
+
+
+def _tell_late(catalogue: Catalogue, ledger: Ledger, out: Output) -> None:
+    """Say which items came after a stop key was pressed and hold the same bytes: nothing keeps them yet."""
+    from bearwitness.keep.freezing import late_copies  # most vaults have nothing frozen
+
+    for row in late_copies(catalogue, ledger.frozen):
+        out.say(
+            f"WARNING: item {row.item} is not frozen and holds the bytes of one that is: "
+            f"bearwitness freeze --item {row.item}"
         )
 
 

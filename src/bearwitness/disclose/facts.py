@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bearwitness.catalogue.catalogue import Catalogue
+from bearwitness.catalogue.catalogue import Catalogue, ItemRow
 from bearwitness.catalogue.search import most
 from bearwitness.vault import signed
 from bearwitness.vault.ledger import VAULT, Ledger
@@ -105,6 +105,16 @@ def _seen_in_triage(catalogue: Catalogue, request: Request) -> Iterator[Look]:
             yield Look(shown.sha256, int(max(known)), "triage")
 
 
+def _alike(catalogue: Catalogue, rows: Sequence[ItemRow], frozen: frozenset[str]) -> frozenset[str]:
+    """Return those of `rows` that hold the bytes of a frozen item: what came later may not be frozen yet."""
+    held = [row for row in rows if row.sha256 is not None and row.bytes]
+    return frozenset(
+        row.item
+        for row in held
+        if any(each.item in frozen for each in catalogue.with_bytes(row.sha256 or b""))
+    )
+
+
 def of_vault(
     ledger: Ledger,
     catalogue: Catalogue,
@@ -132,7 +142,7 @@ def of_vault(
         now=now,
         signed=known,
         sealed={row.item: row.sha256.hex() if row.sha256 else "" for row in rows},
-        frozen=ledger.frozen.items,
+        frozen=ledger.frozen.items | _alike(catalogue, rows, ledger.frozen.items),
         rules={row.item: rule_of(ledger.descriptor(row.delivery).compartment) for row in rows},
         attacks=(*attacks, *made),
         looks=(*looks, *seen),

@@ -14,7 +14,7 @@ from bearwitness.errors import RefusedError
 from bearwitness.vault import derivatives
 from bearwitness.vault.change import Change
 from bearwitness.vault.delivery import Record
-from bearwitness.vault.freezing import FOLDER, FrozenItem
+from bearwitness.vault.freezing import FOLDER, Frozen, FrozenItem
 from bearwitness.vault.ledger import DeliveryRecord, Ledger
 from bearwitness_verify.canonical import Json
 
@@ -45,6 +45,19 @@ def with_copies(catalogue: Catalogue, rows: Sequence[ItemRow]) -> list[ItemRow]:
         if row.sha256 is not None and row.bytes:
             waiting += catalogue.with_bytes(row.sha256)
     return sorted(found.values(), key=lambda row: row.item)
+
+
+def late_copies(catalogue: Catalogue, frozen: Frozen) -> list[ItemRow]:
+    """Return items that hold the bytes of a frozen one and are not frozen: they came later."""
+    found: dict[str, ItemRow] = {}
+    for item in sorted(frozen.items):
+        row = catalogue.get(item)
+        if row is None or row.sha256 is None or not row.bytes:
+            continue
+        for other in catalogue.with_bytes(row.sha256):
+            if other.item not in frozen.items:
+                found[other.item] = other
+    return list(found.values())
 
 
 def freeze(ledger: Ledger, rows: Sequence[ItemRow], fields: dict[str, Json]) -> Froze:

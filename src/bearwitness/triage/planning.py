@@ -13,7 +13,6 @@ from bearwitness.catalogue.search import done_jobs
 from bearwitness.errors import RefusedError
 from bearwitness.jobs.model import Job, job_id
 from bearwitness.vault.derivatives import FAILED
-from bearwitness.vault.freezing import Frozen
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.permissions import authorised
 from bearwitness_verify.canonical import Json
@@ -130,16 +129,3 @@ def _refuse_unauthorised(ledger: Ledger, analysers: Sequence[Analyser], deliveri
             f"{grouping[0]} is off: for delivery {missing[0]} no two people have authorised it",
             "it yields leads, never an identity; two keepers allow it for a case: bearwitness authorise",
         )
-
-
-def late_copies(catalogue: Catalogue, frozen: Frozen) -> list[ItemRow]:
-    """Return items that hold the bytes of a frozen one and are not frozen: they came later."""
-    found: dict[str, ItemRow] = {}
-    for item in sorted(frozen.items):
-        row = catalogue.get(item)
-        if row is None or row.sha256 is None or not row.bytes:
-            continue
-        for other in catalogue.with_bytes(row.sha256):
-            if other.item not in frozen.items:
-                found[other.item] = other
-    return list(found.values())
