@@ -18,6 +18,7 @@ from bearwitness import media
 from bearwitness.disclose import watching
 from bearwitness.disclose.watching import MODELS, Watcher
 from bearwitness.inference.worker import InferenceWorker
+from bearwitness.media.model import MediaError
 from bearwitness.media.source import held_in_memory
 from bearwitness.sandbox.client import Sandbox
 
@@ -76,6 +77,19 @@ def test_a_face_that_is_drawn_by_what_shines_through_is_counted(
     with held_in_memory(out.getvalue(), "mask.png") as source:
         watcher.picture(source)
     assert watcher.faces == 1
+
+
+def test_pictures_of_which_not_all_would_be_looked_at_are_refused(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, grey = io.BytesIO(), [Image.fromarray(GREY[:40, :40] + n) for n in range(3)]
+    grey[0].save(out, "PNG", save_all=True, append_images=grey[1:])
+    monkeypatch.setattr(watching, "_PICTURES_MAX", 2)
+    with (
+        held_in_memory(out.getvalue(), "many.png") as source,
+        pytest.raises(MediaError, match="not all are looked at"),
+    ):
+        watcher.picture(source)
 
 
 def test_upright_and_lying_faces_of_one_picture_are_counted_together_and_none_twice(

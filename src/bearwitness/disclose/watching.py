@@ -39,6 +39,7 @@ _PERSON: Final = 0.3
 _LASTS: Final = 3
 _LYING_LASTS: Final = 5  # as a plan has it: what one turned picture shows is often nothing
 _AT_ONCE: Final = 4
+_PICTURES_MAX: Final = 2_000
 _GROUNDS: Final = ("", "white", "black")
 _TEXT_EVERY: Final = Fraction(2)
 _TEXT_SURE: Final = 0.6
@@ -90,6 +91,10 @@ class Watcher:
             stored, *seen = (
                 still(self._sandbox, source, upright=True, frame=number, ground=ground) for ground in _GROUNDS
             )
+            if stored.frames > _PICTURES_MAX:
+                raise MediaError(
+                    f"{source.name} has {stored.frames} pictures or more, and not all are looked at"
+                )
             others = [one.picture for one in seen if not np.array_equal(one.picture, stored.picture)]
             self.pages([stored.picture, *others])
             number, count = number + 1, stored.frames
