@@ -16,7 +16,9 @@ from bearwitness.cli.main import main
 from bearwitness.errors import ChildFailedError
 from bearwitness.media.model import Sound
 from bearwitness.redact import eyes, voices
+from bearwitness.redact.muxing.model import AudioTrack, Packet
 from bearwitness.redact.plan import Picture, Plan, Source
+from bearwitness.redact.sound import _to_exchange
 from bearwitness.signals.speech import RATE
 
 from . import clips
@@ -133,3 +135,12 @@ def test_every_turn_of_a_conversation_is_silent(
         part = slice(round(turn["start"] * 48_000), round(min(turn["end"], 20) * 48_000))
         assert np.abs(before[part]).max() > 0.05
         assert np.abs(after[part]).max() < 1 / 256
+
+
+@pytest.mark.parametrize(("muted", "wanted"), [((0, 50), range(8)), ((100, 150), range(8, 13))])
+def test_sound_that_decoders_pass_over_is_muted_with_the_beginning(
+    muted: tuple[int, int], wanted: range
+) -> None:
+    packets = [Packet(at, at, 20, key=True, data=b"") for at in range(-80, 400, 20)]
+    track = AudioTrack("opus", Fraction(1, 1000), 48_000, 1, b"", packets)
+    assert _to_exchange(track, [muted]) == frozenset(wanted)

@@ -115,8 +115,10 @@ def _to_exchange(track: AudioTrack, muted: Sequence[tuple[int, int]]) -> frozens
         begin, end = packet.pts * base, (packet.pts + packet.duration) * base
         # Neighbours overlap: what is heard in a range is partly in the packets before and after it.
         margin = max(end - begin, Fraction(1, 50))
+        # What decoders are to pass over stands before 0, and is muted with what is muted from there on.
         inside = any(
-            begin < Fraction(b, 1000) + margin and end > Fraction(a, 1000) - margin for a, b in muted
+            begin < Fraction(b, 1000) + margin and (a == 0 or end > Fraction(a, 1000) - margin)
+            for a, b in muted
         )
         if inside or traces.found(packet.data):
             found.add(n)
