@@ -13,7 +13,18 @@ from .canonical import Json, integer
 from .clip_proof import PlainPackets, Stream, content_order, cut, prove_table
 from .copies import Copied, Derivation, derivation
 from .copy_mp4 import CopyTrack, Sample, read_movie
-from .copy_units import IDR, SLICE, Sets, check_sets, entry_of, kinds_of, sets_of
+from .copy_units import (
+    IDR,
+    SLICE,
+    Sets,
+    check_copied_units,
+    check_sets,
+    entry_of,
+    kinds_of,
+    named_by,
+    sets_of,
+    units_of,
+)
 from .errors import ProofError
 from .evidence import ProvenItem, check_evidence, entry_fields, entry_leaf
 from .leaves import hash_leaf
@@ -77,11 +88,10 @@ def check_copied(
     file = Stream(copy, "the copy")
     movie = read_movie(file)
     original = sets_of(track.extradata)
-    sets = _check_display(movie[0], track)
-    check_sets(sets, original)
+    check_sets(_check_display(movie[0], track), original)
     rows = _rows_of_samples(copied, len(movie[0].samples))
     _check_times(movie[0], track, rows)
-    _check_bytes(file, movie, track, rows, digests, sets)
+    _check_bytes(file, movie, rows, {n: digests[row] for n, row in rows.items()}, original)
     file.end()
     return _summary(movie, rows)
 
@@ -175,25 +185,29 @@ def _check_times(copy: CopyTrack, track: Track, rows: Mapping[int, int]) -> None
 def _check_bytes(
     file: Stream,
     movie: Sequence[CopyTrack],
-    track: Track,
     rows: Mapping[int, int],
     digests: Mapping[int, bytes],
-    sets: Sets,
+    original: Sets,
 ) -> None:
-    """Read all samples in the order of their bytes; raise ProofError for one that is not as it must be."""
+    """Read all samples in the order of their bytes; raise ProofError for one that is not as it must be.
+
+    `digests` are those of the packets, by sample.
+    """
+    named = named_by(original)
     order: list[tuple[Sample, int | None]] = [(one, n) for n, one in enumerate(movie[0].samples)]
     order += [(one, None) for sound in movie[1:] for one in sound.samples]
     for sample, number in sorted(order, key=lambda pair: pair[0].at):
         data = file.read(sample.size)
         if number is None:
             continue
-        kinds = kinds_of(data, sets.length_size)
+        kinds = kinds_of(data, original.length_size)
         if number not in rows:
             if not set(kinds) <= {SLICE, IDR} or not data:
                 raise ProofError("an altered picture of the copy could change how others are decoded")
             continue
-        if hashlib.sha256(data).digest() != digests[rows[number]]:
+        if hashlib.sha256(data).digest() != digests[number]:
             raise ProofError("a picture of the copy differs from the original's, and is said to be copied")
+        check_copied_units(units_of(data, original.length_size), original, named)
         if number - 1 not in rows and next((k for k in kinds if k in range(SLICE, IDR + 1)), 0) != IDR:
             raise ProofError("a run of copied pictures does not decode by itself")
 

@@ -6,14 +6,15 @@ Parameter sets of the original come first and keep their numbers; nothing else c
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from .errors import ProofError
 
-SLICE, IDR, SPS, PPS = 1, 5, 7, 8
+SLICE, PARTITION, IDR, SPS, PPS = 1, 2, 5, 7, 8
 _ENTRY_BYTES: Final = 78
+_HEAD_BYTES: Final = 64  # numbers stand in the first sixteen
 
 
 @dataclass(frozen=True)
@@ -81,29 +82,58 @@ def check_sets(copy: Sets, original: Sets) -> None:
     for own, sealed, skip in ((copy.sps, original.sps, 4), (copy.pps, original.pps, 1)):
         if own[: len(sealed)] != sealed:
             raise ProofError("the parameters that the original's pictures decode with are not in the copy")
-        taken = {_number(unit, skip) for unit in sealed}
-        more = [_number(unit, skip) for unit in own[len(sealed) :]]
+        taken = {_numbers(unit, skip, 1)[0] for unit in sealed}
+        more = [_numbers(unit, skip, 1)[0] for unit in own[len(sealed) :]]
         if taken & set(more):
             raise ProofError("the copy exchanges parameters that the original's pictures decode with")
 
 
-def _number(unit: bytes, skip: int) -> int:
-    """Return the number of a parameter set: the first ue(v) after `skip` bytes, escapes taken out."""
-    data = unit[1:].replace(b"\0\0\3", b"\0\0")[skip - 1 :]
-    bits = "".join(f"{byte:08b}" for byte in data[:16])
-    zeros = bits.find("1")
-    if zeros < 0 or zeros > 16 or len(bits) < 2 * zeros + 1:
-        raise ProofError("a parameter set has no number")
-    return int(bits[: 2 * zeros + 1], 2) - 1
+def _numbers(unit: bytes, skip: int, count: int) -> list[int]:
+    """Return the first ue(v) after `skip` bytes of a unit, escapes taken out; raise ProofError."""
+    data = unit[1:_HEAD_BYTES].replace(b"\0\0\3", b"\0\0")[skip - 1 :]
+    bits, found, at = "".join(f"{byte:08b}" for byte in data[:16]), list[int](), 0
+    for _ in range(count):
+        zeros = bits.find("1", at) - at
+        if zeros < 0 or zeros > 20 or len(bits) < at + 2 * zeros + 1:
+            raise ProofError("a parameter set or a slice has no number")
+        found.append(int(bits[at : at + 2 * zeros + 1], 2) - 1)
+        at += 2 * zeros + 1
+    return found
+
+
+def named_by(sealed: Sets) -> frozenset[int]:
+    """Return the numbers of the picture parameter sets that are sealed, and the sequence's they name, too."""
+    sequences = {_numbers(unit, 4, 1)[0] for unit in sealed.sps}
+    pairs = [_numbers(unit, 1, 2) for unit in sealed.pps]
+    return frozenset(number for number, sequence in pairs if sequence in sequences)
+
+
+def check_copied_units(units: Iterable[bytes], sealed: Sets, named: frozenset[int]) -> None:
+    """Raise ProofError unless a copied picture decodes with `sealed` parameters, and changes none for others.
+
+    Sets that came before it in the original, between its pictures, may not have been copied along.
+    """
+    for unit in units:
+        kind = unit[0] & 31
+        if kind in (SPS, PPS) and unit not in (*sealed.sps, *sealed.pps):
+            raise ProofError("a copied picture brings parameters of its own along")
+        if kind in (SLICE, PARTITION, IDR) and _numbers(unit, 1, 3)[2] not in named:
+            raise ProofError("a copied picture decodes with parameters that are not sealed as the track's")
 
 
 def kinds_of(data: bytes, length_size: int) -> Iterator[int]:
     """Yield the kind of each unit of a sample; raise ProofError where its units do not fill it."""
+    for unit in units_of(data, length_size):
+        yield unit[0] & 31
+
+
+def units_of(data: bytes, length_size: int) -> Iterator[bytes]:
+    """Yield each unit of a sample; raise ProofError where its units do not fill it."""
     at = 0
     while at < len(data):
         size = int.from_bytes(data[at : at + length_size], "big")
         at += length_size
         if not size or at + size > len(data):
             raise ProofError("the units of a picture of the copy do not fill it")
-        yield data[at] & 31
+        yield data[at : at + size]
         at += size

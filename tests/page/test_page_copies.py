@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ pytest.importorskip("containers.media", reason="PyAV makes the footage")
 from test_agreement import SIGNED, Alter, agree  # noqa: E402
 
 from studio import Studio, exchange_detectors, forged_copies, redacted  # noqa: E402
+from verify.test_copy_units import BAD, GOOD, SEALED  # noqa: E402
 
 
 def opened_by(identity: Path, file: Path) -> bytes:
@@ -124,3 +126,20 @@ def test_both_say_that_a_copy_has_a_mark_and_refuse_proven_pictures_in_it(
     made.put(copied["segments"]["file"], honest.files[copied["segments"]["file"]])
     made.own["items"][0]["fields"] = honest.own["items"][0]["fields"]
     assert agree(reader, made.write(), made.key, "proven pictures under a mark") == "failed"
+
+
+def test_both_take_copied_pictures_only_with_the_parameters_that_were_sealed(reader: Reader) -> None:
+    told = """(([sps, pps, units]) => {
+      const bytes = (text) => Uint8Array.from(text.match(/../g), (two) => parseInt(two, 16));
+      const sealed = { lengthSize: 4, sps: sps.map(bytes), pps: pps.map(bytes) };
+      try {
+        checkCopiedUnits(units.map(bytes), sealed, namedBy(sealed));
+        return "good";
+      } catch (error) {
+        return error.key;
+      }
+    })(%s)"""
+    for cases, wanted in ((GOOD, "good"), (BAD, "e.copyDecoder")):
+        for units in cases:
+            hexes = [[one.hex() for one in some] for some in (SEALED.sps, SEALED.pps, units)]
+            assert reader.tab.do(told % json.dumps(hexes)) == wanted

@@ -2,7 +2,8 @@
 
 const COPY_ORIGINALS = ["mp4", "mov", "matroska"];
 const COPY_CODECS = ["avc1", "avc3", "V_MPEG4/ISO/AVC"];
-const [UNIT_SLICE, UNIT_IDR, UNIT_SPS, UNIT_PPS] = [1, 5, 7, 8];
+const [UNIT_SLICE, UNIT_PARTITION, UNIT_IDR, UNIT_SPS, UNIT_PPS] = [1, 2, 5, 7, 8];
+const UNIT_HEAD_BYTES = 64; // numbers stand in the first sixteen
 
 /** Read a redacted copy of an item. */
 function parseCopy(value) {
@@ -60,10 +61,11 @@ async function checkCopied(fields, copied, raw, leaves, file) {
   const digests = await copiedPackets(fields, copied.segments, track, raw, leaves);
   const source = new BlobReader(file);
   const movie = await readCopy(source);
-  const sets = checkShown(movie[0], track);
+  const original = parameterSets(extradataOf(track));
+  checkParameters(checkShown(movie[0], track), original);
   const rows = rowsOfSamples(copied, movie[0].samples.length);
   checkTimes(movie[0], track, rows);
-  await checkSamples(source, movie, rows, digests, sets);
+  await checkSamples(source, movie, rows, digests, original);
   return spansOf(movie, rows);
 }
 
@@ -123,7 +125,6 @@ function checkShown(copy, track) {
   if (!aspect[1] || aspect[0] * d !== aspect[1] * n || BigInt(copy.height) !== height << 16n) throw new Refusal("e.copyShown");
   const off = BigInt(copy.width) * d - width * n * 65536n;
   if (off > d * 65536n || -off > d * 65536n) throw new Refusal("e.copyShown");
-  checkParameters(sets, parameterSets(extradataOf(track)));
   return sets;
 }
 
@@ -182,11 +183,13 @@ function checkParameters(copy, original) {
   if (!good) throw new Refusal("e.copyDecoder");
 }
 
-/** Return the number of a parameter set: the first ue(v) after `skip` bytes, escapes taken out. */
-function setNumber(unit, skip) {
+const setNumber = (unit, skip) => unitNumbers(unit, skip, 1)[0];
+
+/** Return the first ue(v) after `skip` bytes of a unit, escapes taken out. */
+function unitNumbers(unit, skip, count) {
   const plain = [];
   let zeros = 0;
-  for (const byte of unit.subarray(1)) {
+  for (const byte of unit.subarray(1, UNIT_HEAD_BYTES)) {
     if (zeros === 2 && byte === 3) zeros = 0;
     else {
       zeros = byte ? 0 : Math.min(2, zeros + 1);
@@ -194,9 +197,31 @@ function setNumber(unit, skip) {
     }
   }
   const bits = plain.slice(skip - 1, skip + 15).map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  const first = bits.indexOf("1");
-  if (first < 0 || first > 16 || bits.length < 2 * first + 1) throw new Refusal("e.copyDecoder");
-  return parseInt(bits.slice(0, 2 * first + 1), 2) - 1;
+  const found = [];
+  for (let at = 0; found.length < count; ) {
+    const first = bits.indexOf("1", at) - at;
+    if (first < 0 || first > 20 || bits.length < at + 2 * first + 1) throw new Refusal("e.copyDecoder");
+    found.push(parseInt(bits.slice(at, at + 2 * first + 1), 2) - 1);
+    at += 2 * first + 1;
+  }
+  return found;
+}
+
+/** Return the numbers of the picture parameter sets that are sealed, and the sequence's they name, too. */
+function namedBy({ sps, pps }) {
+  const sequences = new Set(sps.map((unit) => setNumber(unit, 4)));
+  return new Set(pps.map((unit) => unitNumbers(unit, 1, 2)).filter(([, sequence]) => sequences.has(sequence)).map(([number]) => number));
+}
+
+/** Refuse unless a copied picture decodes with sealed parameters, and changes none for others. */
+function checkCopiedUnits(units, { sps, pps }, named) {
+  for (const unit of units) {
+    const kind = unit[0] & 31;
+    const set = kind === UNIT_SPS || kind === UNIT_PPS;
+    if (set && ![...sps, ...pps].some((sealed) => same(sealed, unit))) throw new Refusal("e.copyDecoder");
+    const names = [UNIT_SLICE, UNIT_PARTITION, UNIT_IDR].includes(kind);
+    if (names && !named.has(unitNumbers(unit, 1, 3)[2])) throw new Refusal("e.copyDecoder");
+  }
 }
 
 function checkTimes(copy, track, rows) {
@@ -210,7 +235,9 @@ function checkTimes(copy, track, rows) {
 }
 
 /** Read all samples in the order of their bytes; refuse one that is not as it must be. */
-async function checkSamples(source, movie, rows, digests, { lengthSize }) {
+async function checkSamples(source, movie, rows, digests, original) {
+  const { lengthSize } = original;
+  const named = namedBy(original);
   const order = movie.flatMap((track, at) => track.samples.map((sample) => ({ sample, sound: at > 0 })));
   for (const { sample, sound } of order.sort((a, b) => a.sample.at - b.sample.at || a.sample.size - b.sample.size)) {
     const bytes = await source.read(sample.size);
@@ -222,22 +249,25 @@ async function checkSamples(source, movie, rows, digests, { lengthSize }) {
       continue;
     }
     if (hex(sha256(bytes)) !== digests.get(rows.track.rows[rows.get(sample.number)])) throw new Refusal("e.copyPicture");
+    checkCopiedUnits(sampleUnits(bytes, lengthSize), original, named);
     if (rows.has(sample.number - 1)) continue;
     if (unitKinds(bytes, lengthSize).find((kind) => kind >= UNIT_SLICE && kind <= UNIT_IDR) !== UNIT_IDR) throw new Refusal("e.copyDecoder");
   }
   if (!source.ended) throw new Refusal("e.copyShape");
 }
 
-function unitKinds(bytes, lengthSize) {
-  const kinds = [];
+const unitKinds = (bytes, lengthSize) => sampleUnits(bytes, lengthSize).map((unit) => unit[0] & 31);
+
+function sampleUnits(bytes, lengthSize) {
+  const units = [];
   for (let at = 0; at < bytes.length; ) {
     const size = bigEndian(bytes.subarray(at, at + lengthSize));
     at += lengthSize;
     if (!size || at + size > bytes.length) throw new Refusal("e.copyDecoder");
-    kinds.push(bytes[at] & 31);
+    units.push(bytes.subarray(at, at + size));
     at += size;
   }
-  return kinds;
+  return units;
 }
 
 /** Return how many pictures of how many are the original's, and when, in fractions of seconds of the copy. */
