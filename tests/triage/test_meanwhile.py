@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from bearwitness.catalogue.catalogue import Catalogue
 from bearwitness.errors import BearwitnessError
 from bearwitness.jobs.executor import Step
 from bearwitness.jobs.model import Ended, Lease
-from bearwitness.jobs.queue import ATTEMPTS_MAX
+from bearwitness.jobs.queue import ATTEMPTS_MAX, Queue
 from bearwitness.triage import registry, running
 from bearwitness.triage.planning import plan
 from bearwitness.triage.running import Report, Triage
@@ -199,3 +200,34 @@ def test_a_run_that_somebody_stops_does_not_count_against_the_files(bench: Triag
     attempts: list[int] = []
     assert triage_with(bench, lambda lease: attempts.append(lease.attempt)).failures == []
     assert set(attempts) == {1}
+
+
+@pytest.mark.parametrize("times_locked", [0, 2])
+def test_a_machine_that_slept_or_a_vault_that_was_locked_for_hours_loses_no_work(
+    bench: Triaged, monkeypatch: pytest.MonkeyPatch, times_locked: int
+) -> None:
+    bench.triage("--only", "probe")  # for the note
+    now, left = [time.time()], [None] * times_locked
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(running, "Queue", lambda path, key: Queue(path, key, lambda: now[0]))
+    monkeypatch.setattr(running, "_SECONDS_AT_MOST", -1.0)  # what is done is entered at once
+    enter = Triage._commit
+
+    def commit(triage: Triage, queue: Queue) -> None:
+        if left:  # another command writes
+            left.pop()
+            now[0] += 3 * 3600
+        else:
+            enter(triage, queue)
+
+    monkeypatch.setattr(Triage, "_commit", commit)
+    attempts: list[int] = []
+
+    def sleep(lease: Lease) -> None:
+        now[0] += 3 * 3600
+        attempts.append(lease.attempt)
+
+    report = triage_with(bench, sleep)
+    assert report.failures == []
+    assert set(attempts) == {1}
+    assert report.entered["done"] == 3

@@ -90,6 +90,7 @@ class Triage:
     def __init__(self, vault: Vault, unlocked: Unlocked, catalogue: Catalogue, plan: Plan) -> None:
         self._vault, self._unlocked, self._catalogue, self._plan = vault, unlocked, catalogue, plan
         self._buffer: list[_Finished] = []
+        self._until: dict[int, float] = {}  # when leases end that are held, by fence
         self._since = 0.0
         self._opened: dict[str, OpenDelivery] = {}
         self._ledger = Ledger(vault, unlocked)
@@ -193,6 +194,7 @@ class Triage:
                 for ended in executor.collect(0.5):
                     held.pop(ended.lease.fence, None)
                     self._take(queue, ended)
+                self._hold_on(queue, held)
                 self._take_given_up(queue)
                 if self._buffer and (self._is_time() or not held):
                     self._commit(queue)
@@ -205,17 +207,25 @@ class Triage:
         return True
 
     def _give_out(self, queue: Queue, executor: Executor, held: dict[int, Lease]) -> None:
-        for fence, lease in list(held.items()):
-            if lease.until - time.time() < _LEASE_SECONDS / 2 and queue.renew(lease, _LEASE_SECONDS):
-                held[fence] = Lease(
-                    lease.item, lease.jobs, fence, lease.attempt, time.time() + _LEASE_SECONDS
-                )
+        self._hold_on(queue, held)
         while executor.free and len(self._buffer) < _HELD_BACK_MAX:
             fresh = queue.lease(_WORKER, _LEASE_SECONDS)
             if fresh is None:
                 return
             held[fresh.fence] = fresh
             executor.submit(fresh)
+
+    def _hold_on(self, queue: Queue, held: dict[int, Lease]) -> None:
+        """Keep the leases of what is under way or waits to be entered, before the queue looks who is late.
+
+        So a machine that slept for the night, or a vault that another holds for hours, takes nothing away.
+        """
+        waiting = [finished.lease for finished in self._buffer if finished.lease is not None]
+        leases = {lease.fence: lease for lease in (*held.values(), *waiting)}
+        self._until = {fence: self._until.get(fence, lease.until) for fence, lease in leases.items()}
+        for fence, until in self._until.items():
+            if until - time.time() < _LEASE_SECONDS / 2 and queue.renew(leases[fence], _LEASE_SECONDS):
+                self._until[fence] = time.time() + _LEASE_SECONDS
 
     def _take(self, queue: Queue, ended: Ended) -> None:
         """Keep what a worker brought until it is entered; give back what may yet succeed."""
