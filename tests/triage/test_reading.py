@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from bearwitness.inference.texts import Texts
 from bearwitness.signals import cyrillic
+from bearwitness.signals.borders import Box
+from bearwitness.triage import windows
 from bearwitness.triage.analyser import Material
 from bearwitness.triage.cyrillic_lines import missing
 from bearwitness.triage.looking import look
@@ -131,3 +134,22 @@ def test_where_tesseract_is_missing_it_is_said_with_the_command(
         assert "tesseract-ocr-rus" in result(heard, burned)["details"]["cyrillic"]["missing"]
     finally:
         cyrillic.tesseract.cache_clear()
+
+
+def test_of_thousands_of_frames_in_a_second_a_few_hundred_are_held_to_be_read(
+    material: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = io.BytesIO()
+    with av.open(data, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=5_000, options={"preset": "ultrafast"})
+        stream.width = stream.height = 64
+        for _ in range(5_000):
+            out.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24"))
+            )
+        out.mux(stream.encode())
+    held: list[int] = []
+    monkeypatch.setattr(windows, "read_clock", lambda crops, *_: held.append(len(crops)) or [])
+    monkeypatch.setattr(windows.Windows, "texts", lambda _: Texts)
+    windows.Windows(material(data.getvalue()))._read(0, [Box(0, 0, 64, 16)], np.zeros((64, 64), np.uint8))
+    assert held == [300]

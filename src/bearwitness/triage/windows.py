@@ -43,6 +43,7 @@ KEY_EVERY: Final = Fraction(10)  # seconds between looks whether there is text, 
 _PROBE_EVERY: Final = Fraction(2)
 SIDE: Final = 1920
 _SHORT: Final = 60  # seconds; every frame of shorter footage is read
+_FASTEST: Final = Fraction(1, 300)  # of every frame is meant; a file may hold millions in a second
 READ_EVERY: Final = Fraction(1, 5)
 _LINE_HIGH: Final = 0.25  # of the picture: what is higher is no line of text, though it be taken for one
 
@@ -194,7 +195,7 @@ class Windows(Analysis):
 
     def _read(self, number: int, boxes: list[Box], probe: Grey) -> None:
         duration = self._material.probe().duration
-        every = None if duration is not None and duration <= _SHORT else READ_EVERY
+        every = _FASTEST if duration is not None and duration <= _SHORT else READ_EVERY
         crops: list[list[tuple[Fraction, Grey]]] = [[] for _ in boxes]
         for time, grey in self._window(number, every):
             for kept, box in zip(crops, boxes, strict=True):
