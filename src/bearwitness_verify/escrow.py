@@ -13,7 +13,10 @@ from .verify import verify
 
 
 def check_escrow(package: Path, opened: Path, anchors: Anchors, report: Report) -> None:
-    """Report whether `opened`, a decrypted escrow, is the one that the release `package` names, and holds."""
+    """Report whether `opened`, a decrypted escrow, is the one that the release `package` names, and holds.
+
+    What was given anchors both, or the verdict is that of neither.
+    """
     try:
         with archive.open_package(package) as files:
             data = archive.read_file(files, release.STATEMENT_NAME, release.STATEMENT_BYTES_MAX)
@@ -28,6 +31,7 @@ def check_escrow(package: Path, opened: Path, anchors: Anchors, report: Report) 
     else:
         report.ok(1, f"the escrow is the one that the release names, SHA-256 {found}")
     inner = verify(opened, anchors)
+    report.anchored = report.anchored and inner.anchored
     for finding in inner.findings:
         if finding.status == "fail":
             report.fail(finding.step, f"in the escrow: {finding.text}")

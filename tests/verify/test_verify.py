@@ -954,6 +954,25 @@ def test_a_cosigner_alone_does_not_vouch_for_what_a_key_of_the_vaults_name_signe
         assert made.verify(Anchors((own,), cosigners=(desk.verifier,))).verdict == Verdict.VERIFIED
 
 
+def test_an_escrow_that_nobody_vouches_for_is_not_verified_by_the_anchor_of_the_release(
+    forged: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = SigningKey.generate("desk.example", COSIGNATURE)
+    made, zipped = third_version(only(forged(), "own")), tmp_path / "opened.zip"
+    cosign(made, desk, 1_700_000_000, made.own["log"])
+    plain, files = copy.deepcopy(made.statement), dict(made.files)
+    with archive.open_package(with_a_copy(made).write()) as package, zipped.open("wb") as out:
+        archive.write_zip(package, out)
+    made.statement, made.files = plain, files
+    made.statement["escrow"] = {"sha256": sha256(zipped.read_bytes()).hexdigest()}
+    release, given = str(made.write()), ["--cosigner", desk.verifier.encode()]
+    assert main([release, *given]) == 0
+    assert main([release, *given, "--escrow", str(zipped)]) == 4
+    assert "the escrow is a release that holds: consistent only" in capsys.readouterr().out
+    assert main([release, "--vault-key", made.key, "--escrow", str(zipped)]) == 0
+    capsys.readouterr()
+
+
 def test_a_checkpoint_of_the_kits_log_does_not_vouch_for_the_vaults_key(forged: Make) -> None:
     made = third_version(only(forged(), "kits"))
     head, signed = head_of(made.kits["log"]["proof"])
