@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from bearwitness.seal import batches, sources_of
 from bearwitness.seal import run as sealing_run
 from bearwitness.seal.journal import Run
+from bearwitness.seal.reading import FileReading
 from workbench import Bench, fill, needs_root, run, snapshot
 
 COUNT = 12
@@ -251,4 +253,30 @@ def test_a_seal_that_died_once_it_was_in_the_log_ends_though_its_packs_were_writ
     assert (said["resumed"], said["items"]) == (True, COUNT)
     assert len(bench.do("list")["deliveries"]) == 1
     assert not list((bench.vault / "runs").iterdir())
+    bench.is_clean()
+
+
+def test_a_further_name_of_a_file_that_was_not_whole_names_what_a_later_attempt_made_of_it(
+    bench: Bench, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it named was dropped for the better attempt, and it could not be restored."""
+    os.link(source / "05.bin", source / "z another name of it")
+    read = FileReading._get
+
+    def failing(self: FileReading, view: memoryview, offset: int) -> int:
+        if os.readlink(f"/proc/self/fd/{self._file}").endswith(("05.bin", "name of it")):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self, view, offset)
+
+    def dying(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileReading, "_get", failing)
+        patch.setattr(sealing_run, "close", dying)
+        assert run("seal", source, "--vault", bench.vault).code == 1
+    said = bench.seal(source)
+    assert (said["resumed"], said["items"], said["losses"]) == (True, COUNT + 1, 0)
+    bench.do("restore", tmp_path / "out")
+    assert snapshot(tmp_path / "out") == snapshot(source)
     bench.is_clean()

@@ -9,7 +9,7 @@ from bearwitness.store.packs import PACK_BYTES
 
 from .journal import Run
 from .serving import Batch
-from .walk import FILE, FOLDER, Found
+from .walk import FILE, FOLDER, NOT_WHOLE, Found
 
 NAMES_MAX: Final = 1024  # of a batch: keeps a part's manifest small and its acknowledgement near
 
@@ -20,6 +20,7 @@ class Batcher:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._first: dict[tuple[int, int], str | None] = {}
+        self._broken: set[tuple[int, int]] = set()  # whose first name was not read whole
         self._links: list[Found] = []
         self.skipped = 0  # sealed by an earlier session of this run
 
@@ -55,11 +56,13 @@ class Batcher:
         return True
 
     def sealed(
-        self, inodes: Iterable[tuple[tuple[int, int], bytes]], item_id: Callable[[bytes], str]
+        self, inodes: Iterable[tuple[tuple[int, int], bytes, bool]], item_id: Callable[[bytes], str]
     ) -> None:
         """Learn the items of files that have several names."""
-        for inode, leaf in inodes:
+        for inode, leaf, whole in inodes:
             self._first[inode] = item_id(leaf)
+            if not whole:
+                self._broken.add(inode)
 
     def link_batches(self) -> Iterator[Batch]:
         """Yield the further names of files, once all first names are sealed."""
@@ -67,7 +70,8 @@ class Batcher:
         for name in self._links:
             if name.inode is None or self._run.is_done(name.tag):
                 continue
-            links.append((name, self._first[name.inode]))
+            broken = name.inode in self._broken
+            links.append((name._replace(reason=NOT_WHOLE) if broken else name, self._first[name.inode]))
             if len(links) >= NAMES_MAX:
                 yield links
                 links = []

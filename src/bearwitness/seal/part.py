@@ -27,7 +27,7 @@ from bearwitness_verify import canonical
 from .intake import FileIntake, Sealed, state_values
 from .reading import SourceGoneError
 from .sources import Source
-from .walk import FILE, FOLDER, TAG_BYTES, Found, reason_of
+from .walk import FILE, FOLDER, NOT_WHOLE, TAG_BYTES, Found, reason_of
 
 
 class Mark(NamedTuple):
@@ -90,7 +90,7 @@ class PartResult:
     size: int = 0
     lost: list[Lost] = field(default_factory=list)
     unread: list[Lost] = field(default_factory=list)  # sealed whole, but the container's index was not read
-    inodes: list[tuple[tuple[int, int], bytes]] = field(default_factory=list)  # inode, item leaf
+    inodes: list[tuple[tuple[int, int], bytes, bool]] = field(default_factory=list)  # inode, leaf, whole
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,8 @@ class PartSealer:
         if origin is not None:
             sealed.values["origin"] = items.value_text(origin)
         leaf = items.commit(sealed.values, secret)
-        result.marks += pack_mark(found.tag, leaf, sealed.size, lossy=bool(sealed.lost))
+        lossy = bool(sealed.lost) or (same_as is not None and found.reason == NOT_WHOLE)
+        result.marks += pack_mark(found.tag, leaf, sealed.size, lossy=lossy)
         result.items += 1
         result.size += sealed.size
         if sealed.lost:
@@ -167,7 +168,7 @@ class PartSealer:
         if sealed.unread:
             result.unread.append(Lost(found.path, sealed.unread))
         if found.inode and same_as is None:
-            result.inodes.append((found.inode, leaf))
+            result.inodes.append((found.inode, leaf, not sealed.lost))
         return _ItemLine(sealed, secret)
 
     def _file(self, found: Found, secret: bytes) -> Sealed:

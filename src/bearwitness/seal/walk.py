@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 FILE: Final = "file"
 FOLDER: Final = "folder"
+NOT_WHOLE: Final = "its first name was not read whole"  # so it is worth another try as well
 TAG_BYTES: Final = 16
 _TYPES: Final = {
     stat.S_IFREG: FILE,
