@@ -11,7 +11,7 @@ import pytest
 from bearwitness.crypto import age
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import KeyUnlockError
-from bearwitness.seal import intake
+from bearwitness.seal import intake, part
 from bearwitness.vault.vault import Vault
 from workbench import Bench, fill, recipient_of, run, snapshot
 
@@ -233,3 +233,23 @@ def test_a_kit_whose_items_nobody_could_list_is_refused_before_they_are_in_the_l
     assert "entry 3 of the kit's log does not hold" in done.err
     assert "Traceback" not in done.err
     assert len(field.do("list")["items"]) == 4
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["at once", "one after the other"])
+def test_a_kit_that_has_one_item_in_two_deliveries_is_refused(
+    field: Field, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    """Secrets make items differ: whoever chose them himself would have a catalogue that can not be built."""
+    one = fill(field.folder / "s8", {"8.txt": b"8"})
+    with monkeypatch.context() as patch:
+        patch.setattr(part, "new_secret", lambda: bytes(32))
+        for number in range(2):
+            field.seal(one, vault=field.kit)
+            if before and not number:
+                field.do("import", field.kit)
+    size = len(field.do("list")["items"])
+    done = run("import", field.kit, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "in two deliveries" in done.err
+    assert len(field.do("list")["items"]) == size
+    field.is_clean()

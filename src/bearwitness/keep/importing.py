@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -11,7 +11,7 @@ from bearwitness.custody.log import Log
 from bearwitness.errors import BearwitnessError, NotAVaultError, RefusedError, TamperedError
 from bearwitness.store.packs import pack_path
 from bearwitness.vault.change import Change
-from bearwitness.vault.delivery import Descriptor
+from bearwitness.vault.delivery import Descriptor, Record
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import Act, DeliveryRecord, Ledger, log_name
 from bearwitness.vault.vault import Vault, digest_of
@@ -56,6 +56,7 @@ def import_kit(
         )
     descriptors = _new_descriptors(vault, kit)
     _must_open(Ledger(kit, unlocked), known.size, descriptors)
+    _must_be_new(Ledger(vault, unlocked), Ledger(kit, unlocked), descriptors)
     for descriptor in descriptors:
         _copy_delivery(vault, kit, descriptor, progress)
     change = Change(vault)
@@ -145,6 +146,35 @@ def _must_open(ledger: Ledger, known_size: int, descriptors: list[Descriptor]) -
             raise TamperedError(
                 f"entry {act.index} of the kit's log does not hold: {error}", "keep the kit as evidence"
             ) from None
+
+
+def _must_be_new(ours: Ledger, theirs: Ledger, descriptors: list[Descriptor]) -> None:
+    """Refuse items that are in a delivery already: each has a secret of its own, and with it an id."""
+    new = {descriptor.delivery for descriptor in descriptors}
+    homes: dict[bytes, str] = {}
+    for record in theirs.all_deliveries():
+        for secret in _secrets_of(theirs, record) if record.delivery in new else ():
+            if homes.setdefault(secret, record.delivery) != record.delivery:
+                raise _twice(record.delivery)
+    for record in ours.all_deliveries() if homes else ():
+        try:
+            found = not homes.keys().isdisjoint(_secrets_of(ours, record))
+        except BearwitnessError:  # what is lost of the vault keeps nothing from coming in
+            continue
+        if found:
+            raise _twice(record.delivery)
+
+
+def _secrets_of(ledger: Ledger, record: DeliveryRecord) -> Iterator[bytes]:
+    for line in ledger.open_delivery(record.delivery, frozen_too=True).all_lines():
+        if isinstance(line, Record):
+            yield line.secret
+
+
+def _twice(delivery: str) -> TamperedError:
+    return TamperedError(
+        f"the kit has an item in two deliveries, one of them {delivery}", "keep the kit as evidence"
+    )
 
 
 def _copy_delivery(vault: Vault, kit: Vault, descriptor: Descriptor, progress: Callable[[int], None]) -> None:
