@@ -12,6 +12,7 @@ from bearwitness.crypto import age
 from bearwitness.custody.signing import SigningKey
 from bearwitness.errors import KeyUnlockError
 from bearwitness.seal import intake, part
+from bearwitness.vault.opening import open_vault
 from bearwitness.vault.vault import Vault
 from workbench import Bench, fill, recipient_of, run, snapshot
 
@@ -253,3 +254,19 @@ def test_a_kit_that_has_one_item_in_two_deliveries_is_refused(
     assert "in two deliveries" in done.err
     assert len(field.do("list")["items"]) == size
     field.is_clean()
+
+
+def test_entries_of_a_kit_that_are_not_as_they_are_written_leave_the_log_readable(field: Field) -> None:
+    kit = open_vault(field.kit)
+    with kit.writing():
+        kit.append({"kind": "device-certified", "device": "no key at all", "checkpoint": "none"})
+    field.do("import", field.kit)
+    words = ["log", "--vault", field.vault, "--identity", field.anna]
+    assert "no key at all" in run(*words).ok().out
+    kit = open_vault(field.kit)
+    with kit.writing():
+        kit.append({"kind": "cosigned", "time": "noon", "cosigner": "x", "size": "1"})
+    done = run("import", field.kit, "--vault", field.vault, "--identity", field.anna)
+    assert done.code == 1
+    assert "entry 4 of the kit's log does not hold" in done.err
+    run(*words).ok()

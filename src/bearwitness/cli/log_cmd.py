@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from bearwitness.custody.log import OWN
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import Act, Ledger, log_name
 from bearwitness.vault.opening import open_vault
@@ -66,7 +67,8 @@ def _acts(vault: Vault, identities: list[str]) -> list[Act]:
 
 def _kits(acts: list[Act]) -> dict[str, str]:
     """Return the names of kits by the names that their logs have in the vault; `kit --revoke` takes them."""
-    keys = [str(a.body.fields["device"]) for a in acts if a.body and a.body.kind == "device-certified"]
+    own = [act.body for act in acts if act.body is not None and act.log == OWN]  # no kit certifies another
+    keys = [str(body.fields["device"]) for body in own if body.kind == "device-certified"]
     return {log_name(key): key.name for key in map(VerifierKey.parse, keys)}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-from bearwitness.custody.entries import Effect
+from bearwitness.custody.entries import Body, Effect
 from bearwitness.custody.log import Log
 from bearwitness.errors import BearwitnessError, NotAVaultError, RefusedError, TamperedError
 from bearwitness.store.packs import pack_path
@@ -134,9 +134,12 @@ def _must_open(ledger: Ledger, known_size: int, descriptors: list[Descriptor]) -
     """Refuse new deliveries that are not what their entries say: once logged they could not be taken out."""
     new = {descriptor.delivery for descriptor in descriptors}
     for act in ledger.acts():
-        if act.index < known_size or act.body is None or act.body.kind != "sealed":
+        if act.index < known_size or act.body is None:
             continue
         try:
+            _must_have_a_time(act.body)
+            if act.body.kind != "sealed":
+                continue
             record = DeliveryRecord(act, act.body, None)
             if record.delivery not in new:
                 raise TamperedError("it speaks of a delivery that is not new")
@@ -146,6 +149,13 @@ def _must_open(ledger: Ledger, known_size: int, descriptors: list[Descriptor]) -
             raise TamperedError(
                 f"entry {act.index} of the kit's log does not hold: {error}", "keep the kit as evidence"
             ) from None
+
+
+def _must_have_a_time(body: Body) -> None:
+    """Refuse an entry whose time is not written as every entry's is: lists and the log show it."""
+    time = canonical.members(body.fields.get("time"), "the time of an entry", "local utc")
+    for name in ("local", "utc"):
+        canonical.text(time[name], "the time of an entry")
 
 
 def _must_be_new(ours: Ledger, theirs: Ledger, descriptors: list[Descriptor]) -> None:
