@@ -167,6 +167,25 @@ def test_prints_are_destroyed_alone_with_keys_and_payload(bench: Triaged) -> Non
     assert "no prints" in refused(bench, *words, "--identity", bench.ben)
 
 
+@pytest.mark.parametrize("misspelt", ["", " ", "ffffzz"])
+def test_where_a_delivery_named_is_none_no_prints_are_destroyed(faces_sealed: Triaged, misspelt: str) -> None:
+    (delivery,) = faces_sealed.do("list")["deliveries"]
+    words = [
+        "faces",
+        "--destroy",
+        "--ground",
+        "x",
+        "--delivery",
+        delivery["delivery"],
+        "--delivery",
+        misspelt,
+    ]
+    keys = ["--vault", faces_sealed.vault, "--identity", faces_sealed.anna, "--identity", faces_sealed.ben]
+    done = run(*words, *keys)
+    assert done.code == 2
+    assert f"no delivery begins with {misspelt!r}" in done.err
+
+
 def test_stored_prints_that_were_altered_are_refused() -> None:
     rows, prints = np.zeros((2, 6)), np.zeros((2, 128), np.float32)
     assert np.array_equal(decode(encode(rows, prints))[1], prints)

@@ -17,7 +17,7 @@ from bearwitness_verify.report import printable_path
 
 from .options import add_identity, add_vault, path_text
 from .output import EXIT_DONE, EXIT_LOSSES, Output, plural
-from .unlocking import Opened, opened, two_keepers
+from .unlocking import Opened, deliveries_named, opened, two_keepers
 
 EXAMPLES = """
   bearwitness faces --vault vault --identity anna.key
@@ -77,10 +77,7 @@ def _face(at: Opened, face: Any) -> dict[str, Any]:
 def _destroy(options: argparse.Namespace, out: Output) -> int:
     with opened(options, out, writing=True) as at:
         keepers: list[Json] = [*two_keepers(at.unlocked)]
-        known = [str(delivery["delivery"]) for delivery in at.catalogue.deliveries()]
-        only = [each for each in known if any(each.startswith(wanted) for wanted in options.delivery)]
-        if options.delivery and not only:
-            raise UsageError(f"no delivery begins with {options.delivery[0]}", "see: bearwitness list")
+        only = [each for wanted in options.delivery for each in _begun(at, wanted)]
         done = forget_faceprints(at.ledger, {"ground": options.ground, "keepers": keepers}, only)
         at.catalogue.refresh(at.fresh_ledger())
     lines = [f"destroyed the prints of faces of {plural(len(done.items), 'item')}, {done.files} files"]
@@ -89,3 +86,11 @@ def _destroy(options: argparse.Namespace, out: Output) -> int:
     lines.append("mirrors hold them until they are brought up to date: bearwitness mirror")
     out.result({"destroyed": done.items, "files": done.files, "frozen": done.held}, "\n".join(lines))
     return EXIT_LOSSES if done.held else EXIT_DONE
+
+
+def _begun(at: Opened, beginning: str) -> list[str]:
+    """Return the deliveries whose ids begin so; raise UsageError where none does, or nothing is given."""
+    found = deliveries_named(at, beginning) if beginning.strip() else []
+    if not found:
+        raise UsageError(f"no delivery begins with {beginning!r}", "see: bearwitness list")
+    return found
