@@ -17,10 +17,11 @@ import pytest
 
 from bearwitness.cli import view_cmd
 from bearwitness.errors import StorageError
+from bearwitness.triage import proxies
 from bearwitness.triage.analyser import Material
 from bearwitness.triage.looking import look
 from bearwitness.triage.proxies import Proxies
-from bearwitness.vault.derivatives import DONE
+from bearwitness.vault.derivatives import DONE, FAILED
 from triaged import Triaged, jpeg
 from workbench import Bench, fill, run, wav
 
@@ -170,3 +171,12 @@ def test_another_name_of_a_file_says_which_item_to_name(tmp_path: Path) -> None:
         done = run(*words, *keys)
         assert done.code == 2
         assert f"another name of item {first}" in done.err
+
+
+def test_a_copy_that_would_be_too_large_is_no_defect_of_ours(
+    material: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxies, "_BYTES_MAX", 10)
+    (looked,) = look(material(wav()), [("job", Proxies())])
+    assert looked.outcome == FAILED
+    assert looked.reason.startswith("a copy to look at would be larger")

@@ -17,6 +17,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from bearwitness.errors import RefusedError
 from bearwitness.media.model import Frame, Picture, Sound
 
 from .analyser import (
@@ -184,7 +185,7 @@ class _Film:
         for packet in packets:
             self._bytes += packet.size
             if self._bytes > _BYTES_MAX:
-                raise ValueError("the copy is larger than 1 GiB")
+                raise RefusedError("a copy to look at would be larger than 1 GiB, and is made in memory")
             self._packets.append(packet)
 
     def finish(self) -> bytes:
