@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from bearwitness.errors import ChildFailedError
+from bearwitness.media import answers
 from bearwitness.media.frames import frames
 from bearwitness.media.model import HIDDEN, LOST, NO_FRAME, UNTIMED, DecodeTrouble, Frame, MediaError
 from bearwitness.media.plans import USUAL, Plan, tried_twice
@@ -171,6 +172,17 @@ def test_every_packet_of_a_damaged_file_gives_a_frame_or_is_told_as_lost(
     assert len(found) + sum(trouble.kind == LOST for trouble in troubles) == 89
     assert troubles
     assert all(trouble.reason for trouble in troubles)
+
+
+def test_what_does_not_decode_is_kept_up_to_a_bound_and_then_the_file_is_given_up(
+    decoders: Sandbox, open_source: OpenSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, troubles = decode(decoders, open_source("damaged/bit-errors.mp4"))
+    monkeypatch.setattr(answers, "TROUBLES_MAX", len(troubles))
+    assert decode(decoders, open_source("damaged/bit-errors.mp4"))[1] == troubles
+    monkeypatch.setattr(answers, "TROUBLES_MAX", len(troubles) - 1)
+    with pytest.raises(ChildFailedError, match="do not decode"):
+        decode(decoders, open_source("damaged/bit-errors.mp4"))
 
 
 ARRANGEMENTS = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from bearwitness.errors import ChildFailedError, MalformedError
@@ -16,6 +16,7 @@ from .model import DecodeTrouble, MediaError
 from .source import Source
 
 HEAD_BYTES_MAX: Final = 4_096
+TROUBLES_MAX: Final = 1_000_000  # half a gigabyte; hours of which nothing decodes
 T = TypeVar("T")
 
 
@@ -51,8 +52,15 @@ def in_batches(
             ended = batch.ended
             if not ended:
                 session.post(b"")
-            troubles += batch.troubles
+            note(troubles, batch.troubles, source.name)
             yield from found
+
+
+def note(troubles: list[DecodeTrouble], found: Sequence[DecodeTrouble], name: str) -> None:
+    """Append what did not decode; raise ChildFailedError where it is more than is kept of any file."""
+    troubles += found
+    if len(troubles) > TROUBLES_MAX:
+        raise ChildFailedError(f"more than {TROUBLES_MAX:,} parts of {name} do not decode")
 
 
 def read_head(untrusted: bytes, name: str, refusal: str) -> tuple[Json, int]:

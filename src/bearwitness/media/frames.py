@@ -21,7 +21,7 @@ from bearwitness.sandbox.client import Sandbox, Session
 from bearwitness_verify import canonical
 
 from . import wire
-from .answers import nonsense
+from .answers import nonsense, note
 from .model import (
     BACKWARDS,
     BGR24,
@@ -147,7 +147,7 @@ class _Checker:
 
     def frames(self, batch: wire.Batch) -> Iterator[Frame]:
         """Yield the frames of one batch."""
-        self._troubles += batch.troubles
+        note(self._troubles, batch.troubles, self._name)
         try:
             yield from self._frames(batch)
         except MalformedError as error:
