@@ -146,7 +146,8 @@ def test_every_file_that_the_disk_does_not_give_is_named_and_all_others_are_chec
     found = Descriptor.decode(vault.read_expected(path, digest), path)
     manifest, packs = found.parts[0].manifest, found.parts[0].packs
     for words in ([], ["--identity", bench.anna], ["--identity", bench.anna, "--deep"]):
-        for bad in (found.key_path(0), pack_path(packs[0]), pack_path(manifest)):
+        notes = ("log/vault/notes/1.note", "log/vault/checkpoint")
+        for bad in (found.key_path(0), pack_path(packs[0]), pack_path(manifest), *notes):
             with monkeypatch.context() as patch:
                 Failing(patch).bad.add(bad)
                 done = run("check", "--vault", bench.vault, *words, "--json")

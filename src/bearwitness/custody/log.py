@@ -100,6 +100,8 @@ class Log:
             return self._store.read(self.note_path(size))
         except KeyError:
             raise VaultError(f"there is no checkpoint of size {size} in log {self.name}") from None
+        except OSError as error:
+            raise unreadable_error(error, self.note_path(size)) from None
 
     def _read_note(self, size: int) -> Checkpoint:
         return read_checkpoint(self.note_bytes(size), self.key)[0]

@@ -58,6 +58,8 @@ def check_pointer(vault: Vault, findings: Findings) -> None:
         vault.config.log_key.verify(note.parse(data))
     except KeyError:
         findings.problem("log/vault/checkpoint is missing")
+    except OSError as error:
+        findings.problem(f"log/vault/checkpoint can not be read: {error.strerror}")
     except BearwitnessError as error:
         findings.problem(f"log/vault/checkpoint: {error}")
 

@@ -40,6 +40,8 @@ def check(
         _check(vault, unlocked, options, progress, findings)
     except BearwitnessError as error:
         findings.problem(str(error))
+    except OSError as error:
+        findings.problem(f"the check ended early, a file can not be read: {error}")
     findings.problems = list(dict.fromkeys(findings.problems))
     return findings
 
