@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from bearwitness.media.model import Frame
+from bearwitness.signals.shots import ShotFinder
 from bearwitness.triage import analyser as analysers
+from bearwitness.triage import shots
 from bearwitness.triage.allowance import Allowance
 from bearwitness.triage.analyser import VIDEO, Analyser, Analysis, Fact, Frames, Material, Result
 from bearwitness.triage.looking import look
@@ -143,3 +145,18 @@ def test_a_clock_in_long_footage_is_read_and_its_jump_found_to_the_frame(heard: 
     assert jump["after"] < 47.2 <= jump["before"] + 0.01
     assert jump["before"] - jump["after"] < 0.5
     assert [run["error"] < 0.5 for run in clock["runs"]] == [True, True]
+
+
+def test_a_file_that_tells_of_days_has_few_pictures_held_and_still_one_for_each_keyframe(
+    material: Make, three_scenes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random, looking = np.random.default_rng(1), shots._Shots(material(three_scenes), ShotFinder())
+    one = len(shots.jpeg(random.integers(0, 255, (180, 320, 3)).astype(np.uint8)))
+    monkeypatch.setattr(shots, "_HELD_MAX", 20 * one)
+    for day in range(200):
+        picture = random.integers(0, 255, (180, 320, 3)).astype(np.uint8)
+        looking.frame(Frame(day, day, Fraction(86_400 * day), True, 0, 320, 180, picture))
+        assert len(looking._pictures) <= 21
+    told = looking.finish()
+    assert len(told.details["pictures"]) == 200
+    assert {f"clear-{shown['picture']}" for shown in told.details["pictures"]} <= told.files.keys()

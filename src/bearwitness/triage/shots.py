@@ -28,6 +28,7 @@ _SIDE: Final = 320
 _VEIL_SIDE: Final = 48
 _PICTURES_MAX: Final = 400
 _QUALITY: Final = 80
+_HELD_MAX: Final = 512 << 20  # bytes of pictures until the keyframes are known
 _DOUBTS_SHARE: Final = Fraction(1, 12)  # of long footage that is decoded for doubtful cuts,
 _DOUBTS_LEAST: Final = Fraction(20)  # and seconds of it in any case
 _AFTER: Final = Fraction(1, 2)  # seconds beyond a key frame: a cut is told from a flash by what follows
@@ -50,11 +51,12 @@ class Shots(Analyser):
 
 
 class _Shots(Analysis):
-    """Keeps one candidate picture a second, compressed, until the keyframes are known."""
+    """Keeps one candidate picture a second, compressed, until the keyframes are known; of days, fewer."""
 
     def __init__(self, material: Material, finder: ShotFinder | KeyFrameShots) -> None:
         self._material, self._finder = material, finder
         self._pictures: list[tuple[Fraction, bytes, bytes]] = []
+        self._apart, self._held = 1, 0  # seconds between pictures, and bytes of them
         self._last: Fraction | None = None
         self._found: Sequence[Shot] | None = None
 
@@ -66,8 +68,12 @@ class _Shots(Analysis):
             self._finder.add(frame.picture, frame.time)
         except ValueError as error:
             raise MalformedError(f"the frames can not be followed: {error}") from None
-        if not self._pictures or frame.time >= self._pictures[-1][0] + 1:
+        if not self._pictures or frame.time >= self._pictures[-1][0] + self._apart:
             self._pictures.append((frame.time, jpeg(frame.picture), jpeg(veiled(frame.picture))))
+            self._held += sum(map(len, self._pictures[-1][1:]))
+        if self._held > _HELD_MAX:  # of a film of days, or a file that tells of one
+            self._pictures, self._apart = self._pictures[::2], 2 * self._apart
+            self._held = sum(len(clear) + len(veil) for _, clear, veil in self._pictures)
 
     def settle(self) -> None:
         if self._found is None:
