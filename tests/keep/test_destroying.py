@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -179,3 +180,24 @@ def test_a_copy_that_was_named_and_not_reached_is_certified_as_such(bench: Bench
     entry = bench.do("log")["entries"][-1]["fields"]
     assert entry["kind"] == "copies-reached"
     assert entry["not_reached"] == said["copies_not_reached"]
+
+
+def test_a_frozen_item_keeps_none_beside_it_from_being_destroyed_and_stays_frozen(
+    bench: Bench, tmp_path: Path
+) -> None:
+    items = bench.items()
+    bench.do("freeze", "--item", items["stays.txt"]["item"])
+    held = json.loads(next((bench.vault / "frozen").iterdir()).read_bytes())["packs"]
+    bench.destroy(items["doomed.txt"]["item"])
+    assert not any(DOOMED in plain for plain in every_plaintext(bench, bench.vault))
+    assert set(bench.items()) == {"stays.txt", "b/large.bin"}
+    assert bench.items()["stays.txt"]["frozen"]
+    assert held
+    assert all((bench.vault / f"packs/{name[:2]}/{name}").exists() for name in held)
+    words = ["--vault", bench.vault, "--identity", bench.anna, "--item", items["stays.txt"]["item"]]
+    assert "frozen" in run("restore", tmp_path / "out", *words).err
+    bench.is_clean()
+    both = ["--identity", bench.ben, "--item", items["stays.txt"]["item"], "--ground", "no minor"]
+    bench.do("thaw", *both)
+    bench.do("restore", tmp_path / "thawed", "--item", items["stays.txt"]["item"])
+    assert (tmp_path / "thawed/stays.txt").read_bytes() == b"stays"

@@ -68,7 +68,7 @@ def destroy(
 
 
 def _rewrite(ledger: Ledger, record: DeliveryRecord, leaves: set[bytes], change: Change) -> int:
-    opened = ledger.open_delivery(record.delivery)
+    opened = ledger.open_delivery(record.delivery, frozen_too=True)  # what stays may be frozen beside it
     doomed = leaves | earlier_attempts(opened, record, leaves).keys()
     parts, count = list(opened.descriptor.parts), 0
     for number in range(len(parts)):
