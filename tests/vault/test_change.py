@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -403,3 +404,51 @@ def test_a_file_system_without_locks_is_not_told_as_another_command(
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(StorageError, match="No locks available"), vault.writing(60):
         pass
+
+
+@pytest.mark.parametrize("verb", ["restore", "freeze", "thaw"])
+def test_what_happens_while_somebody_types_a_passphrase_is_seen_once_it_is_typed(
+    made: Bench, copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """A destruction that died in its middle is finished first; after a rotation the old key gets nothing."""
+    items = made.items()
+    doomed, kept = items["b/third.txt"]["item"], next(p for p in items if p != "b/third.txt")
+    keys = ["--identity", str(made.anna), "--identity", str(made.ben)]
+    words = {
+        "restore": ["restore", tmp_path / "out", "--item", items[kept]["item"]],
+        "freeze": ["freeze", "--item", items[kept]["item"]],
+        "thaw": ["thaw", "--item", items[kept]["item"], "--ground", "no minor"],
+    }[verb]
+
+    def die(root: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(changes, "_carry_out", lambda *_: (_ for _ in ()).throw(Dead))
+            with pytest.raises(Dead):
+                main(["destroy", "--vault", str(root), *keys, "--item", doomed, "--ground", "law"])
+
+    for meanwhile in (die, rotation(made)):
+        root = copy()
+        if verb == "thaw":
+            run("freeze", "--vault", root, *keys, "--item", items[kept]["item"]).ok()
+        typed = []
+        unlock = keyring.unlock
+
+        def unlocking(vault: Vault, given: Any) -> Unlocked:
+            found = unlock(vault, given)  # noqa: B023 - called in this turn alone
+            if not typed:  # noqa: B023
+                typed.append(1)  # noqa: B023
+                meanwhile(root)  # noqa: B023
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keyring, "unlock", unlocking)
+            done = run(*words, "--vault", root, *keys)
+        if meanwhile is die:
+            done.ok()
+            vault = open_vault(root)
+            assert all(vault.read_expected(path, digest) for path, digest in vault.expected_files().items())
+        else:
+            assert done.code == 1
+            assert "the keys of the vault were changed meanwhile" in done.err
+        assert not is_pending(open_vault(root))
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)

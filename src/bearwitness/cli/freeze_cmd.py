@@ -17,6 +17,7 @@ from bearwitness.catalogue.search import with_fact
 from bearwitness.errors import UsageError
 from bearwitness.keep import jurisdictions
 from bearwitness.keep.freezing import freeze, with_copies
+from bearwitness.vault.opening import settle
 from bearwitness_verify.canonical import Json
 from bearwitness_verify.report import printable_path
 
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         if options.by:
             fields["by"] = options.by
         with at.vault.writing(_PATIENCE_SECONDS):
+            settle(at.vault)
             at.catalogue.refresh(at.fresh_ledger())
             rows = with_copies(at.catalogue, [at.catalogue.find(item) for item in options.item])
             done = freeze(at.ledger, rows, fields)

@@ -7,6 +7,7 @@ from typing import Final
 
 from bearwitness.errors import UsageError
 from bearwitness.keep.freezing import thaw, with_copies
+from bearwitness.vault.opening import settle
 from bearwitness_verify.canonical import Json
 
 from .options import add_identity, add_items, add_vault
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         if options.by:
             fields["by"] = options.by
         with at.vault.writing(_PATIENCE_SECONDS):
+            settle(at.vault)
             items = [at.catalogue.find(item).item for item in options.item]
             thawed = thaw(at.fresh_ledger(), items, fields)
         at.catalogue.refresh(at.fresh_ledger())

@@ -13,7 +13,7 @@ from bearwitness.errors import RefusedError, UsageError
 from bearwitness.vault import keyring
 from bearwitness.vault.keyring import Unlocked
 from bearwitness.vault.ledger import SOURCE, VAULT, Ledger
-from bearwitness.vault.opening import open_vault_proper
+from bearwitness.vault.opening import open_vault_proper, settle
 from bearwitness.vault.vault import Vault
 
 from .options import ask
@@ -63,6 +63,7 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
     with ExitStack() as stack:
         if writing:
             stack.enter_context(vault.writing())
+            settle(vault)
             vault.signer()
         catalogue = _catalogue(vault, unlocked, quarantine=getattr(options, "quarantine", False))
         stack.callback(catalogue.close)

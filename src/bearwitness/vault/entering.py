@@ -16,6 +16,7 @@ from .derivatives import Derivation, next_numbers, put
 from .item_reader import ItemReader
 from .keyring import Unlocked
 from .ledger import Ledger
+from .opening import settle
 from .vault import Vault
 
 _PATIENCE_SECONDS: Final = 60
@@ -51,6 +52,7 @@ def enter(
     """
     item = item_id(leaf)
     with vault.writing(_PATIENCE_SECONDS):
+        settle(vault)
         ledger = Ledger(vault, unlocked)
         ledger.frozen.refuse([item])
         opened = ledger.open_delivery(delivery)

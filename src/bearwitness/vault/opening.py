@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bearwitness.errors import NotAVaultError, VaultError, storage_error
+from bearwitness.errors import NotAVaultError, RefusedError, VaultError, storage_error
 
 from .change import finish_pending, is_pending
 from .config import Config, KitConfig, VaultConfig, decode
@@ -46,6 +46,16 @@ def _mend(vault: Vault) -> None:
         raise VaultError(
             f"an interrupted change to {vault.root} must be finished, and it can not be written: {error}"
         ) from None
+
+
+def settle(vault: Vault) -> None:
+    """Finish what another command died over since `vault` was opened; the lock is held by now.
+
+    Raises RefusedError where its keys were changed meanwhile: what is entered would be for the old ones.
+    """
+    finish_pending(vault)
+    if read_config(vault.root / vault.public_file) != vault.config:
+        raise RefusedError("the keys of the vault were changed meanwhile", "run the same command again")
 
 
 def open_vault_proper(root: Path) -> Vault:
