@@ -100,7 +100,7 @@ def _note(at: Opened, chosen: list[str], options: argparse.Namespace, out: Outpu
 
 def _freeze_late_copies(at: Opened, out: Output) -> int:
     """Freeze items that came in later and hold the bytes of a frozen one."""
-    rows = late_copies(at.catalogue, at.ledger.frozen)
+    rows = late_copies(at.catalogue)
     if rows:
         with at.vault.writing():
             freeze(at.fresh_ledger(), rows, {"ground": "the same bytes as an item that is frozen"})

@@ -74,7 +74,7 @@ def opened(options: argparse.Namespace, out: Output, *, writing: bool = False) -
         if getattr(options, "quarantine", False):
             _tell_closed(ledger, out)
         if ledger.frozen.items:
-            _tell_late(catalogue, ledger, out)
+            _tell_late(catalogue, out)
         yield Opened(vault, unlocked, ledger, catalogue)
 
 
@@ -103,11 +103,11 @@ def _tell_closed(ledger: Ledger, out: Output) -> None:
         )
 
 
-def _tell_late(catalogue: Catalogue, ledger: Ledger, out: Output) -> None:
+def _tell_late(catalogue: Catalogue, out: Output) -> None:
     """Say which items came after a stop key was pressed and hold the same bytes: nothing keeps them yet."""
     from bearwitness.keep.freezing import late_copies  # most vaults have nothing frozen
 
-    for row in late_copies(catalogue, ledger.frozen):
+    for row in late_copies(catalogue):
         out.say(
             f"WARNING: item {row.item} is not frozen and holds the bytes of one that is: "
             f"bearwitness freeze --item {row.item}"

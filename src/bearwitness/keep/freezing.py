@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import select
+
+from bearwitness.catalogue import schema
 from bearwitness.catalogue.catalogue import Catalogue, ItemRow
 from bearwitness.errors import RefusedError
 from bearwitness.vault import derivatives
 from bearwitness.vault.change import Change
 from bearwitness.vault.delivery import Record
-from bearwitness.vault.freezing import FOLDER, Frozen, FrozenItem
+from bearwitness.vault.freezing import FOLDER, FrozenItem
 from bearwitness.vault.ledger import DeliveryRecord, Ledger
 from bearwitness_verify.canonical import Json
 
@@ -47,17 +50,15 @@ def with_copies(catalogue: Catalogue, rows: Sequence[ItemRow]) -> list[ItemRow]:
     return sorted(found.values(), key=lambda row: row.item)
 
 
-def late_copies(catalogue: Catalogue, frozen: Frozen) -> list[ItemRow]:
+def late_copies(catalogue: Catalogue) -> list[ItemRow]:
     """Return items that hold the bytes of a frozen one and are not frozen: they came later."""
-    found: dict[str, ItemRow] = {}
-    for item in sorted(frozen.items):
-        row = catalogue.get(item)
-        if row is None or row.sha256 is None or not row.bytes:
-            continue
-        for other in catalogue.with_bytes(row.sha256):
-            if other.item not in frozen.items:
-                found[other.item] = other
-    return list(found.values())
+    items, held = schema.items.c, select(schema.frozen.c.item)
+    whole = (items.bytes > 0, items.sha256.is_not(None))
+    same = select(items.sha256).where(items.item.in_(held), *whole)
+    query = select(items.item).where(items.sha256.in_(same), items.item.not_in(held), *whole)
+    with catalogue.connect() as connection:
+        found = connection.execute(query.order_by(items.item)).scalars().all()
+    return [row for item in found if (row := catalogue.get(item)) is not None]
 
 
 def freeze(ledger: Ledger, rows: Sequence[ItemRow], fields: dict[str, Json]) -> Froze:
