@@ -40,7 +40,10 @@ def sample_entry(track: Track) -> bytes:
         if "pixel_aspect" in track.display:
             children += _box(b"pasp", struct.pack(">II", *fraction(track.display["pixel_aspect"])))
         if "crop" in track.display:
-            children += _box(b"clap", struct.pack(">8i", *numbers(track.display["crop"], 8)))
+            crop = numbers(track.display["crop"], 8)
+            if not crop:
+                raise NoPlanError("what a display cuts off is not told")
+            children += _box(b"clap", struct.pack(">8i", *crop))
     return _box(kind, struct.pack(">6xH", 1) + own + children)
 
 

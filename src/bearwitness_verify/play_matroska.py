@@ -125,7 +125,10 @@ def _video(track: Track) -> bytes:
     if "unit" in display:
         parts.append(_uint(0x54B2, _UNITS.get(str(display["unit"]), 4)))
     if "crop" in display:
-        parts += [_uint(kind, value) for kind, value in zip(_CROPS, numbers(display["crop"], 4), strict=True)]
+        crop = numbers(display["crop"], 4)
+        if not crop:
+            raise NoPlanError("what a display cuts off is not told")
+        parts += [_uint(kind, value) for kind, value in zip(_CROPS, crop, strict=True)]
     if "projection" in display:
         parts.append(element(0x7670, unb64(display["projection"], "a projection")))
     return element(0xE0, *parts)

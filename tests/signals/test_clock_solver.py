@@ -40,7 +40,8 @@ def planted(seed: int, gross: int) -> tuple[list[Evidence], set[int], dict[str, 
         evidence.append(Same(one, 10.0, other, media, 0.2, "sound"))
     for item in names[:2]:
         evidence.append(Known(item, 5.0, starts[item] + 5 + float(rng.normal(0, 0.2)), 0.2, "gps"))
-    wrong = {int(i) for i in rng.choice(len(names) * 4, gross, replace=False)}
+    # One of an item's four readings at most: two that agree contradict the other two, and nobody is outvoted.
+    wrong = {4 * int(i) + int(rng.integers(4)) for i in rng.choice(len(names), gross, replace=False)}
     for i in wrong:
         each = evidence[i]
         assert isinstance(each, Shown)

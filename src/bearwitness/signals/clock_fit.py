@@ -59,7 +59,11 @@ def fit_run(times: Sequence[Fraction], shown: Sequence[Fraction], step: Fraction
     # Frames that come as regularly as the seconds do can all miss a change by the same part of a frame, or by
     # one that grows slowly: no scatter shows it.
     half = float(table[:, 1].min())
-    drift_error = _SIGMAS * sigma / max(width, 1e-9) + 2 * half / max(float(at[-1] - at[0]), 1e-9)
+    more = float(
+        np.sqrt(max(0.0, sigma**2 - spread**2))
+    )  # scatter that the readings' distance does not explain
+    pulled = float((np.abs(at - at.mean()) * table[:, 1]).sum())  # the line turned as far as they let it
+    drift_error = pulled / max(width**2, 1e-9) + _SIGMAS * more / max(width, 1e-9)
     return Fit(middle, Fraction(float(level)), error + half, float(slope), drift_error)
 
 

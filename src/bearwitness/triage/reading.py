@@ -40,7 +40,7 @@ class Clock(Analyser):
     """Burned-in text, clocks and device ids: Latin letters and digits by PP-OCR, Cyrillic by Tesseract."""
 
     name = "clock"
-    version = "4"
+    version = "5"
     kinds = frozenset({VIDEO, IMAGE})
     wants = (
         Frames(every=KEY_EVERY, max_side=640, pixel=GRAY8, seldom=_SELDOM),
