@@ -21,7 +21,7 @@ FILM, SOUND = noise(200_000, 1), wav(1.0)
 GUID, THUMB, GONE = b"{GUID-OF-THE-MACHINE}", b"THUMB-OF-A-FACE", noise(5_000, 9)
 NAME = "Привет мир.txt"
 FILES = {"DCIM/film.mp4": FILM, "DCIM/sound.wav": SOUND, f"DCIM/{NAME}": b"words", "DCIM/empty": b""}
-SECRETS = ("SECRET", GUID.decode(), THUMB.decode(), "gone", "Thumbs.db", "System Volume", "deadc0de")
+SECRETS = ("SECRET", GUID.decode(), THUMB.decode(), "gone.mp4", "Thumbs.db", "System Volume", "deadc0de")
 
 
 @dataclass(frozen=True)

@@ -122,3 +122,26 @@ def test_unusable_evidence_is_refused() -> None:
         solve_clocks([Known("a", 0.0, BASE, 0.0, "gps")])
     with pytest.raises(ValueError, match="no usable evidence"):
         solve_clocks([Known("a", 0.0, float("nan"), 1.0, "gps")])
+
+
+def test_a_delivery_of_hundreds_of_items_is_solved_as_its_parts_are() -> None:
+    evidence, _, truth = planted(7, 4)
+    more = [
+        Shown(
+            f"c0/more{n}",
+            "c0",
+            0.0,
+            BASE + (40.0 * n - truth["c0"][0]) / (1 + truth["c0"][1]),
+            0.1,
+            "overlay",
+        )
+        for n in range(600)
+    ]
+    few, many = solve_clocks(evidence), solve_clocks([*evidence, *more])
+    assert [c.evidence for c in many.contradictions] == [c.evidence for c in few.contradictions]
+    for one, other in zip(few.clocks, many.clocks, strict=True):
+        shift = one.drift * (other.middle - one.middle)
+        assert one.offset + shift == pytest.approx(other.offset, abs=one.error)
+    starts = {item.item: item for item in many.items}
+    for n in (0, 300, 599):
+        assert starts[f"c0/more{n}"].start == pytest.approx(BASE + 40.0 * n, abs=starts[f"c0/more{n}"].error)

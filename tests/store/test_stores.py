@@ -187,6 +187,23 @@ def test_stores_can_not_be_told_apart(
 # --- The one on disk -----------------------------------------------------------------------------
 
 
+def test_a_folder_that_can_not_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, opened = LocalStore(tmp_path), os.scandir
+    store.write("a/b/c", b"x")
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("/b"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(StorageError, match="b"):
+        list(store.names(""))
+    assert list(store.names("nothing")) == []
+
+
 def test_a_write_that_fails_leaves_the_old_bytes_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +19,20 @@ within twice that.
 """
 
 _ROUNDS = 60
+_RIDGE = 1e-13
 
 
 @dataclass(frozen=True)
 class System:
-    """rows @ x = right, each row divided by its error. The first `len(evidence)` rows are evidence, the rest
-    are assumptions.
+    """Equations, each divided by its error. The first `len(evidence)` are evidence, the rest are assumptions.
 
-    x: for each item its start, for each clock its offset, for each clock its drift; `items` and `clocks` name
-    them. zero: what was taken off all times. middles: of each clock, taken off what it shows.
+    Equation n says that ``sum(shares[n] * x[places[n]])`` is ``right[n]``; none is about more than three
+    unknowns. x: for each item its start, for each clock its offset, for each clock its drift; `items` and
+    `clocks` name them. zero: what was taken off all times. middles: of each clock, taken off what it shows.
     """
 
-    rows: Doubles
+    places: NDArray[np.intp]
+    shares: Doubles
     right: Doubles
     items: tuple[str, ...]
     clocks: tuple[str, ...]
@@ -38,8 +42,69 @@ class System:
 
     @property
     def count(self) -> int:
-        """How many rows are evidence."""
+        """How many equations are evidence."""
         return len(self.evidence)
+
+    @property
+    def size(self) -> int:
+        """How many unknowns there are."""
+        return len(self.items) + 2 * len(self.clocks)
+
+    @cached_property
+    def order(self) -> _Order:
+        """In which order it is solved."""
+        return _order(self)
+
+    def apply(self, x: Doubles) -> Doubles:
+        """Return the left sides for x."""
+        return np.asarray((self.shares * x[self.places]).sum(axis=1), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _Products:
+    """Which shares are multiplied, by their numbers in a flat list, and where in a table they add up."""
+
+    one: NDArray[np.intp]
+    other: NDArray[np.intp]
+    at: NDArray[np.intp]
+
+    def table(self, shares: Doubles, shape: tuple[int, int]) -> Doubles:
+        flat = shares.ravel()
+        summed = np.bincount(self.at, flat[self.one] * flat[self.other], shape[0] * shape[1])
+        return summed.reshape(shape).astype(np.float64, copy=False)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Which unknowns are starts of items that share no equation with another; products of the others with
+    each other (`core`) and with those (`ties`).
+    """
+
+    alone: NDArray[np.bool_]
+    core: _Products
+    ties: _Products
+
+
+def _order(system: System) -> _Order:
+    alone = np.arange(system.size) < len(system.items)
+    tied = [n for n, each in enumerate(system.evidence) if isinstance(each, Same)]
+    alone[system.places[tied, :2]] = False
+    rank = np.where(alone, np.cumsum(alone), np.cumsum(~alone)) - 1
+    pairs = list(itertools.permutations(range(3), 2))
+    rows = np.arange(len(system.places))[:, None]
+    one, other = (np.array([pair[n] for pair in pairs])[None] for n in (0, 1))
+    first, second = system.places[rows, one], system.places[rows, other]
+    real = (system.shares[rows, one] != 0) & (system.shares[rows, other] != 0) & ~alone[first]
+
+    def products(chosen: NDArray[np.bool_], width: int) -> _Products:
+        return _Products(
+            (3 * rows + one)[chosen], (3 * rows + other)[chosen], (rank[first] * width + rank[second])[chosen]
+        )
+
+    few = int((~alone).sum())
+    return _Order(
+        alone, products(real & ~alone[second], few), products(real & alone[second], system.size - few)
+    )
 
 
 def build(
@@ -52,14 +117,14 @@ def build(
     outweigh many rough ones.
     """
     shown = [each for each in evidence if isinstance(each, Shown)]
-    items = tuple(dict.fromkeys(name for each in evidence for name in _items(each)))
-    clocks = tuple(dict.fromkeys(each.clock for each in shown))
+    items = {name: n for n, name in enumerate(dict.fromkeys(n for each in evidence for n in _items(each)))}
+    of_clocks: dict[str, list[float]] = {}
+    for one in shown:
+        of_clocks.setdefault(one.clock, []).append(one.shown)
+    clocks = {name: n for n, name in enumerate(of_clocks, len(items))}
     times = [each.shown for each in shown] + [each.true for each in evidence if isinstance(each, Known)]
     zero = min(times) if times else 0.0
-    middles = {
-        clock: float(np.mean([each.shown for each in shown if each.clock == clock])) for clock in clocks
-    }
-    size = len(items) + 2 * len(clocks)
+    middles = {clock: float(np.mean(values)) for clock, values in of_clocks.items()}
     rows, right, errors = [], [], []
     for each in evidence:
         row, value = _equation(each, items, clocks, middles, zero)
@@ -67,42 +132,36 @@ def build(
         if coarse and isinstance(each, Shown):
             error = float(np.hypot(error, DRIFT_PRIOR * (each.shown - middles[each.clock])))
         errors.append(error)
-        rows.append(row / error)
+        rows.append([(place, share / error) for place, share in row])
         right.append(value / error)
-    for place, clock in enumerate(clocks):
-        row = np.zeros(size)
-        row[len(items) + len(clocks) + place] = 1e8 if coarse else 1 / DRIFT_PRIOR
-        rows.append(row)
+    for clock, place in clocks.items():
+        rows.append([(place + len(clocks), 1e8 if coarse else 1 / DRIFT_PRIOR)])
         right.append(0.0)
-        if (
-            clock == reference
-        ):  # taken as right: its offset by definition, its drift because nothing else is known
-            row = np.zeros(size)
-            row[len(items) + place] = 1e6
-            rows.append(row)
+        if clock == reference:  # its offset by definition, its drift because nothing else is known
+            rows.append([(place, 1e6)])
             right.append(0.0)
-    table, values = np.array(rows), np.array(right)
+    padded = [[*row, (0, 0.0), (0, 0.0)][:3] for row in rows]
+    places = np.array([[place for place, _ in row] for row in padded], dtype=np.intp).reshape(-1, 3)
+    shares = np.array([[share for _, share in row] for row in padded]).reshape(-1, 3)
+    values = np.array(right)
     if even:
         own = np.array(errors)
-        table[: len(own)] *= (own / own.max())[:, None]
+        shares[: len(own)] *= (own / own.max())[:, None]
         values[: len(own)] *= own / own.max()
-    return System(table, values, items, clocks, zero, middles, tuple(evidence))
+    return System(places, shares, values, tuple(items), tuple(clocks), zero, middles, tuple(evidence))
 
 
 def _equation(
-    each: Evidence, items: tuple[str, ...], clocks: tuple[str, ...], middles: dict[str, float], zero: float
-) -> tuple[Doubles, float]:
-    """Return the row and the right side of one piece of evidence, not yet divided by its error."""
-    row = np.zeros(len(items) + 2 * len(clocks))
-    row[items.index(each.item)] = 1
+    each: Evidence, items: dict[str, int], clocks: dict[str, int], middles: dict[str, float], zero: float
+) -> tuple[list[tuple[int, float]], float]:
+    """Return places with shares, and the right side, of one piece of evidence; not divided by its error."""
+    own = (items[each.item], 1.0)
     if isinstance(each, Same):
-        row[items.index(each.other)] -= 1
-        return row, each.other_media - each.media
+        return [own, (items[each.other], -1.0)], each.other_media - each.media
     if isinstance(each, Known):
-        return row, each.true - zero - each.media
-    place = len(items) + clocks.index(each.clock)
-    row[place] = -1
-    row[place + len(clocks)] = -(each.shown - middles[each.clock])
+        return [own], each.true - zero - each.media
+    place = clocks[each.clock]
+    row = [own, (place, -1.0), (place + len(clocks), -(each.shown - middles[each.clock]))]
     return row, each.shown - zero - each.media
 
 
@@ -111,24 +170,43 @@ def _items(each: Evidence) -> tuple[str, ...]:
 
 
 def solve(system: System, weights: Doubles | None = None) -> Doubles:
-    """Return x that fits best in the least-squares sense, evidence rows weighted."""
-    scale = np.ones(len(system.rows))
+    """Return x that fits best in the least-squares sense, evidence weighted.
+
+    By normal equations, out of which the starts of items that no other item is tied to are eliminated first
+    (a Schur complement): a delivery has thousands of them, and few clocks.
+    """
+    scale = np.ones(len(system.right))
     if weights is not None:
         scale[: system.count] = np.sqrt(weights)
+    places, size = system.places, system.size
     # Columns differ by the seconds a recording lasts: scaled to one length they are solved without loss.
-    rows = system.rows * scale[:, None]
-    length = np.linalg.norm(rows, axis=0)
+    shares = system.shares * scale[:, None]
+    length = np.sqrt(_summed(places, shares**2, size))
     length[length == 0] = 1
-    rows /= length
-    normal = rows.T @ rows
-    normal[np.diag_indices_from(normal)] += 1e-13  # unknowns nothing speaks of stay where they are
-    answer: Doubles = np.linalg.solve(normal, rows.T @ (system.right * scale)) / length
-    return answer
+    shares /= length[places]
+    right = _summed(places, shares * (system.right * scale)[:, None], size)
+    # Unknowns nothing speaks of stay where they are.
+    diagonal = _summed(places, shares**2, size) + _RIDGE
+    order = system.order
+    alone, few = order.alone, int((~order.alone).sum())
+    core = np.diag(diagonal[~alone]) + order.core.table(shares, (few, few))
+    ties = order.ties.table(shares, (few, system.size - few))
+    own = diagonal[alone]
+    answer = np.empty(size)
+    answer[~alone] = np.linalg.solve(
+        core - (ties / own) @ ties.T, right[~alone] - ties @ (right[alone] / own)
+    )
+    answer[alone] = (right[alone] - ties.T @ answer[~alone]) / own
+    return np.asarray(answer / length, dtype=np.float64)
+
+
+def _summed(places: NDArray[np.intp], values: Doubles, size: int) -> Doubles:
+    return np.bincount(places.ravel(), values.ravel(), size).astype(np.float64, copy=False)
 
 
 def residuals(system: System, x: Doubles) -> Doubles:
     """Return by how many of its own errors each piece of evidence is off."""
-    return np.asarray((system.rows @ x - system.right)[: system.count], dtype=np.float64)
+    return np.asarray((system.apply(x) - system.right)[: system.count], dtype=np.float64)
 
 
 def least_absolute(
@@ -149,7 +227,7 @@ def least_absolute(
         if held is not None:
             weights[held] = 1e4
         after = solve(system, weights)
-        if np.abs(system.rows @ (after - x)).max() < 1e-3:
+        if np.abs(system.apply(after - x)).max() < 1e-3:
             return after
         x = after
     return x
@@ -164,9 +242,10 @@ def covariance(system: System, kept: NDArray[np.bool_]) -> Doubles:
     """Return the covariance of x from the kept evidence; unknowns nothing speaks of get a very large
     variance.
     """
-    scale = np.ones(len(system.rows))
-    scale[: system.count] = kept
-    rows = system.rows * scale[:, None]
+    rows = np.zeros((len(system.right), system.size))
+    for number in range(3):
+        rows[np.arange(len(rows)), system.places[:, number]] += system.shares[:, number]
+    rows[: system.count] *= kept[:, None]
     length = np.linalg.norm(rows, axis=0)
     length[length == 0] = 1
     _, values, turned = np.linalg.svd(rows / length, full_matrices=False)

@@ -89,15 +89,20 @@ def _groups(evidence: Sequence[Evidence]) -> list[list[Evidence]]:
     return list(groups.values())
 
 
-def _fitting(group: Sequence[Evidence], reference: str | None, held: int | None = None) -> NDArray[np.bool_]:
+def _starts(group: Sequence[Evidence], reference: str | None) -> tuple[System, System, System]:
+    """Return the equations, and those with coarse and with coarse and even errors."""
+    coarse, even = (build(group, reference, coarse=True, even=even) for even in (False, True))
+    return build(group, reference), coarse, even
+
+
+def _fitting(starts: tuple[System, System, System], held: int | None = None) -> NDArray[np.bool_]:
     """Return the most evidence found that fits together; `held` is taken as right.
 
     Three starts, because each can be led astray: exact errors by a drift that swallows a gross error, coarse
     ones by a wrong piece that claims to be exact. What fits most evidence with drifts a recorder can have is
     taken.
     """
-    system = build(group, reference)
-    starts = system, build(group, reference, coarse=True), build(group, reference, coarse=True, even=True)
+    system = starts[0]
     must = None if held is None else np.arange(system.count) == held
     best, most = np.zeros(system.count, dtype=np.bool_), -1
     for start in starts:
@@ -114,13 +119,13 @@ def _fitting(group: Sequence[Evidence], reference: str | None, held: int | None 
 def _solve_group(
     group: Sequence[Evidence], reference: str | None, number: int, absolute: bool
 ) -> ClockSolution:
-    system = build(group, reference)
-    kept = _fitting(group, reference)
+    starts = _starts(group, reference)
+    system, kept = starts[0], _fitting(starts)
     while True:
         kept = _settle(system, kept)
         x = solve(system, kept.astype(float))
         off = residuals(system, x)
-        asked = _ask(system, reference, kept, off)
+        asked = _ask(starts, kept, off)
         larger = [fits for fits in asked.values() if fits is not None and fits.sum() > kept.sum()]
         if not larger:
             break
@@ -170,7 +175,7 @@ def _settle(system: System, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _ask(
-    system: System, reference: str | None, kept: NDArray[np.bool_], off: Doubles
+    starts: tuple[System, System, System], kept: NDArray[np.bool_], off: Doubles
 ) -> dict[int, NDArray[np.bool_] | None]:
     """Return, for each piece set aside, what fits were it right; None where that is less than what is kept.
 
@@ -180,8 +185,8 @@ def _ask(
     worst = [int(i) for i in outside[np.argsort(-np.abs(off[outside]))]]
     asked: dict[int, NDArray[np.bool_] | None] = dict.fromkeys(worst[_MOST_ASKED:], kept)
     for i in worst[:_MOST_ASKED]:
-        fits = _fitting(system.evidence, reference, i)
-        asked[i] = fits if fits[i] and fits.sum() >= kept.sum() and _possible(system, fits) else None
+        fits = _fitting(starts, i)
+        asked[i] = fits if fits[i] and fits.sum() >= kept.sum() and _possible(starts[0], fits) else None
     return asked
 
 

@@ -107,9 +107,17 @@ class LocalStore:
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Yield every path below the folder `prefix`; leftovers of interrupted writes are not named."""
+        """Yield every path below the folder `prefix`; leftovers of interrupted writes are not named.
+
+        Raises StorageError for a folder that can not be read: what is in it would count as not there.
+        """
         start = str(self.path(prefix) if prefix else self.root)
-        for folder, _, files in os.walk(start):
+
+        def unread(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise storage_error(error, str(error.filename)) from error
+
+        for folder, _, files in os.walk(start, onerror=unread):
             below = (prefix + folder[len(start) :]).strip("/")
             for name in files:
                 if not name.startswith(_TEMPORARY):
