@@ -279,8 +279,8 @@ def test_pictures_of_two_shapes_in_turn_show_the_same_faces_every_time(
             assert [faces.detect([each], scales=(1.0,)) for each in (picture, tall)] == expected
 
 
-def test_pictures_of_six_sizes_one_after_the_other_do_not_wear_a_worker_out(astronaut: Image.Image) -> None:
-    sizes = [(16, 16), (32, 4096), (4096, 32), (1080, 1920), (2400, 3000), (2, 2)]
+def test_pictures_of_many_sizes_one_after_the_other_do_not_wear_a_worker_out(astronaut: Image.Image) -> None:
+    sizes = [(16, 16), (32, 4096), (4096, 32), (1080, 1920), (2, 2)]
     face = bgr(astronaut.resize((300, 300)))
     with InferenceWorker(["centerface", "movenet-multipose"]) as worker:
         for height, width in sizes:
