@@ -112,13 +112,13 @@ def test_a_card_that_does_not_fit_is_not_left_half_written(
 ) -> None:
     card, opened = tmp_path / "card.html", os.fdopen
 
-    def full(_: str) -> int:
+    def full(_: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def half(descriptor: int, *how: Any, **more: Any) -> Any:
         file = opened(descriptor, *how, **more)
         if os.readlink(f"/proc/self/fd/{descriptor}") == str(card):
-            file.write("<!doctype html>")
+            file.write(b"<!doctype html>")
             file.flush()
             monkeypatch.setattr(file, "write", full)
         return file

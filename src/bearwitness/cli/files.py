@@ -10,6 +10,7 @@ from bearwitness.errors import MalformedError, RefusedError, UsageError, storage
 from bearwitness.media.source import Source, regular_file
 from bearwitness.redact import plan_text
 from bearwitness.redact.plan import Plan
+from bearwitness.store import local
 
 
 @contextmanager
@@ -32,10 +33,12 @@ def read_plan(path: Path) -> Plan:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file that was not there; raise RefusedError where one is, StorageError where none can be."""
+    """Write a file that was not there; raise RefusedError where one is, StorageError where none can be.
+
+    Its owner alone can read it, and where it did not fit nothing is left of it.
+    """
     try:
-        with open(path, "xb") as file:
-            file.write(data)
+        local.write_new(path, data)
     except FileExistsError:
         raise RefusedError(f"{path} exists already and is not overwritten", "choose another name") from None
     except OSError as error:

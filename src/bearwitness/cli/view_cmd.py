@@ -8,10 +8,10 @@ Begin with the veiled one. The file lies in the clear where you put it: delete i
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from bearwitness.errors import RefusedError, storage_error
+from bearwitness.store.local import write_new
 from bearwitness.triage.viewing import LEVELS, viewable
 from bearwitness_verify.canonical import Json
 
@@ -62,12 +62,6 @@ def run(options: argparse.Namespace, out: Output) -> int:
 def _write(place: Path, data: bytes) -> None:
     """Write a file that was not there; raise StorageError, and then nothing of it is left in the clear."""
     try:
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-        except BaseException:
-            place.unlink()
-            raise
+        write_new(place, data)
     except OSError as error:
         raise storage_error(error, str(place)) from error

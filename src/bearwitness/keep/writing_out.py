@@ -6,11 +6,11 @@ written only for those who ask for it unapproved, to look at before they approve
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from bearwitness.errors import RefusedError, UsageError, storage_error
+from bearwitness.store.local import write_new
 from bearwitness.vault.ledger import Ledger
 from bearwitness.vault.redactions import APPROVAL, CHECKLIST, Redaction, read_copy, read_file, redactions_of
 from bearwitness.vault.signed import read as read_signed
@@ -68,21 +68,9 @@ def write_out(
     )  # fmt: skip
     try:
         destination.mkdir(parents=True, exist_ok=True)
-        _write(out, data)
+        write_new(out, data)
         if questions:
-            _write(out.with_suffix(".checklist.txt"), questions)
+            write_new(out.with_suffix(".checklist.txt"), questions)
     except OSError as error:
         raise storage_error(error, str(out)) from error
     return out
-
-
-def _write(out: Path, data: bytes) -> None:
-    descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        out.unlink()
-        raise

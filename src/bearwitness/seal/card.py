@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bearwitness.errors import RefusedError, storage_error
+from bearwitness.store.local import write_new
 from bearwitness.vault.vault import Vault
 
 from .closing import Closed
@@ -78,11 +79,6 @@ def write(path: Path, vault: Vault, closed: Closed, form: CustodyForm, how: str)
     text = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows)
     page = _PAGE.format(rows=text, checkpoint=html.escape(closed.checkpoint.decode()))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(page)
-    except FileExistsError as error:
-        raise storage_error(error, str(path)) from error
+        write_new(path, page.encode())
     except OSError as error:
-        path.unlink(missing_ok=True)  # half a card is none
         raise storage_error(error, str(path)) from error
